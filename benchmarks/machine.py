@@ -1,0 +1,27 @@
+"""One line about the machine and the versions, without which a time says nothing."""
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # where a library's import name is not its distribution's
+
+
+def describe(libraries: Iterable[str]) -> str:
+    versions = [f"Python {platform.python_version()}"]
+    versions += [
+        f"{library} {metadata.version(DISTRIBUTIONS.get(library, library))}"
+        for library in dict.fromkeys(["numpy", *libraries])
+    ]
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()}; {', '.join(versions)}"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
