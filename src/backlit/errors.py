@@ -49,8 +49,16 @@ class FileError(BacklitError, ValueError):
     """A file is damaged, cut off, or not what its place says it is."""
 
 
+class MissingFileError(BacklitError, FileNotFoundError):
+    """A file or folder that was named, or that a data set needs, is not there."""
+
+
 class DataError(BacklitError, ValueError):
     """Data cannot be used: empty, not numeric, not finite, of unequal lengths."""
+
+
+class WorkerError(BacklitError, RuntimeError):
+    """A worker process failed, took too long, or could not start."""
 
 
 class GraphError(BacklitError, RuntimeError):
