@@ -1,0 +1,138 @@
+"""Composites: operations whose definition is a formula in other operations, with optional array kernels for speed.
+
+The formula is the definition. A trace and a gradient of a gradient run the formula; eager execution runs the kernels,
+which the common test compares with it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backlit.core.backward import run_backward, wrap
+from backlit.core.modes import STATE
+from backlit.core.primitive import _SILENT, Primitive
+from backlit.core.rules import Rule
+from backlit.core.tape import Binding
+from backlit.core.tensor_base import TensorBase
+from backlit.core.writing import about_to_write, check_writable, write, wrote
+from backlit.errors import BacklitError
+
+
+class Composite(Primitive):
+    """A formula with an eager kernel and gradient kernel.
+
+    The kernel is `kernel(xp, *arrays, **settings)` and returns the result followed by whatever arrays its gradient
+    kernel wants to see, which count as hidden results. The gradient kernel is a rule (see `core.rules`) on arrays: it
+    returns the gradients of all inputs as arrays, with None for those not needed.
+    """
+
+    def __init__(
+        self, formula: Callable[..., Any], kernel: Callable[..., Any], gradient: Callable[..., Any], **facts: Any
+    ) -> None:
+        super().__init__(kernel, name=formula.__name__.strip("_"), **facts)
+        self.formula = formula
+        self.__doc__ = formula.__doc__
+        self._kernel_rule = Rule(gradient, self.inputs, self.variadic)
+
+    @property
+    def differentiable(self) -> bool:
+        """Always True."""
+        return True
+
+    def bind(self, *args: Any, **settings: Any) -> Any:
+        """As `Primitive.bind`; under a trace the formula is recorded in place of the composite."""
+        if STATE.trace is not None:
+            return self.formula(*args, **settings)
+        return super().bind(*args, **settings)
+
+    def kept(self, needs: Sequence[bool]) -> tuple[Sequence[int] | None, bool]:
+        """All inputs, which the formula needs for gradients of gradients, and the hidden results."""
+        return None, True
+
+    def gradients(self, binding: Binding, g: Any, create_graph: bool) -> Sequence[Any]:
+        """The gradient kernel's arrays, or the formula's gradients when they must be differentiable themselves."""
+        saved, ans = binding.kept()
+        arrived = g[0] if isinstance(g, tuple) else g
+        if create_graph or STATE.trace is not None:
+            return self._formula_gradients(binding, arrived, saved)
+        arrays = [a._array if isinstance(a, TensorBase) else a for a in saved]
+        results = tuple(r._array for r in ans) if isinstance(ans, tuple) else ans._array
+        with np.errstate(**_SILENT):
+            grads = self._kernel_rule(binding, arrived._array, results, tuple(arrays))
+        return [wrap(grad) for grad in grads]
+
+    def _formula_gradients(self, binding: Binding, g: Any, saved: tuple[Any, ...]) -> Sequence[Any]:
+        before, STATE.grad_enabled = STATE.grad_enabled, True
+        try:
+            result = self.formula(*saved, **binding.settings)
+        finally:
+            STATE.grad_enabled = before
+        wanted = [i for i, needed in enumerate(binding.needs) if needed]
+        found = run_backward([result], [g], inputs=[saved[i] for i in wanted], retain_graph=True, create_graph=True)
+        grads: list[Any] = [None] * len(saved)
+        for i, grad in zip(wanted, found or (), strict=True):
+            grads[i] = grad
+        return grads
+
+
+def composite(
+    *, kernel: Callable[..., Any], gradient: Callable[..., Any], **facts: Any
+) -> Callable[[Callable[..., Any]], Composite]:
+    """Decorator that makes a formula in operations a composite with these kernels; facts as in `Primitive`."""
+    return lambda formula: Composite(formula, kernel, gradient, **facts)
+
+
+class Update:
+    """An update rule: new values for some of its arguments, written into them in place.
+
+    Attributes:
+        formula: `formula(*tensors, **settings)` in operations; returns the new values of the first `writes` arguments.
+        kernel: The same on arrays, writing into the first `writes` of them itself; used in eager execution.
+        writes: How many arguments, counted from the first, are written; None among them are skipped.
+    """
+
+    def __init__(self, formula: Callable[..., Any], kernel: Callable[..., None], writes: int) -> None:
+        self.name = formula.__name__.strip("_")
+        self.formula = formula
+        self.kernel = kernel
+        self.writes = writes
+        self.__doc__ = formula.__doc__
+
+    def __call__(self, *args: Any, **settings: Any) -> None:
+        """Update the written arguments in place.
+
+        Args:
+            *args: Tensors or None.
+            **settings: Python numbers, or 0-d tensors for rates that change from step to step.
+        """
+        targets = [a for a in args[: self.writes] if a is not None]
+        for target in targets:
+            check_writable(target, self.name)
+        if STATE.trace is not None or STATE.recording is not None:
+            self.by_formula(*args, **settings)
+            return
+        for target in targets:
+            about_to_write(target._storage)
+        arrays = [a._array if isinstance(a, TensorBase) else a for a in args]
+        values = {k: v.item() if isinstance(v, TensorBase) else v for k, v in settings.items()}  # type: ignore[attr-defined]
+        try:
+            with np.errstate(**_SILENT):
+                self.kernel(*arrays, **values)
+        except (ValueError, TypeError) as error:
+            raise BacklitError(f"{self.name}: {error}; shapes {[np.shape(a) for a in arrays]}") from error
+        finally:
+            for target in targets:
+                wrote(target._storage, self.name)
+
+    def by_formula(self, *args: Any, **settings: Any) -> None:
+        """Update through the formula, operation by operation, as a trace or a recording wants to see it."""
+        results = self.formula(*args, **settings)
+        for target, value in zip(args, results if isinstance(results, tuple) else (results,), strict=False):
+            if target is not None:
+                write(target, value, self.name)
+
+
+def update(*, kernel: Callable[..., None], writes: int) -> Callable[[Callable[..., Any]], Update]:
+    """Decorator that makes a formula in operations an update rule with this kernel."""
+    return lambda formula: Update(formula, kernel, writes)

@@ -1,0 +1,115 @@
+"""What holds for a thread at the moment: gradient mode, tracing, recording, anomaly detection, module path."""
+
+import threading
+from contextlib import ContextDecorator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from backlit.core.primitive import Primitive
+    from backlit.core.recording import Recording
+    from backlit.core.tensor_base import TensorBase
+
+
+class Tracer(Protocol):
+    """What a trace takes over from eager execution while it is active in a thread."""
+
+    def bind(self, primitive: "Primitive", args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """Record one application of `primitive` and return its symbolic result."""
+
+    def write(self, target: "TensorBase", source: "TensorBase", operation: str) -> None:
+        """Record that `target` now holds the values of `source`."""
+
+    def tape(self, tensor: "TensorBase") -> tuple[Any, int]:
+        """The binding that made `tensor`, as seen inside the trace, and the number of the result."""
+
+    def get_grad(self, tensor: "TensorBase") -> "TensorBase | None":
+        """The gradient of `tensor`, as seen inside the trace."""
+
+    def set_grad(self, tensor: "TensorBase", grad: "TensorBase | None") -> None:
+        """Replace the gradient of `tensor` inside the trace alone."""
+
+
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.grad_enabled = True
+        self.inference = False
+        self.trace: Tracer | None = None
+        self.recording: Recording | None = None
+        self.anomaly = False
+        self.path = ""
+
+
+STATE = _State()
+
+
+class _Mode(ContextDecorator):
+    """Sets fields of the thread's state on entry and restores them on exit; also a decorator, and re-entrant."""
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+        self._before: list[dict[str, Any]] = []
+
+    def __enter__(self) -> None:
+        self._before.append({name: getattr(STATE, name) for name in self._fields})
+        for name, value in self._fields.items():
+            setattr(STATE, name, value)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name, value in self._before.pop().items():
+            setattr(STATE, name, value)
+
+
+class no_grad(_Mode):
+    """Inside, operations are not taped: results need no gradient. A context manager and a decorator."""
+
+    def __init__(self) -> None:
+        super().__init__(grad_enabled=False)
+
+
+class enable_grad(_Mode):
+    """Inside, operations are taped again, also within `no_grad`."""
+
+    def __init__(self) -> None:
+        super().__init__(grad_enabled=True)
+
+
+class set_grad_enabled(_Mode):
+    """Switch taping on or off: at once when called, and back on leaving when used as a context manager."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(grad_enabled=mode)
+        super().__enter__()
+
+    def __enter__(self) -> None:
+        if not self._before:
+            super().__enter__()
+
+
+class inference_mode(_Mode):
+    """Like `no_grad`, and the results can never take part in a gradient later."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(**({"grad_enabled": False, "inference": True} if mode else {"inference": False}))
+
+
+class detect_anomaly(_Mode):
+    """Inside, the first operation that makes a NaN or an infinity, forward or backward, raises `NonFiniteError`.
+
+    An operation *makes* one when its inputs were finite and a result is not.
+    """
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(anomaly=mode)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread are taped at the moment."""
+    return STATE.grad_enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return STATE.inference

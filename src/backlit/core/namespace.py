@@ -1,0 +1,64 @@
+"""`xp`, the array namespace that forward rules are written against: NumPy's, and a few named kernels.
+
+A forward rule may use what NumPy and `jax.numpy` share under one name, and the kernels below. It never writes into
+its inputs.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from backlit.core.tensor_base import Array
+
+
+class NumpyNamespace:
+    """NumPy as the namespace of forward rules. Names that it does not define are NumPy's own."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(np, name)
+        setattr(self, name, found)
+        return found
+
+    def erf(self, x: Array) -> Array:
+        """The error function, element by element."""
+        return self._special().erf(x)
+
+    def erfinv(self, x: Array) -> Array:
+        """The inverse of the error function, element by element."""
+        return self._special().erfinv(x)
+
+    def scatter_add(self, x: Array, index: tuple[Any, ...], values: Array) -> Array:
+        """A copy of `x` with `values` added at `index`; positions named more than once add up."""
+        result = x.copy()
+        np.add.at(result, index, values)
+        return result
+
+    def scatter_set(self, x: Array, index: Any, values: Array) -> Array:
+        """A copy of `x` with `values` put at `index`."""
+        result = x.copy()
+        result[index] = values
+        return result
+
+    def random_bits(self, state: Array, count: int) -> Array:
+        """`count` unsigned 64-bit words of Philox 4x64-10.
+
+        Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+
+        Args:
+            state: Three 64-bit integers: the key (seed, stream) and the number of the draw, which is the second word
+                of the counter; the first word counts blocks of four words within the draw, from 1.
+            count: Number of words.
+        """
+        from numpy.random import Philox
+
+        seed, stream, draw = (int(v) & 0xFFFFFFFFFFFFFFFF for v in state)
+        return Philox(key=seed | stream << 64, counter=draw << 64).random_raw(count)
+
+    @staticmethod
+    def _special() -> Any:
+        import scipy.special
+
+        return scipy.special
+
+
+NUMPY = NumpyNamespace()

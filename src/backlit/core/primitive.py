@@ -1,0 +1,329 @@
+"""Operations. A `Primitive` says everything about one operation; `bind` is the one way into any computation."""
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from backlit.core.dtypes import get_default_dtype, result_dtype
+from backlit.core.modes import STATE
+from backlit.core.namespace import NUMPY
+from backlit.core.recording import Record
+from backlit.core.rules import Rule
+from backlit.core.tape import Binding
+from backlit.core.tensor_base import Array, Storage, Symbol, TensorBase, make, refresh_view
+from backlit.errors import BacklitError, NonFiniteError, ShapeError
+
+Samples = Callable[[np.random.Generator], list[tuple[tuple[Any, ...], dict[str, Any]]]]
+_SILENT: dict[str, Any] = {"all": "ignore"}
+
+
+class Primitive:
+    """One operation: what it computes, how its gradient flows, and what readers need to know about it.
+
+    Attributes:
+        name: The operation's name, as users call it.
+        forward: The forward rule, `forward(xp, *arrays, **settings)`.
+        role: The part it plays in a backward pass, in a few words ("swaps and scales").
+        notation: How it is written in mathematics, with the inputs' names in braces.
+        elementwise: Whether each element of the result depends on the matching elements of broadcast inputs only.
+        promote: "same" brings all inputs to their common type first, "float" does so and makes integers floats,
+            None leaves the types alone.
+        unpromoted: Names of inputs that keep their type (conditions, indices).
+        view: Whether the result may share the memory of the first input.
+        hidden: Number of results, counted from the end, that only the gradient rules see.
+        dynamic: Whether the result's shape depends on values.
+        kinks: Where the operation has no derivative: `kinks(*arrays, **settings)` gives the distance of each element
+            to the nearest such point. Finite differences keep away from them.
+        domain: Bounds of the inputs for which the result is finite.
+        samples: Makes arguments and settings on which the common tests try the operation.
+    """
+
+    registry: ClassVar[dict[str, "Primitive"]] = {}
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        *,
+        name: str = "",
+        role: str = "",
+        notation: str = "",
+        elementwise: bool = False,
+        promote: str | None = "same",
+        unpromoted: Iterable[str] = (),
+        view: bool = False,
+        hidden: int = 0,
+        dynamic: bool = False,
+        kinks: Callable[..., Any] | None = None,
+        domain: tuple[float, float] = (-np.inf, np.inf),
+        samples: Samples | None = None,
+    ) -> None:
+        self.name = name or forward.__name__.strip("_")
+        self.forward = forward
+        self.role = role
+        self.notation = notation
+        self.elementwise = elementwise
+        self.promote = promote
+        self.view = view
+        self.hidden = hidden
+        self.dynamic = dynamic
+        self.kinks = kinks
+        self.domain = domain
+        self.samples = samples
+        self.__doc__ = forward.__doc__
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        self.inputs = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+        self._unpromoted = {self.inputs.index(u) for u in unpromoted}
+        self._rules: dict[int, Rule] = {}
+        self._joint_rule: Rule | None = None
+        self._shape_rule: Callable[..., Any] | None = None
+        if self.name in Primitive.registry:
+            raise BacklitError(f"there are two operations of the name {self.name!r}")
+        Primitive.registry[self.name] = self
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_by_name, (self.name,))
+
+    # -- what a block of an operation adds ---------------------------------------------------------------------------
+
+    def gradient(self, **rules: Callable[..., Any]) -> None:
+        """Give one gradient rule an input, by the input's name; see `core.rules` for what a rule may ask for."""
+        for name, rule in rules.items():
+            self._rules[self.inputs.index(name)] = Rule(rule, self.inputs, self.variadic)
+
+    def joint_gradient(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Give one rule that returns the gradients of all inputs, with None for those not needed."""
+        self._joint_rule = Rule(rule, self.inputs, self.variadic)
+        return rule
+
+    def shape(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Give the shape rule, `rule(*arrays, **settings)` on arrays of which only shape and type may be used.
+
+        It returns (shape, type) or a tuple of such pairs. An operation without one has its forward rule run on
+        zeros instead, which is right but takes time for large products.
+        """
+        self._shape_rule = rule
+        return rule
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any gradient rule is given."""
+        return bool(self._rules) or self._joint_rule is not None
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def bind(self, *args: Any, **settings: Any) -> Any:
+        """Apply the operation to tensors, Python numbers or None.
+
+        Returns:
+            A tensor, or a tuple of tensors if the operation has several visible results.
+
+        Raises:
+            ShapeError: The inputs' shapes do not fit; nothing has changed.
+        """
+        state = STATE
+        if state.trace is not None:
+            return state.trace.bind(self, args, settings)
+        arrays, needed = self._prepare(args)
+        try:
+            with np.errstate(**_SILENT):
+                out = self.forward(NUMPY, *arrays, **settings)
+        except BacklitError:
+            raise
+        except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
+            raise self.failure(error, arrays, settings) from error
+        taped = needed and state.grad_enabled and self.differentiable
+        if not isinstance(out, tuple):
+            if not isinstance(out, np.ndarray):
+                out = np.asarray(out)
+            result = make(out)
+            if self.view:
+                _join(self, settings, result, args[0])
+            if taped or state.recording is not None:
+                binding = Binding(self, args, settings, ((out, result._storage),))
+                if taped and out.dtype.kind == "f":
+                    result._node = binding
+                    result._seen = result._storage.rebased
+                if state.recording is not None:
+                    keep_record(binding, args, ((out, result._storage),))
+            if state.anomaly:
+                check_finite(self, arrays, (out,), state.path)
+            return result
+        outs = tuple(o if isinstance(o, np.ndarray) else np.asarray(o) for o in out)
+        visible = outs[: len(outs) - self.hidden]
+        results = tuple(make(o) for o in visible)
+        if self.view:
+            for result in results:
+                _join(self, settings, result, args[0])
+        if taped or state.recording is not None:
+            storages = [r._storage for r in results] + [Storage() for _ in range(self.hidden)]
+            pairs = tuple(zip(outs, storages, strict=True))
+            binding = Binding(self, args, settings, pairs)
+            if taped:
+                for index, result in enumerate(results):
+                    if result._array.dtype.kind == "f":
+                        result._node, result._index = binding, index
+                        result._seen = result._storage.rebased
+            if state.recording is not None:
+                keep_record(binding, args, pairs[: len(visible)])
+        if state.anomaly:
+            check_finite(self, arrays, visible, state.path)
+        return results[0] if len(results) == 1 else results
+
+    def _prepare(self, args: tuple[Any, ...]) -> tuple[list[Any], bool]:
+        """The arrays of the arguments, brought to one type where the operation asks for it; is a gradient wanted?"""
+        arrays: list[Any] = []
+        first: Any = None
+        needed = plain = False
+        uniform = True
+        for a in args:
+            if isinstance(a, TensorBase):
+                if a._base is not None and a._seen != a._storage.rebased:
+                    refresh_view(a)
+                if a._node is not None or a._requires_grad:
+                    needed = True
+                array = a._array
+                if first is None:
+                    first = array.dtype
+                elif array.dtype is not first and array.dtype != first:
+                    uniform = False
+                arrays.append(array)
+            else:
+                plain = plain or a is not None
+                arrays.append(a)
+        if self.promote is None or first is None:
+            return arrays, needed
+        if (uniform and (first.kind == "f" or not (plain or self.promote == "float"))) and not self._unpromoted:
+            return arrays, needed
+        target = self.common_dtype(arrays)
+        for position, array in enumerate(arrays):
+            if position not in self._unpromoted and isinstance(array, np.ndarray) and array.dtype != target:
+                arrays[position] = array.astype(target)
+        return arrays, needed
+
+    def common_dtype(self, operands: Sequence[Any]) -> np.dtype[Any]:
+        """The type to which the operation brings its inputs (arrays or symbols, numbers, None)."""
+        target = result_dtype(o for position, o in enumerate(operands) if position not in self._unpromoted)
+        if self.promote == "float" and target.kind != "f":
+            target = get_default_dtype().numpy
+        return target
+
+    def keeps_dtype(self, position: int) -> bool:
+        """Whether the input at `position` is left out of type promotion."""
+        return self.promote is None or position in self._unpromoted
+
+    # -- what readers ask --------------------------------------------------------------------------------------------
+
+    def visible(self, results: Sequence[Any]) -> int:
+        """How many of all results a user sees."""
+        return len(results) - self.hidden
+
+    def kept(self, needs: Sequence[bool]) -> tuple[Sequence[int] | None, bool]:
+        """Positions of inputs (None: all) that the gradients in question need, and whether they need the result."""
+        if self._joint_rule is not None:
+            return self._joint_rule.inputs, self._joint_rule.needs_ans
+        positions: list[int] = []
+        ans = False
+        for position, rule in self._rules.items():
+            if position < len(needs) and needs[position]:
+                positions += rule.inputs or ()
+                ans = ans or rule.needs_ans
+        return positions, ans
+
+    def gradients(self, binding: Binding, g: Any, create_graph: bool) -> Sequence[Any]:
+        """Apply the gradient rules of one binding: a gradient or None for each input."""
+        saved, ans = binding.kept()
+        if self._joint_rule is not None:
+            return self._joint_rule(binding, g, ans, saved)
+        return [
+            self._rules[position](binding, g, ans, saved) if wanted and position in self._rules else None
+            for position, wanted in enumerate(binding.needs)
+        ]
+
+    def infer(self, *operands: Any, **settings: Any) -> tuple[Symbol, ...]:
+        """Shapes and types of all results, hidden ones included, for operands of which only those are known."""
+        if self._shape_rule is not None:
+            found = self._shape_rule(*operands, **settings)
+            pairs = (found,) if isinstance(found[1], np.dtype) else found
+            return tuple(Symbol(tuple(shape), kind) for shape, kind in pairs)
+        stand_ins = [
+            np.broadcast_to(np.zeros((), o.dtype), () if self.elementwise else o.shape)
+            if isinstance(o, (Symbol, np.ndarray))
+            else o
+            for o in operands
+        ]
+        with np.errstate(**_SILENT):
+            out = self.forward(NUMPY, *stand_ins, **settings)
+        outs = [np.asarray(o) for o in (out if isinstance(out, tuple) else (out,))]
+        if self.elementwise:
+            try:
+                shape = np.broadcast_shapes(*(o.shape for o in operands if isinstance(o, (Symbol, np.ndarray))))
+            except ValueError as error:
+                raise self.failure(error, list(operands), settings) from None
+            return tuple(Symbol(shape, o.dtype) for o in outs)
+        return tuple(Symbol(o.shape, o.dtype) for o in outs)
+
+    def failure(self, error: Exception, operands: Sequence[Any], settings: dict[str, Any]) -> ShapeError:
+        """The error for people when a forward rule fails: operation, place, shapes, settings."""
+        shapes = [
+            f"{np.dtype(o.dtype).name}{list(o.shape)}" if isinstance(o, (np.ndarray, Symbol)) else repr(o)
+            for o in operands
+        ]
+        where = f" (in {STATE.path})" if STATE.path else ""
+        given = "".join(f", {k}={v!r}" for k, v in settings.items())
+        reason = str(error)
+        if self.elementwise and "broadcast" in reason:
+            reason = "the shapes do not broadcast: counted from the right, sizes must be equal, or one of them 1"
+        return ShapeError(f"{self.name}{where}: got {', '.join(shapes)}{given}; {reason}")
+
+
+def primitive(**facts: Any) -> Callable[[Callable[..., Any]], Primitive]:
+    """Decorator that makes a forward rule `rule(xp, *arrays, **settings)` an operation; facts as in `Primitive`."""
+    return lambda forward: Primitive(forward, **facts)
+
+
+def _by_name(name: str) -> Primitive:
+    return Primitive.registry[name]
+
+
+def _join(operation: Primitive, settings: dict[str, Any], result: TensorBase, source: TensorBase) -> None:
+    """Make `result` a view of `source` if it shows the same memory (a reshape may have had to copy)."""
+    array, origin = result._array, source._array
+    root = origin if origin.base is None else origin.base
+    if array is origin or array.base is root or array.base is origin:
+        result._storage = source._storage
+        result._base = source if source._base is None else source._base
+        result._chain = (*source._chain, (operation, settings))
+        result._seen = source._storage.rebased
+
+
+def keep_record(binding: Binding, args: tuple[Any, ...], outputs: tuple[tuple[Array, Storage], ...]) -> None:
+    """Note a binding and its values in the thread's recording."""
+    recording = STATE.recording
+    if recording is not None:
+        binding.record = Record(args, outputs)
+        recording.bindings.append(binding)
+
+
+def check_finite(operation: Primitive, arrays: Sequence[Any], outputs: Sequence[Array], path: str) -> None:
+    """Raise if a result has a NaN or an infinity although all inputs were finite."""
+    if all(_finite(a) for a in arrays):
+        for out in outputs:
+            if not _finite(out):
+                kind = "a NaN" if np.isnan(out).any() else "an infinity"
+                where = f" in {path}" if path else ""
+                raise NonFiniteError(
+                    f"forward: {operation.name}{where} made {kind} from finite inputs of shapes "
+                    f"{[np.shape(a) for a in arrays if a is not None]}"
+                )
+
+
+def _finite(a: Any) -> bool:
+    if isinstance(a, (np.ndarray, float)):
+        return np.asarray(a).dtype.kind != "f" or bool(np.isfinite(a).all())
+    return True

@@ -1,0 +1,173 @@
+"""The tape: one `Binding` for each application of a primitive whose result needs a gradient.
+
+A binding points backward only, to the bindings that made its inputs, so the tape is released by reference counting
+as soon as nothing that came out of it is alive.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from backlit.core.modes import STATE
+from backlit.core.tensor_base import Storage, TensorBase, make
+from backlit.errors import GradientError
+
+if TYPE_CHECKING:
+    from backlit.core.primitive import Primitive
+    from backlit.core.recording import Record
+
+_sequence = itertools.count()
+
+
+class Binding:
+    """One application of a primitive: what went in, what is kept for its gradient, and where in the network it ran.
+
+    Attributes:
+        primitive: The operation.
+        settings: Its keyword arguments.
+        sequence: Position in the order of creation; inputs always come before.
+        path: Names of the modules that were running, such as `"layers.0"`; empty outside of modules.
+        edges: For each input the (binding, result number) it came from, the leaf tensor, or None.
+        shapes: Shapes of the inputs (None for inputs that are not tensors).
+        dtypes: Element types of the inputs.
+        needs: For each input, whether a gradient is wanted.
+        outputs: Shape and element type of each visible result.
+        record: What `backlit.record()` keeps of it, else None.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_ans",
+        "_saved",
+        "_versions",
+        "dtypes",
+        "edges",
+        "hooks",
+        "needs",
+        "outputs",
+        "path",
+        "primitive",
+        "record",
+        "retained",
+        "sequence",
+        "settings",
+        "shapes",
+    )
+
+    def __init__(
+        self,
+        primitive: "Primitive",
+        args: tuple[Any, ...],
+        settings: dict[str, Any],
+        results: tuple[tuple[Any, Storage], ...],
+    ) -> None:
+        self.primitive = primitive
+        self.settings = settings
+        self.sequence = next(_sequence)
+        self.path = STATE.path
+        self.record: Record | None = None
+        self.hooks: dict[int, dict[int, Callable[[Any], Any]]] | None = None
+        self.retained: dict[int, Any] | None = None
+        edges: list[Any] = []
+        shapes: list[Any] = []
+        dtypes: list[Any] = []
+        needs: list[bool] = []
+        trace = STATE.trace
+        for a in args:
+            if isinstance(a, TensorBase):
+                array = a._array
+                shapes.append(array.shape)
+                dtypes.append(array.dtype)
+                if trace is not None:
+                    node, index = trace.tape(a)
+                else:
+                    node, index = a._node, a._index
+                edge = (node, index) if node is not None else a if a._requires_grad else None
+                edges.append(edge)
+                needs.append(edge is not None)
+            else:
+                shapes.append(None)
+                dtypes.append(None)
+                edges.append(None)
+                needs.append(False)
+        self.edges = edges
+        self.shapes = tuple(shapes)
+        self.dtypes = dtypes
+        self.needs = needs
+        self.outputs = tuple((array.shape, array.dtype) for array, _ in results[: primitive.visible(results)])
+        keep, keep_ans = primitive.kept(needs)
+        saved: list[Any] = []
+        versions: list[int] = []
+        for position, a in enumerate(args):
+            if isinstance(a, TensorBase):
+                if keep is None or position in keep:
+                    version = a._storage.version
+                    if version is None:
+                        raise GradientError(
+                            f"{primitive.name}: a tensor made in inference mode cannot be kept for a gradient; "
+                            "make it outside of inference_mode, or clone it first"
+                        )
+                    saved.append(a)
+                    versions.append(version)
+                else:
+                    saved.append(None)
+                    versions.append(0)
+            else:
+                saved.append(a)
+                versions.append(0)
+        self._saved: tuple[Any, ...] | None = tuple(saved)
+        self._versions = versions
+        self._ans = tuple((a, s, s.version) for a, s in results) if keep_ans else ()
+
+    def __repr__(self) -> str:
+        where = f" in {self.path}" if self.path else ""
+        return f"<{self.primitive.name}{where}, number {self.sequence}>"
+
+    @property
+    def released(self) -> bool:
+        """Whether a backward pass has let go of the kept values."""
+        return self._saved is None
+
+    def release(self) -> None:
+        """Let go of everything kept for the gradient; a later backward pass through here is an error."""
+        if any(isinstance(s, TensorBase) for s in self._saved or ()) or self._ans:
+            self._saved = None
+            self._ans = ()
+
+    def held(self) -> tuple[Any, ...]:
+        """The inputs that were kept, unchecked."""
+        return self._saved or ()
+
+    def kept(self) -> tuple[Any, Any]:
+        """The inputs and the result that were kept, after checking that nothing has changed them since.
+
+        Raises:
+            GradientError: A backward pass has released them, or an in-place operation has changed one.
+        """
+        if self._saved is None:
+            raise GradientError(
+                f"{self.primitive.name}: the values that its gradient needs were released by an earlier backward "
+                "pass; pass retain_graph=True to that pass in order to run backward through the same graph again"
+            )
+        for position, (a, version) in enumerate(zip(self._saved, self._versions, strict=True)):
+            if isinstance(a, TensorBase) and a._storage.version != version:
+                raise self._changed(f"input {position} of shape {a._array.shape}", a._storage, version)
+        ans: list[Any] = []
+        for index, (array, storage, made_at) in enumerate(self._ans):
+            if storage.version != made_at:
+                raise self._changed(f"its result of shape {array.shape}", storage, made_at or 0)
+            tensor = make(array, storage)
+            if array.dtype.kind == "f":
+                tensor._node, tensor._index = self, index
+            ans.append(tensor)
+        if not ans:
+            return self._saved, None
+        return self._saved, ans[0] if len(ans) == 1 else tuple(ans)
+
+    def _changed(self, what: str, storage: Storage, version: int) -> GradientError:
+        where = f" (in {self.path})" if self.path else ""
+        return GradientError(
+            f"{self.primitive.name}{where}: {what} is needed for the gradient, but the in-place operation "
+            f"`{storage.written_by}` changed it since (it is at version {storage.version}, expected version "
+            f"{version}); use the out-of-place operation, or clone() before writing"
+        )

@@ -1,0 +1,182 @@
+"""The part of a tensor that differentiation needs: an array, its storage, its place on the tape, its gradient."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from backlit.core.modes import STATE
+from backlit.errors import ArgumentError, GradientError, GraphError, ShapeError
+
+if TYPE_CHECKING:
+    from backlit.core.primitive import Primitive
+    from backlit.core.recording import Value
+    from backlit.core.tape import Binding
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Storage:
+    """What tensors that share memory have in common.
+
+    Attributes:
+        version: Number of in-place writes so far; None for tensors made in inference mode, which are not counted.
+        written_by: The operation of the last write, for messages.
+        rebased: Number of writes after which other views of the same base must look up their place on the tape anew.
+        watchers: Recorded values that must be copied before the next write.
+    """
+
+    __slots__ = ("rebased", "version", "watchers", "written_by")
+
+    def __init__(self, version: int | None = 0) -> None:
+        self.version = version
+        self.written_by = ""
+        self.rebased = 0
+        self.watchers: list[Value] = []
+
+
+class Symbol:
+    """Stands for an array whose values are not known while a program is traced: a shape and a type, no numbers."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
+        raise _needs_value("its values")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise _needs_value(f"`{name}`")
+
+
+def _needs_value(what: str) -> GraphError:
+    return GraphError(
+        f"a program that is being traced asked for {what} of a tensor, which is only known when the program runs; "
+        "keep branches on values, .item() and printing outside the traced function, or use backlit.where"
+    )
+
+
+class TensorBase:
+    """A value that remembers how it was made.
+
+    Fields not set on an instance have the defaults below; most tensors set four of them.
+    """
+
+    _array: Array
+    _storage: Storage
+    _requires_grad: bool = False
+    _grad: "TensorBase | None" = None
+    _node: "Binding | None" = None
+    _index: int = 0
+    # A view knows the tensor whose memory it shows and the operations that lead from there to it.
+    _base: "TensorBase | None" = None
+    _chain: "tuple[tuple[Primitive, dict[str, Any]], ...]" = ()
+    _seen: int = 0
+    _hooks: "dict[int, Callable[[Any], Any]] | None" = None
+    _accumulated_hooks: "dict[int, Callable[[Any], None]] | None" = None
+
+    # The public class, set by `ops.tensor`, so that the engine can make results of it.
+    public: "ClassVar[type[TensorBase]]"
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor. Assignable on tensors that no operation made."""
+        return self._requires_grad or tape_of(self)[0] is not None
+
+    @requires_grad.setter
+    def requires_grad(self, needed: bool) -> None:
+        if tape_of(self)[0] is not None:
+            if needed:
+                return
+            raise GradientError(
+                "requires_grad can be switched off only on tensors that no taped operation made; "
+                "use .detach() for a tensor without history"
+            )
+        if needed and self._array.dtype.kind != "f":
+            raise GradientError(
+                f"only floating-point tensors can require gradients, this one is {self._array.dtype}; use .float() first"
+            )
+        self._requires_grad = bool(needed)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no taped operation made this tensor."""
+        return tape_of(self)[0] is None
+
+    @property
+    def grad(self) -> "Any":
+        """The gradient that backward passes have added up here, or None before the first."""
+        return self._grad if STATE.trace is None else STATE.trace.get_grad(self)
+
+    @grad.setter
+    def grad(self, grad: "TensorBase | None") -> None:
+        if grad is not None:
+            if not isinstance(grad, TensorBase):
+                raise ArgumentError(f"grad: expected a tensor or None, got {type(grad).__name__}")
+            if grad._array.shape != self._array.shape:
+                raise ShapeError(f"grad: shape {grad._array.shape} does not fit the tensor's {self._array.shape}")
+            if grad._array.dtype != self._array.dtype:
+                raise ArgumentError(f"grad: type {grad._array.dtype} does not fit the tensor's {self._array.dtype}")
+        if STATE.trace is None:
+            self._grad = grad
+        else:
+            STATE.trace.set_grad(self, grad)
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    @property
+    def _version(self) -> int:
+        """Number of in-place changes of the memory that this tensor shows."""
+        return self._storage.version or 0
+
+
+def make(array: Any, storage: Storage | None = None) -> Any:
+    """A new public tensor around an array, copying nothing."""
+    cls = TensorBase.public
+    tensor = cls.__new__(cls)
+    tensor._array = array
+    tensor._storage = storage or Storage(None if STATE.inference else 0)
+    return tensor
+
+
+def tape_of(tensor: TensorBase) -> "tuple[Binding | None, int]":
+    """The binding that made `tensor` and which of its results it is; (None, 0) for leaves.
+
+    A view whose base was written since is looked up anew: the operations that lead from the base to the view are
+    bound again, so that gradients flow through the write.
+    """
+    if STATE.trace is not None:
+        return STATE.trace.tape(tensor)
+    if tensor._base is not None and tensor._seen != tensor._storage.rebased:
+        refresh_view(tensor)
+    return tensor._node, tensor._index
+
+
+def refresh_view(tensor: TensorBase) -> None:
+    """Give a view its place on the tape after a write to its base."""
+    before, STATE.grad_enabled = STATE.grad_enabled, True
+    try:
+        fresh: TensorBase | None = tensor._base
+        for primitive, settings in tensor._chain:
+            fresh = primitive.bind(fresh, **settings)
+    finally:
+        STATE.grad_enabled = before
+    if fresh is not None:
+        tensor._node, tensor._index = fresh._node, fresh._index
+    tensor._seen = tensor._storage.rebased

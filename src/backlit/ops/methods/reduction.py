@@ -1,0 +1,7 @@
+"""Methods of reduction."""
+
+from backlit.core.tensor_base import TensorBase
+
+
+class ReductionMethods(TensorBase):
+    """Methods of reduction."""
