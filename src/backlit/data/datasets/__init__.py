@@ -1,0 +1,30 @@
+"""Data sets by name, from files, and generated."""
+
+from backlit.data.datasets.catalog import digits, fashion_mnist, load, load_features, mnist
+from backlit.data.datasets.description import ArrayData
+from backlit.data.datasets.generated import circles, spirals, two_moons, xor
+from backlit.data.datasets.idx import read_idx
+from backlit.data.datasets.mnist import MNIST, FashionMNIST
+from backlit.data.datasets.streams import ArrayFiles, TableStream
+from backlit.data.datasets.table import Columns, Target, read_columns
+
+__all__ = [
+    "MNIST",
+    "ArrayData",
+    "ArrayFiles",
+    "Columns",
+    "FashionMNIST",
+    "TableStream",
+    "Target",
+    "circles",
+    "digits",
+    "fashion_mnist",
+    "load",
+    "load_features",
+    "mnist",
+    "read_columns",
+    "read_idx",
+    "spirals",
+    "two_moons",
+    "xor",
+]

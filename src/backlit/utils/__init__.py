@@ -1,0 +1,5 @@
+"""PyTorch's paths: `backlit.utils.data`."""
+
+from backlit.utils import data
+
+__all__ = ["data"]
