@@ -44,12 +44,12 @@ def run_backward(
         create_graph: Tape the pass itself, for gradients of gradients.
     """
     walk = _Walk(inputs, retain_graph, create_graph)
-    before = STATE.grad_enabled, STATE.path, STATE.anomaly
-    STATE.grad_enabled, STATE.anomaly = create_graph, False
+    before = STATE.grad_enabled, STATE.path, STATE.anomaly, STATE.phase
+    STATE.grad_enabled, STATE.anomaly, STATE.phase = create_graph, False, "backward"
     try:
         return walk.run(roots, root_grads, check=before[2])
     finally:
-        STATE.grad_enabled, STATE.path, STATE.anomaly = before
+        STATE.grad_enabled, STATE.path, STATE.anomaly, STATE.phase = before
 
 
 class _Walk:

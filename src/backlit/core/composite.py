@@ -127,6 +127,13 @@ class Update:
 
     def by_formula(self, *args: Any, **settings: Any) -> None:
         """Update through the formula, operation by operation, as a trace or a recording wants to see it."""
+        before, STATE.phase = STATE.phase, "update"
+        try:
+            self._by_formula(*args, **settings)
+        finally:
+            STATE.phase = before
+
+    def _by_formula(self, *args: Any, **settings: Any) -> None:
         results = self.formula(*args, **settings)
         for target, value in zip(args, results if isinstance(results, tuple) else (results,), strict=False):
             if target is not None:

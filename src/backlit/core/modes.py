@@ -23,6 +23,9 @@ class Tracer(Protocol):
     def tape(self, tensor: "TensorBase") -> tuple[Any, int]:
         """The binding that made `tensor`, as seen inside the trace, and the number of the result."""
 
+    def version(self, tensor: "TensorBase") -> int:
+        """Number of writes to the memory of `tensor`, as seen inside the trace."""
+
     def get_grad(self, tensor: "TensorBase") -> "TensorBase | None":
         """The gradient of `tensor`, as seen inside the trace."""
 
@@ -38,6 +41,7 @@ class _State(threading.local):
         self.recording: Recording | None = None
         self.anomaly = False
         self.path = ""
+        self.phase = "forward"
 
 
 STATE = _State()

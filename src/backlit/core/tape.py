@@ -101,7 +101,7 @@ class Binding:
         for position, a in enumerate(args):
             if isinstance(a, TensorBase):
                 if keep is None or position in keep:
-                    version = a._storage.version
+                    version = a._storage.version if trace is None else trace.version(a)
                     if version is None:
                         raise GradientError(
                             f"{primitive.name}: a tensor made in inference mode cannot be kept for a gradient; "
@@ -150,13 +150,13 @@ class Binding:
                 "pass; pass retain_graph=True to that pass in order to run backward through the same graph again"
             )
         for position, (a, version) in enumerate(zip(self._saved, self._versions, strict=True)):
-            if isinstance(a, TensorBase) and a._storage.version != version:
+            if isinstance(a, TensorBase) and _version(a) != version:
                 raise self._changed(f"input {position} of shape {a._array.shape}", a._storage, version)
         ans: list[Any] = []
         for index, (array, storage, made_at) in enumerate(self._ans):
-            if storage.version != made_at:
-                raise self._changed(f"its result of shape {array.shape}", storage, made_at or 0)
             tensor = make(array, storage)
+            if STATE.trace is None and storage.version != made_at:
+                raise self._changed(f"its result of shape {array.shape}", storage, made_at or 0)
             if array.dtype.kind == "f":
                 tensor._node, tensor._index = self, index
             ans.append(tensor)
@@ -171,3 +171,7 @@ class Binding:
             f"`{storage.written_by}` changed it since (it is at version {storage.version}, expected version "
             f"{version}); use the out-of-place operation, or clone() before writing"
         )
+
+
+def _version(tensor: TensorBase) -> int | None:
+    return tensor._storage.version if STATE.trace is None else STATE.trace.version(tensor)

@@ -76,7 +76,8 @@ class TensorBase:
     Fields not set on an instance have the defaults below; most tensors set four of them.
     """
 
-    _array: Array
+    # A NumPy array, or a `Symbol` while a program is traced.
+    _array: Any
     _storage: Storage
     _requires_grad: bool = False
     _grad: "TensorBase | None" = None

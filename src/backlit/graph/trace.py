@@ -1,0 +1,330 @@
+"""Tracing: running a program once on symbols, so that every binding becomes a node of a graph.
+
+While a trace is active in a thread, `Primitive.bind` calls it instead of computing. The trace keeps its own table from
+memory to node: a write changes the table, never a tensor of the outside, so an abandoned trace leaves nothing behind.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backlit.core.backward import Helpers
+from backlit.core.modes import STATE
+from backlit.core.primitive import Primitive
+from backlit.core.tape import Binding
+from backlit.core.tensor_base import Storage, Symbol, TensorBase, make
+from backlit.core.writing import about_to_write, view_write, wrote
+from backlit.errors import GraphError, ShapeError
+from backlit.graph.graph import Graph, Node, Ref, Type
+from backlit.graph.interpreter import interpret
+from backlit.graph.verify import verify
+
+
+@dataclass
+class _Memory:
+    """What a piece of memory holds at this point of the trace."""
+
+    ref: Ref
+    version: int = 0
+    rebased: int = 0
+    written: bool = False
+
+
+class Trace:
+    """The table of one trace. Implements `core.modes.Tracer`."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self.nodes: list[Node] = []
+        self.captured: dict[int, TensorBase] = {}
+        self._names = names
+        self._memory: dict[int, _Memory] = {}
+        self._views: dict[int, tuple[Ref, int]] = {}
+        self._tapes: dict[int, tuple[Binding | None, int, int]] = {}
+        self.grads: dict[int, tuple[TensorBase, TensorBase | None]] = {}
+        # Tables are keyed by identity, which is only unique while the objects live.
+        self._alive: list[Any] = []
+
+    # -- nodes -------------------------------------------------------------------------------------------------------
+
+    def argument(self, tensor: TensorBase, name: str) -> Any:
+        """A symbolic tensor in place of an argument of the traced function."""
+        stand_in = make(Symbol(tensor._array.shape, tensor._array.dtype))
+        stand_in._requires_grad = tensor._requires_grad
+        self._hold(stand_in, self._input(tensor, name))
+        return stand_in
+
+    def _input(self, tensor: TensorBase, name: str) -> Ref:
+        self.nodes.append(Node(None, (), {}, (Type.of(tensor._array),), STATE.path, STATE.phase, name))
+        return Ref(len(self.nodes) - 1)
+
+    def _hold(self, tensor: TensorBase, ref: Ref) -> _Memory:
+        memory = _Memory(ref)
+        self._memory[id(tensor._storage)] = memory
+        self._alive.append(tensor)
+        return memory
+
+    def _step(self, operation: Primitive, inputs: tuple[Any, ...], settings: dict[str, Any]) -> int:
+        operands = [self.nodes[i.node].results[i.result].symbol() if isinstance(i, Ref) else i for i in inputs]
+        try:
+            results = tuple(Type.of(s) for s in operation.infer(*operands, **settings))
+        except (ValueError, TypeError, IndexError) as error:
+            raise error if isinstance(error, ShapeError) else operation.failure(error, operands, settings) from error
+        self.nodes.append(Node(operation, inputs, settings, results, STATE.path, STATE.phase))
+        return len(self.nodes) - 1
+
+    def memory(self, tensor: TensorBase) -> _Memory:
+        """What the memory under a tensor holds; a tensor of the outside becomes an input when first seen."""
+        found = self._memory.get(id(tensor._storage))
+        if found is not None:
+            return found
+        root = tensor if tensor._base is None else tensor._base
+        if isinstance(root._array, Symbol):
+            raise GraphError(
+                "a tensor that was made while another program was traced has no value; it cannot be used here"
+            )
+        for other in self.captured.values():
+            if np.may_share_memory(other._array, root._array):
+                raise GraphError(
+                    f"two tensors of shapes {other._array.shape} and {root._array.shape} show the same memory without "
+                    "knowing of each other (from_numpy twice on one array?); make one a view of the other, or clone it"
+                )
+        ref = self._input(root, self._names.get(id(root), f"tensor {len(self.captured)}"))
+        self.captured[ref.node] = root
+        return self._hold(root, ref)
+
+    def ref(self, tensor: TensorBase) -> Ref:
+        """The result that a tensor stands for at this point of the trace."""
+        memory = self.memory(tensor)
+        if tensor._base is None:
+            return memory.ref
+        own = self._views.get(id(tensor))
+        if own is not None and own[1] == memory.version:
+            return own[0]
+        ref = memory.ref
+        for operation, settings in tensor._chain:
+            ref = Ref(self._step(operation, (ref,), settings))
+        self._views[id(tensor)] = (ref, memory.version)
+        self._alive.append(tensor)
+        return ref
+
+    # -- what core.modes.Tracer asks for -----------------------------------------------------------------------------
+
+    def bind(self, operation: Primitive, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """Record one application of an operation; see `Primitive.bind`."""
+        if operation.dynamic:
+            raise GraphError(
+                f"{operation.name}: the shape of its result depends on values, so a program that uses it cannot be "
+                "traced; use where or a mask of fixed shape instead"
+            )
+        operands = [a._array if isinstance(a, TensorBase) else a for a in args]
+        inputs = [self.ref(a) if isinstance(a, TensorBase) else a for a in args]
+        if operation.promote is not None and any(isinstance(a, TensorBase) for a in args):
+            target = operation.common_dtype(operands)
+            for position, ref in enumerate(inputs):
+                if isinstance(ref, Ref) and not operation.keeps_dtype(position) and operands[position].dtype != target:
+                    inputs[position] = Ref(self._step(Primitive.registry["cast"], (ref,), {"kind": target}))
+        number = self._step(operation, tuple(inputs), settings)
+        types = self.nodes[number].results
+        visible = len(types) - operation.hidden
+        results = [make(t.symbol()) for t in types[:visible]]
+        storages = [r._storage for r in results] + [Storage() for _ in range(operation.hidden)]
+        taped = (
+            STATE.grad_enabled
+            and operation.differentiable
+            and any(isinstance(a, TensorBase) and a.requires_grad for a in args)
+        )
+        binding = None
+        if taped:
+            binding = Binding(
+                operation, args, settings, tuple((t.symbol(), s) for t, s in zip(types, storages, strict=True))
+            )
+        for index, storage in enumerate(storages):
+            if index < visible and operation.view:
+                self._as_view(results[index], args[0], operation, settings, Ref(number, index))
+            else:
+                self._memory[id(storage)] = _Memory(Ref(number, index))
+            self._alive.append(storage)
+        for index, result in enumerate(results):
+            self._alive.append(result)
+            if binding is not None and types[index].dtype.kind == "f":
+                self._tapes[id(result)] = (binding, index, self.memory(result).rebased)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _as_view(
+        self, result: TensorBase, source: TensorBase, operation: Primitive, settings: dict[str, Any], ref: Ref
+    ) -> None:
+        result._storage = source._storage
+        result._base = source if source._base is None else source._base
+        result._chain = (*source._chain, (operation, settings))
+        self._views[id(result)] = (ref, self.memory(source).version)
+
+    def write(self, target: TensorBase, source: TensorBase, operation: str) -> None:
+        """Record that a tensor now holds other values; see `core.writing.write`."""
+        ref, memory = self.ref(source), self.memory(target)
+        base = target if target._base is None else target._base
+        taped = STATE.grad_enabled and (base.requires_grad or source.requires_grad)
+        if target._base is None:
+            node, index = self.tape(Helpers.copy(source)) if source._requires_grad else self.tape(source)
+        else:
+            symbol = Type.of(base._array).symbol()
+            taped = taped and all(step.differentiable for step, _ in target._chain)
+            settings = {"chain": target._chain}
+            node, index = None, 0
+            if taped:
+                node = Binding(view_write, (base, source), settings, ((symbol, target._storage),))
+            ref = Ref(self._step(view_write, (memory.ref, ref), settings))
+        memory.ref, memory.written = ref, True
+        memory.version += 1
+        if taped:
+            memory.rebased += 1
+            self._tapes[id(base)] = (node, index, memory.rebased)
+            self._alive.append(base)
+
+    def tape(self, tensor: TensorBase) -> tuple[Binding | None, int]:
+        """The binding that made a tensor, as seen inside the trace."""
+        own = self._tapes.get(id(tensor))
+        rebased = 0
+        if tensor._base is not None:
+            rebased = self.memory(tensor).rebased
+            seen = own[2] if own is not None else 0
+            if rebased != seen:
+                return self._retape(tensor, rebased)
+        if own is not None:
+            return own[0], own[1]
+        return tensor._node, tensor._index
+
+    def _retape(self, view: TensorBase, rebased: int) -> tuple[Binding | None, int]:
+        """Give a view its history anew after a write to its base."""
+        before, STATE.grad_enabled = STATE.grad_enabled, True
+        try:
+            fresh: Any = view._base
+            for operation, settings in view._chain:
+                fresh = operation.bind(fresh, **settings)
+        finally:
+            STATE.grad_enabled = before
+        node, index = self.tape(fresh)
+        self._tapes[id(view)] = (node, index, rebased)
+        self._alive.append(view)
+        return node, index
+
+    def version(self, tensor: TensorBase) -> int:
+        """Number of writes to the memory of a tensor since the trace began."""
+        return self.memory(tensor).version
+
+    def get_grad(self, tensor: TensorBase) -> TensorBase | None:
+        """The gradient of a tensor, as seen inside the trace."""
+        return self.grads[id(tensor)][1] if id(tensor) in self.grads else tensor._grad
+
+    def set_grad(self, tensor: TensorBase, grad: TensorBase | None) -> None:
+        """Replace the gradient of a tensor inside the trace alone."""
+        self.grads[id(tensor)] = (tensor, grad)
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def finish(self, arguments: list[TensorBase], outputs: list[TensorBase]) -> tuple[Graph, list[TensorBase]]:
+        """The graph, and the tensors on which it leaves gradients, in the order of `graph.grads`."""
+        inputs = {id(t): self.memory(t) for t in arguments}
+        argument_nodes = [
+            number for number, n in enumerate(self.nodes) if n.operation is None and number not in self.captured
+        ]
+        places = {id(t): number for number, t in self.captured.items()}
+        places |= {id(t): number for t, number in zip(arguments, argument_nodes, strict=True)}
+        returned = tuple(self.ref(t) for t in outputs)
+        grads: list[tuple[int, Ref | None]] = []
+        owners: list[TensorBase] = []
+        for tensor, grad in list(self.grads.values()):
+            if isinstance(tensor._array, Symbol) and id(tensor) not in inputs:
+                continue
+            if id(tensor) not in places:
+                self.memory(tensor)
+                places = {id(t): number for number, t in self.captured.items()} | places
+            grads.append((places[id(tensor)], None if grad is None else self.ref(grad)))
+            owners.append(tensor)
+        # Inputs that only a gradient or an output needed have joined by now.
+        writes = tuple(
+            (number, self.memory(tensor).ref) for number, tensor in self.captured.items() if self.memory(tensor).written
+        )
+        writes += tuple((places[id(t)], self.memory(t).ref) for t in arguments if self.memory(t).written)
+        graph = Graph(tuple(self.nodes), tuple(argument_nodes), tuple(self.captured), returned, writes, tuple(grads))
+        return verify(graph, "tracing"), owners
+
+
+class Traced:
+    """A program that was traced once, and the outside tensors that it reads and writes.
+
+    Attributes:
+        graph: The program.
+        states: The outside tensors, one for each of `graph.states`.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], names: Mapping[str, TensorBase]) -> None:
+        trace = Trace({id(t): name for name, t in names.items()})
+        leaves = [a for a in args if isinstance(a, TensorBase)]
+        stand_ins: list[Any] = []
+        before = STATE.trace
+        if before is not None:
+            raise GraphError("a program is being traced already; traces do not nest")
+        STATE.trace = trace
+        try:
+            inputs = iter([trace.argument(a, f"argument {i}") for i, a in enumerate(leaves)])
+            given = [next(inputs) if isinstance(a, TensorBase) else a for a in args]
+            stand_ins = [g for g in given if isinstance(g, TensorBase)]
+            result = function(*given)
+            self._several = isinstance(result, (tuple, list))
+            outputs = list(result) if self._several else [] if result is None else [result]
+            if not all(isinstance(o, TensorBase) for o in outputs):
+                raise GraphError("a traced function must return a tensor, a tuple of tensors, or None")
+            self.graph, owners = trace.finish(stand_ins, outputs)
+        finally:
+            STATE.trace = before
+        self.states = [trace.captured[number] for number in self.graph.states]
+        position = {id(s): i for i, s in enumerate(stand_ins)}
+        # Gradients that the program leaves on an argument go to the argument of the call.
+        self._grad_owners = [position.get(id(o), o) for o in owners]
+
+    def run(self, *args: Any) -> Any:
+        """Run the graph on arguments of the traced types by the interpreter, and leave what it writes.
+
+        Raises:
+            ShapeError: An argument has another shape or type than the one traced.
+        """
+        tensors = [a for a in args if isinstance(a, TensorBase)]
+        inputs = dict(zip(self.graph.states, (s._array for s in self.states), strict=True))
+        for number, tensor in zip(self.graph.arguments, tensors, strict=True):
+            if Type.of(tensor._array) != self.graph.nodes[number].results[0]:
+                raise ShapeError(
+                    f"{self.graph.nodes[number].name}: traced as {self.graph.nodes[number].results[0]}, "
+                    f"got {Type.of(tensor._array)}"
+                )
+            inputs[number] = tensor._array
+        values = interpret(self.graph, inputs)
+        owners = dict(zip([*self.graph.states, *self.graph.arguments], [*self.states, *tensors], strict=True))
+        # Copied first: a value may be another state's memory, which an earlier write would change.
+        final = [(owners[number], values[ref].copy()) for number, ref in self.graph.writes]
+        for tensor, array in final:
+            about_to_write(tensor._storage)
+            np.copyto(tensor._array, array)
+            wrote(tensor._storage, "a traced program")
+        for owner, (_, ref) in zip(self._grad_owners, self.graph.grads, strict=True):
+            tensor = tensors[owner] if isinstance(owner, int) else owner
+            tensor.grad = None if ref is None else make(values[ref].copy())
+        results = [make(values[ref].copy()) for ref in self.graph.outputs]
+        if not results:
+            return None
+        return tuple(results) if self._several else results[0]
+
+
+def trace(function: Callable[..., Any], *args: Any, names: Mapping[str, TensorBase] | None = None) -> Traced:
+    """Run `function` once on symbols and return the graph of what it does: forward, backward and update alike.
+
+    Args:
+        function: Any function over tensors, modules and optimizers. Tensors that it takes from outside become states.
+        *args: Its arguments. Tensors stand for any values of their shape and type; all else is fixed.
+        names: Names of outside tensors, for printing, such as `dict(model.named_parameters())`.
+
+    Raises:
+        GraphError: The program asks for a value (a branch, `.item()`), or for a shape that depends on values.
+    """
+    return Traced(function, args, names or {})
