@@ -1,28 +1,162 @@
-"""Products of matrices."""
+"""Products of vectors and matrices."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backlit.core.composite import composite
 from backlit.core.primitive import primitive
+from backlit.errors import DtypeError, ShapeError
+from backlit.ops.reduction import sum_to_shape
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
 
+def _fail(x: Any, y: Any) -> None:
+    """Say why two operands of a matrix product do not fit."""
+    if not x.shape or not y.shape:
+        raise ShapeError(
+            f"matmul: shapes {x.shape} and {y.shape} do not multiply: both need at least one dimension; "
+            "use * for the product with a single number"
+        )
+    if x.dtype != y.dtype:
+        raise DtypeError(
+            f"matmul: the operands have different types, {x.dtype} and {y.dtype}; bring them to one type first, for "
+            "example with .to(other.dtype)"
+        )
+    inner = y.shape[-2] if len(y.shape) > 1 else y.shape[0]
+    if x.shape[-1] != inner:
+        raise ShapeError(
+            f"matmul: shapes {x.shape} and {y.shape} do not multiply: the first has {x.shape[-1]} columns, the second "
+            f"{inner} rows, and the two must be equal"
+        )
+    try:
+        np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    except ValueError:
+        raise ShapeError(
+            f"matmul: shapes {x.shape} and {y.shape} do not multiply: the dimensions before the last two do not "
+            "broadcast (counted from the right, sizes must be equal, or one of them 1)"
+        ) from None
+
+
+@primitive(
+    role="mixes",
+    notation="{x} {y}",
+    promote=None,
+    samples=lambda rng: [
+        ((rng.normal(size=left), rng.normal(size=right)), {})
+        for left, right in [
+            ((2, 3), (3, 4)),
+            ((3,), (3,)),
+            ((3,), (3, 2)),
+            ((2, 3), (3,)),
+            ((3,), (2, 3, 2)),
+            ((2, 2, 3), (3,)),
+            ((2, 2, 3), (3, 4)),
+            ((2, 3), (2, 3, 4)),
+            ((2, 1, 2, 3), (3, 3, 2)),
+        ]
+    ],
+)
+def _matmul(xp: Any, x: Any, y: Any) -> Any:
+    if x.dtype != y.dtype or not x.ndim or not y.ndim or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        _fail(x, y)
+    if x.ndim > 2 and y.ndim <= 2:
+        # One large product in place of a stack of small ones.
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return xp.matmul(rows, y).reshape(x.shape[:-1] + y.shape[1:])
+    return xp.matmul(x, y)
+
+
+@_matmul.shape
+def _matmul_shape(x: Any, y: Any) -> Any:
+    _fail(x, y)
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    return batch + x.shape[-2:-1] + (y.shape[-1:] if len(y.shape) > 1 else ()), x.dtype
+
+
+def _fit(g: "Tensor", shape: tuple[int, ...]) -> "Tensor":
+    return g if g._array.shape == shape else sum_to_shape.bind(g, shape=shape)
+
+
+def _gradient_of_first(g: "Tensor", y: "Tensor", x_shape: tuple[int, ...]) -> "Tensor":
+    if y._array.ndim == 1:
+        return (g.unsqueeze(-1) if len(x_shape) > 1 else g) * y
+    if len(x_shape) == 1:
+        return _fit(_matmul.bind(y, g.unsqueeze(-1)).squeeze(-1), x_shape)
+    return _fit(_matmul.bind(g, y.transpose(-2, -1)), x_shape)
+
+
+def _gradient_of_second(g: "Tensor", x: "Tensor", y_shape: tuple[int, ...]) -> "Tensor":
+    dims = x._array.ndim
+    if dims == 1:
+        return g * x if len(y_shape) == 1 else x.unsqueeze(-1) * g.unsqueeze(-2)
+    if dims > 2 and len(y_shape) <= 2:
+        shape = x._array.shape
+        rows = math.prod(shape[:-1])
+        x, g = x.reshape((rows, shape[-1])), g.reshape((rows, *y_shape[1:]))
+    return _fit(_matmul.bind(x.transpose(-2, -1), g), y_shape)
+
+
+_matmul.gradient(x=_gradient_of_first, y=_gradient_of_second)
+
+
+def matmul(input: "Tensor", other: "Tensor") -> "Tensor":
+    """The matrix product; dimensions before the last two broadcast.
+
+    Args:
+        input: (n) or (*, m, n).
+        other: (n) or (*, n, k).
+
+    Returns:
+        (*, m, k), without m or k where an operand is a vector.
+
+    Raises:
+        ShapeError: The shapes do not multiply.
+        DtypeError: The types differ.
+    """
+    return _matmul.bind(input, other)
+
+
 def _linear_kernel(xp: Any, input: Any, weight: Any, bias: Any) -> Any:
-    out = np.matmul(input, weight.T)
-    return out if bias is None else np.add(out, bias, out=out)
+    if weight.ndim != 2 or input.dtype != weight.dtype or not input.ndim or input.shape[-1] != weight.shape[1]:
+        _fail_linear(input, weight)
+    if input.ndim > 2:
+        rows = input.reshape(math.prod(input.shape[:-1]), input.shape[-1])
+        out = np.matmul(rows, weight.T).reshape(*input.shape[:-1], weight.shape[0])
+    else:
+        out = np.matmul(input, weight.T)
+    if bias is None:
+        return out
+    if bias.shape not in (weight.shape[:1], ()):
+        raise ShapeError(f"linear: bias of shape {bias.shape} does not fit weight of shape {weight.shape}")
+    return np.add(out, bias, out=out)
+
+
+def _fail_linear(input: Any, weight: Any) -> None:
+    if weight.ndim == 2 and input.ndim and input.shape[-1] == weight.shape[1]:
+        raise DtypeError(
+            f"linear: input is {input.dtype} and weight {weight.dtype}; bring them to one type first, for example "
+            "with input.to(weight.dtype)"
+        )
+    raise ShapeError(
+        f"linear: input of shape {input.shape} does not fit weight of shape {weight.shape}: the last size of the input "
+        "must be the weight's in_features, its second size"
+    )
 
 
 def _linear_gradient(g: Any, input: Any, weight: Any, bias: Any, needs: Any) -> Any:
-    rows = g.reshape(-1, g.shape[-1])
-    return (
-        np.matmul(g, weight) if needs[0] else None,
-        np.matmul(rows.T, input.reshape(-1, input.shape[-1])) if needs[1] else None,
-        rows.sum(0) if needs[2] else None,
-    )
+    rows = g if g.ndim == 2 else g.reshape(g.size // (weight.shape[0] or 1), weight.shape[0])
+    for_input = for_weight = for_bias = None
+    if needs[0]:
+        for_input = np.matmul(rows, weight).reshape(input.shape)
+    if needs[1]:
+        for_weight = np.matmul(rows.T, input if input.ndim == 2 else input.reshape(rows.shape[0], input.shape[-1]))
+    if needs[2]:
+        for_bias = rows.sum(axis=0 if bias.ndim else None)
+    return for_input, for_weight, for_bias
 
 
 @composite(
@@ -30,6 +164,7 @@ def _linear_gradient(g: Any, input: Any, weight: Any, bias: Any, needs: Any) -> 
     gradient=_linear_gradient,
     role="mixes",
     notation="{input} {weight}' + {bias}",
+    promote=None,
     samples=lambda rng: [
         ((rng.normal(size=(4, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)), {}),
         ((rng.normal(size=(2, 4, 3)), rng.normal(size=(2, 3)), None), {}),
@@ -37,7 +172,7 @@ def _linear_gradient(g: Any, input: Any, weight: Any, bias: Any, needs: Any) -> 
     ],
 )
 def _linear(input: "Tensor", weight: "Tensor", bias: "Tensor | None") -> "Tensor":
-    product = input @ weight.t()
+    product = _matmul.bind(input, weight.transpose(0, 1))
     return product if bias is None else product + bias
 
 
@@ -51,5 +186,9 @@ def linear(input: "Tensor", weight: "Tensor", bias: "Tensor | None" = None) -> "
 
     Returns:
         (*, out_features).
+
+    Raises:
+        ShapeError: The shapes do not fit.
+        DtypeError: The types differ.
     """
     return _linear.bind(input, weight, bias)

@@ -1,0 +1,104 @@
+"""Softmax and its logarithm, shifted by the largest input so that no exponential overflows."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backlit.core.composite import composite
+from backlit.core.dtypes import dtype
+from backlit.ops.dims import normalize_dim
+from backlit.ops.reduction import require_float, to_type
+
+if TYPE_CHECKING:
+    from backlit.ops.tensor import Tensor
+
+
+def _samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    return [
+        ((rng.normal(size=(3, 4)),), {"dim": 1}),
+        ((rng.normal(size=(2, 3, 4)),), {"dim": 1}),
+        ((rng.normal(size=5),), {"dim": 0}),
+    ]
+
+
+def _shifted(xp: Any, x: Any, dim: int) -> Any:
+    axis = dim if x.ndim else None
+    return xp.subtract(x, x.max(axis=axis, keepdims=True, initial=-np.inf))
+
+
+def _softmax_kernel(xp: Any, x: Any, *, dim: int) -> Any:
+    out = _shifted(xp, x, dim)
+    out = xp.exp(out)
+    return out / out.sum(axis=dim if x.ndim else None, keepdims=True)
+
+
+def _softmax_gradient(g: Any, ans: Any, dim: int) -> Any:
+    part = g * ans
+    return (part - ans * part.sum(axis=dim if g.ndim else None, keepdims=True),)
+
+
+@composite(
+    kernel=_softmax_kernel,
+    gradient=_softmax_gradient,
+    role="competes: what one gains, the others lose",
+    notation="softmax {x}",
+    promote=None,
+    samples=_samples,
+)
+def _softmax(x: "Tensor", *, dim: int) -> "Tensor":
+    e = (x - x.amax(dim, keepdim=True).detach()).exp()
+    return e / e.sum(dim, keepdim=True)
+
+
+def softmax(input: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
+    """exp(x_i) / sum_j exp(x_j) over `dim`: positive numbers that add up to 1.
+
+    Args:
+        input: Any shape, floating-point.
+        dim: The dimension along which the results add up to 1.
+        dtype: The type to convert to first.
+
+    Raises:
+        DtypeError: `input` is not floating-point and no `dtype` is given.
+    """
+    return _softmax.bind(*_checked(input, dtype, "softmax"), dim=normalize_dim(dim, input._array.ndim, "softmax"))
+
+
+def softmin(input: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
+    """`softmax` of `-input`."""
+    return softmax(-input, dim, dtype)
+
+
+def _log_softmax_kernel(xp: Any, x: Any, *, dim: int) -> Any:
+    out = _shifted(xp, x, dim)
+    return out - xp.log(xp.exp(out).sum(axis=dim if x.ndim else None, keepdims=True))
+
+
+def _log_softmax_gradient(g: Any, ans: Any, dim: int) -> Any:
+    return (g - np.exp(ans) * g.sum(axis=dim if g.ndim else None, keepdims=True),)
+
+
+@composite(
+    kernel=_log_softmax_kernel,
+    gradient=_log_softmax_gradient,
+    role="competes: what one gains, the others lose",
+    notation="log softmax {x}",
+    promote=None,
+    samples=_samples,
+)
+def _log_softmax(x: "Tensor", *, dim: int) -> "Tensor":
+    shifted = x - x.amax(dim, keepdim=True).detach()
+    return shifted - shifted.exp().sum(dim, keepdim=True).log()
+
+
+def log_softmax(input: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
+    """The logarithm of `softmax`, computed as x_i - log sum_j exp(x_j), so that it stays finite; arguments as there."""
+    (x,) = _checked(input, dtype, "log_softmax")
+    return _log_softmax.bind(x, dim=normalize_dim(dim, input._array.ndim, "log_softmax"))
+
+
+def _checked(input: "Tensor", kind: dtype | None, operation: str) -> "tuple[Tensor]":
+    input = to_type(input, kind)
+    if input._array.dtype.kind != "f":
+        require_float(input, operation)
+    return (input,)
