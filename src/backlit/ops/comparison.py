@@ -1,0 +1,241 @@
+"""Comparisons, logic and choices between values."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backlit.core.dtypes import result_dtype
+from backlit.core.primitive import primitive
+from backlit.core.tensor_base import TensorBase
+from backlit.ops.arithmetic import fill
+from backlit.ops.casting import cast
+
+if TYPE_CHECKING:
+    from backlit.ops.tensor import Tensor
+
+Number = bool | int | float
+
+
+@primitive(role="stops", notation="{x} == {y}", elementwise=True)
+def _eq(xp: Any, x: Any, y: Any) -> Any:
+    return xp.equal(x, y)
+
+
+def eq(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """Whether `input == other`, element by element, as bool."""
+    return _eq.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} != {y}", elementwise=True)
+def _ne(xp: Any, x: Any, y: Any) -> Any:
+    return xp.not_equal(x, y)
+
+
+def ne(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """Whether `input != other`, element by element, as bool."""
+    return _ne.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} < {y}", elementwise=True)
+def _lt(xp: Any, x: Any, y: Any) -> Any:
+    return xp.less(x, y)
+
+
+def lt(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """Whether `input < other`, element by element, as bool."""
+    return _lt.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} <= {y}", elementwise=True)
+def _le(xp: Any, x: Any, y: Any) -> Any:
+    return xp.less_equal(x, y)
+
+
+def le(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """Whether `input <= other`, element by element, as bool."""
+    return _le.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} > {y}", elementwise=True)
+def _gt(xp: Any, x: Any, y: Any) -> Any:
+    return xp.greater(x, y)
+
+
+def gt(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """Whether `input > other`, element by element, as bool."""
+    return _gt.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} >= {y}", elementwise=True)
+def _ge(xp: Any, x: Any, y: Any) -> Any:
+    return xp.greater_equal(x, y)
+
+
+def ge(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """Whether `input >= other`, element by element, as bool."""
+    return _ge.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} is NaN", elementwise=True)
+def _isnan(xp: Any, x: Any) -> Any:
+    return xp.isnan(x)
+
+
+def isnan(input: "Tensor") -> "Tensor":
+    """Whether each element is NaN."""
+    return _isnan.bind(input)
+
+
+@primitive(role="stops", notation="{x} is infinite", elementwise=True)
+def _isinf(xp: Any, x: Any) -> Any:
+    return xp.isinf(x)
+
+
+def isinf(input: "Tensor") -> "Tensor":
+    """Whether each element is an infinity of either sign."""
+    return _isinf.bind(input)
+
+
+@primitive(role="stops", notation="{x} is finite", elementwise=True)
+def _isfinite(xp: Any, x: Any) -> Any:
+    return xp.isfinite(x)
+
+
+def isfinite(input: "Tensor") -> "Tensor":
+    """Whether each element is neither NaN nor infinite."""
+    return _isfinite.bind(input)
+
+
+@primitive(role="stops", notation="{x} near {y}", elementwise=True)
+def _isclose(xp: Any, x: Any, y: Any, *, rtol: float, atol: float, equal_nan: bool) -> Any:
+    return xp.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def isclose(
+    input: "Tensor", other: "Tensor", rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> "Tensor":
+    """Whether |`input` - `other`| <= `atol` + `rtol` |`other`|, element by element."""
+    return _isclose.bind(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def allclose(
+    input: "Tensor", other: "Tensor", rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Whether all elements satisfy `isclose`."""
+    return bool(np.all(isclose(input, other, rtol, atol, equal_nan)._array))
+
+
+def equal(input: "Tensor", other: "Tensor") -> bool:
+    """Whether both have the same shape and equal elements."""
+    return input._array.shape == other._array.shape and bool(np.all(eq(input, other)._array))
+
+
+@primitive(role="stops", notation="not {x}", elementwise=True, promote=None)
+def _logical_not(xp: Any, x: Any) -> Any:
+    return xp.logical_not(x)
+
+
+def logical_not(input: "Tensor") -> "Tensor":
+    """Whether each element is zero."""
+    return _logical_not.bind(input)
+
+
+@primitive(role="stops", notation="{x} and {y}", elementwise=True, promote=None)
+def _logical_and(xp: Any, x: Any, y: Any) -> Any:
+    return xp.logical_and(x, y)
+
+
+def logical_and(input: "Tensor", other: "Tensor") -> "Tensor":
+    """Whether both elements are non-zero."""
+    return _logical_and.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} or {y}", elementwise=True, promote=None)
+def _logical_or(xp: Any, x: Any, y: Any) -> Any:
+    return xp.logical_or(x, y)
+
+
+def logical_or(input: "Tensor", other: "Tensor") -> "Tensor":
+    """Whether at least one of both elements is non-zero."""
+    return _logical_or.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} xor {y}", elementwise=True, promote=None)
+def _logical_xor(xp: Any, x: Any, y: Any) -> Any:
+    return xp.logical_xor(x, y)
+
+
+def logical_xor(input: "Tensor", other: "Tensor") -> "Tensor":
+    """Whether exactly one of both elements is non-zero."""
+    return _logical_xor.bind(input, other)
+
+
+def _integers(rng: np.random.Generator) -> list[Any]:
+    return [((rng.integers(0, 9, (2, 3)), rng.integers(0, 9, (2, 3))), {})]
+
+
+@primitive(role="stops", notation="~{x}", elementwise=True, samples=lambda rng: [((rng.integers(0, 9, 3),), {})])
+def _bitwise_not(xp: Any, x: Any) -> Any:
+    return xp.invert(x)
+
+
+def bitwise_not(input: "Tensor") -> "Tensor":
+    """Every bit turned; for bool the logical not."""
+    return _bitwise_not.bind(input)
+
+
+@primitive(role="stops", notation="{x} & {y}", elementwise=True, samples=_integers)
+def _bitwise_and(xp: Any, x: Any, y: Any) -> Any:
+    return xp.bitwise_and(x, y)
+
+
+def bitwise_and(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """The bits set in both; for bool the logical and."""
+    return _bitwise_and.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} | {y}", elementwise=True, samples=_integers)
+def _bitwise_or(xp: Any, x: Any, y: Any) -> Any:
+    return xp.bitwise_or(x, y)
+
+
+def bitwise_or(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """The bits set in at least one; for bool the logical or."""
+    return _bitwise_or.bind(input, other)
+
+
+@primitive(role="stops", notation="{x} ^ {y}", elementwise=True, samples=_integers)
+def _bitwise_xor(xp: Any, x: Any, y: Any) -> Any:
+    return xp.bitwise_xor(x, y)
+
+
+def bitwise_xor(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """The bits set in exactly one; for bool the logical exclusive or."""
+    return _bitwise_xor.bind(input, other)
+
+
+@primitive(
+    role="routes by the condition",
+    notation="{x} if {condition} else {y}",
+    elementwise=True,
+    unpromoted=("condition",),
+    samples=lambda rng: [((rng.integers(0, 2, (2, 3)) > 0, rng.normal(size=(2, 3)), rng.normal(size=3)), {})],
+)
+def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+    return xp.where(condition, x, y)
+
+
+_where.gradient(x=lambda g, condition: where(condition, g, 0), y=lambda g, condition: where(condition, 0, g))
+
+
+def where(condition: "Tensor", input: "Tensor | Number", other: "Tensor | Number") -> "Tensor":
+    """`input` where `condition` holds, else `other`; all three broadcast.
+
+    Args:
+        condition: A bool tensor.
+        input: A tensor or number.
+        other: A tensor or number.
+    """
+    if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
+        input = fill(cast.bind(condition, kind=result_dtype((input, other))), input)
+    return _where.bind(condition, input, other)
