@@ -11,7 +11,7 @@ from backlit.core.dtypes import as_numpy_dtype, dtype
 from backlit.core.primitive import primitive
 from backlit.errors import DtypeError
 from backlit.ops.casting import cast
-from backlit.ops.dims import normalize_dims
+from backlit.ops.dims import reduced_dims
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -45,7 +45,7 @@ def same_dtype_shape(x: Any, dim: tuple[int, ...] | None, keepdim: bool) -> tupl
 
 
 def restore(g: "Tensor", shape: tuple[int, ...], dim: tuple[int, ...] | None, keepdim: bool) -> "Tensor":
-    """What a reduction of `shape` gave, with the reduced dimensions back at size 1, so that it broadcasts to `shape`."""
+    """What a reduction of `shape` gave, with the reduced dimensions back, so that it broadcasts to `shape`."""
     return g if keepdim or dim is None else g.reshape(reduced_shape(shape, dim, True))
 
 
@@ -103,7 +103,7 @@ def sum(input: "Tensor", dim: Dims = None, keepdim: bool = False, *, dtype: dtyp
         input = to_type(input, dtype)
     elif input._array.dtype.kind != "f":
         input = widen_integers(input)
-    return _sum.bind(input, dim=normalize_dims(dim, input._array.ndim, "sum"), keepdim=keepdim)
+    return _sum.bind(input, dim=reduced_dims(dim, input._array.ndim, "sum"), keepdim=keepdim)
 
 
 @primitive(role="distributes, divided", notation="mean {x}", promote=None, samples=_samples)
@@ -131,7 +131,7 @@ def mean(input: "Tensor", dim: Dims = None, keepdim: bool = False, *, dtype: dty
         input = to_type(input, dtype)
     if input._array.dtype.kind != "f":
         require_float(input, "mean")
-    return _mean.bind(input, dim=normalize_dims(dim, input._array.ndim, "mean"), keepdim=keepdim)
+    return _mean.bind(input, dim=reduced_dims(dim, input._array.ndim, "mean"), keepdim=keepdim)
 
 
 @primitive(

@@ -6,7 +6,7 @@ import numpy as np
 
 from backlit.core.composite import composite
 from backlit.core.dtypes import dtype
-from backlit.ops.dims import normalize_dim
+from backlit.ops.dims import one_dim
 from backlit.ops.reduction import require_float, to_type
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def softmax(input: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
     Raises:
         DtypeError: `input` is not floating-point and no `dtype` is given.
     """
-    return _softmax.bind(*_checked(input, dtype, "softmax"), dim=normalize_dim(dim, input._array.ndim, "softmax"))
+    return _softmax.bind(*_checked(input, dtype, "softmax"), dim=one_dim(dim, input._array.ndim, "softmax"))
 
 
 def softmin(input: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
@@ -94,7 +94,7 @@ def _log_softmax(x: "Tensor", *, dim: int) -> "Tensor":
 def log_softmax(input: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
     """The logarithm of `softmax`, computed as x_i - log sum_j exp(x_j), so that it stays finite; arguments as there."""
     (x,) = _checked(input, dtype, "log_softmax")
-    return _log_softmax.bind(x, dim=normalize_dim(dim, input._array.ndim, "log_softmax"))
+    return _log_softmax.bind(x, dim=one_dim(dim, input._array.ndim, "log_softmax"))
 
 
 def _checked(input: "Tensor", kind: dtype | None, operation: str) -> "tuple[Tensor]":
