@@ -29,6 +29,10 @@ class ArgumentTypeError(BacklitError, TypeError):
     """An argument is of a kind that a function does not take."""
 
 
+class DeviceError(BacklitError, RuntimeError):
+    """A device is named on which backlit does not keep tensors."""
+
+
 class IndexRangeError(BacklitError, IndexError):
     """An index, a dimension or a class label is out of range."""
 

@@ -1,5 +1,35 @@
 """Every operation, a block each, grouped in files by kind; and `Tensor`, whose methods they are."""
 
+# First, so that the module does not hide the function of its name.
+from backlit.ops.tensor import Tensor
+
+# isort: split
+
+from backlit.core.dtypes import (
+    bool_,
+    dtype,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
+)
+from backlit.core.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from backlit.core.recording import (
+    record,
+)
 from backlit.ops.activation import (
     relu,
     sigmoid,
@@ -38,6 +68,23 @@ from backlit.ops.comparison import (
     ne,
     where,
 )
+from backlit.ops.creation import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    from_numpy,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from backlit.ops.device import (
+    device,
+)
 from backlit.ops.exponential import (
     exp,
     exp2,
@@ -54,24 +101,69 @@ from backlit.ops.exponential import (
     sqrt,
     square,
 )
+from backlit.ops.generator import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from backlit.ops.random_numbers import (
+    rand,
+    randn,
+    randperm,
+)
+from backlit.ops.size import (
+    Size,
+)
 
 __all__ = [
+    "Generator",
+    "Size",
+    "Tensor",
     "add",
     "allclose",
+    "arange",
+    "as_tensor",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
+    "bool_",
+    "default_generator",
+    "device",
     "div",
+    "dtype",
+    "empty",
+    "empty_like",
+    "enable_grad",
     "eq",
     "equal",
     "exp",
     "exp2",
     "expm1",
     "fill",
+    "float16",
+    "float32",
+    "float64",
     "float_power",
+    "from_numpy",
+    "full",
+    "full_like",
     "ge",
+    "get_default_dtype",
+    "get_rng_state",
     "gt",
+    "inference_mode",
+    "initial_seed",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
     "isclose",
     "isfinite",
     "isinf",
@@ -87,19 +179,35 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "lt",
+    "manual_seed",
     "mul",
     "ne",
     "neg",
+    "no_grad",
+    "ones",
+    "ones_like",
     "positive",
     "pow",
+    "rand",
+    "randn",
+    "randperm",
     "reciprocal",
+    "record",
     "relu",
     "rsqrt",
     "rsub",
+    "seed",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "set_rng_state",
     "sigmoid",
     "sqrt",
     "square",
     "sub",
     "tanh",
+    "tensor",
+    "uint8",
     "where",
+    "zeros",
+    "zeros_like",
 ]

@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from backlit.core.backward import run_backward, start_gradients
+from backlit.core.dtypes import get_default_dtype
 from backlit.core.tensor_base import Storage, TensorBase
+from backlit.errors import DtypeError
 from backlit.ops.methods.arithmetic import ArithmeticMethods
+from backlit.ops.methods.autograd import AutogradMethods
 from backlit.ops.methods.comparison import ComparisonMethods
+from backlit.ops.methods.conversion import ConversionMethods
 from backlit.ops.methods.indexing import IndexingMethods
 from backlit.ops.methods.pointwise import PointwiseMethods
 from backlit.ops.methods.product import ProductMethods
@@ -16,6 +19,8 @@ from backlit.ops.methods.shape import ShapeMethods
 
 
 class Tensor(
+    ConversionMethods,
+    AutogradMethods,
     ArithmeticMethods,
     PointwiseMethods,
     ComparisonMethods,
@@ -24,29 +29,23 @@ class Tensor(
     IndexingMethods,
     ProductMethods,
 ):
-    """An array of numbers that knows how it was made."""
+    """An array of numbers that knows how it was made.
 
-    def __init__(self, data: Any) -> None:
-        self._array = np.asarray(data)
+    `Tensor(2, 3)` makes an uninitialised tensor of that shape, `Tensor(values)` one of these values, both of the
+    default type; `backlit.tensor` is the better way, since it takes the values' own type.
+    """
+
+    def __init__(self, *data: Any) -> None:
+        kind = get_default_dtype().numpy
+        if data and not isinstance(data[0], int):
+            values = data[0]._array if isinstance(data[0], TensorBase) else data[0]
+            try:
+                self._array = np.array(values, kind)
+            except (TypeError, ValueError) as error:
+                raise DtypeError(f"Tensor: cannot make numbers of {type(values).__name__}: {error}") from None
+        else:
+            self._array = np.empty(data or (0,), kind)
         self._storage = Storage()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._array.shape
-
-    def numpy(self) -> Any:
-        return self._array
-
-    def backward(
-        self, gradient: "Tensor | None" = None, retain_graph: bool | None = None, create_graph: bool = False
-    ) -> None:
-        grads = start_gradients([self], [gradient], "backward")
-        run_backward(
-            [self],
-            grads,
-            retain_graph=create_graph if retain_graph is None else retain_graph,
-            create_graph=create_graph,
-        )
 
 
 TensorBase.public = Tensor
