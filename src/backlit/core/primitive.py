@@ -13,7 +13,7 @@ from backlit.core.recording import Record
 from backlit.core.rules import Rule
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, Storage, Symbol, TensorBase, make, refresh_view
-from backlit.errors import BacklitError, NonFiniteError, ShapeError
+from backlit.errors import BacklitError, IndexRangeError, NonFiniteError, ShapeError
 
 Samples = Callable[[np.random.Generator], list[tuple[tuple[Any, ...], dict[str, Any]]]]
 _SILENT: dict[str, Any] = {"all": "ignore"}
@@ -125,6 +125,7 @@ class Primitive:
 
         Raises:
             ShapeError: The inputs' shapes do not fit; nothing has changed.
+            IndexRangeError: An index or a dimension is out of range; nothing has changed.
         """
         state = STATE
         if state.trace is not None:
@@ -268,7 +269,7 @@ class Primitive:
             return tuple(Symbol(shape, o.dtype) for o in outs)
         return tuple(Symbol(o.shape, o.dtype) for o in outs)
 
-    def failure(self, error: Exception, operands: Sequence[Any], settings: dict[str, Any]) -> ShapeError:
+    def failure(self, error: Exception, operands: Sequence[Any], settings: dict[str, Any]) -> BacklitError:
         """The error for people when a forward rule fails: operation, place, shapes, settings."""
         shapes = [
             f"{np.dtype(o.dtype).name}{list(o.shape)}" if isinstance(o, (np.ndarray, Symbol)) else repr(o)
@@ -279,7 +280,8 @@ class Primitive:
         reason = str(error)
         if self.elementwise and "broadcast" in reason:
             reason = "the shapes do not broadcast: counted from the right, sizes must be equal, or one of them 1"
-        return ShapeError(f"{self.name}{where}: got {', '.join(shapes)}{given}; {reason}")
+        kind = IndexRangeError if isinstance(error, IndexError) else ShapeError
+        return kind(f"{self.name}{where}: got {', '.join(shapes)}{given}; {reason}")
 
 
 def primitive(**facts: Any) -> Callable[[Callable[..., Any]], Primitive]:

@@ -1,0 +1,343 @@
+"""Reading and writing parts of a tensor with `x[...]`.
+
+Integers, slices (negative steps too), None and Ellipsis give views. Integer tensors, arrays and lists, and boolean
+masks, pick elements and copy. As in PyTorch, the former apply first and the latter to what they leave; NumPy differs
+in one case, an integer apart from an index array: `x[0, :, [1, 2]]` has the picked dimension last here, first there.
+"""
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backlit.core.modes import STATE
+from backlit.core.primitive import primitive
+from backlit.core.tensor_base import TensorBase, make
+from backlit.core.writing import check_writable, write
+from backlit.errors import ArgumentTypeError, IndexRangeError, ShapeError
+from backlit.ops.casting import cast
+from backlit.ops.joining import stack
+from backlit.ops.shape import broadcast_tensors
+
+if TYPE_CHECKING:
+    from backlit.ops.tensor import Tensor
+
+# Slices can be hashed only from Python 3.12 on, so a key holds them as (start, stop, step).
+Key = tuple[Any, ...]
+
+
+def _indices(key: Key) -> tuple[Any, ...]:
+    return tuple(slice(*entry) if type(entry) is tuple else entry for entry in key)
+
+
+@primitive(
+    role="passes on, zero elsewhere",
+    notation="{x}[...]",
+    promote=None,
+    view=True,
+    samples=lambda rng: [
+        ((rng.normal(size=(4, 3)),), {"key": ((1, 3, None),)}),
+        ((rng.normal(size=(4, 3)),), {"key": (Ellipsis, 1)}),
+        ((rng.normal(size=(4, 3)),), {"key": (2, None, (None, None, -2))}),
+    ],
+)
+def _getitem(xp: Any, x: Any, *, key: Key) -> Any:
+    return x[_indices(key)]
+
+
+@primitive(
+    role="passes on its part",
+    notation="0 with a part := {g}",
+    promote=None,
+    samples=lambda rng: [((rng.normal(size=(2, 3)),), {"key": ((1, 3, None),), "shape": (4, 3)})],
+)
+def getitem_adjoint(xp: Any, g: Any, *, key: Key, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` in which the part that `key` picks is `g`."""
+    return xp.scatter_set(xp.zeros(shape, g.dtype), _indices(key), g)
+
+
+_getitem.gradient(x=lambda g, x_shape, key: getitem_adjoint.bind(g, key=key, shape=x_shape))
+getitem_adjoint.gradient(g=lambda g, key: _getitem.bind(g, key=key))
+
+
+@primitive(
+    role="passes on to the places picked, adding up",
+    notation="{x}[{index}]",
+    promote=None,
+    samples=lambda rng: [
+        ((rng.normal(size=(4, 3)), np.array([3, 0, 0])), {"dim": 0}),
+        ((rng.normal(size=(2, 3)), np.array([[0, 2], [-1, 1]])), {"dim": 1}),
+    ],
+)
+def _index_select(xp: Any, x: Any, index: Any, *, dim: int) -> Any:
+    return xp.take(x, index, axis=dim)
+
+
+@primitive(
+    role="picks",
+    notation="0 with {g} added at {index}",
+    promote=None,
+    samples=lambda rng: [((rng.normal(size=(3, 2)), np.array([3, 0, 0])), {"dim": 0, "shape": (4, 2)})],
+)
+def index_select_adjoint(xp: Any, g: Any, index: Any, *, dim: int, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` to which `g` is added at the places `index` of dimension `dim`."""
+    return xp.scatter_add(xp.zeros(shape, g.dtype), (*[slice(None)] * dim, index), g)
+
+
+_index_select.gradient(x=lambda g, index, x_shape, dim: index_select_adjoint.bind(g, index, dim=dim, shape=x_shape))
+index_select_adjoint.gradient(g=lambda g, index, dim: _index_select.bind(g, index, dim=dim))
+
+
+def _at(ndim: int, places: Any, dims: tuple[int, ...]) -> tuple[Any, ...]:
+    key: list[Any] = [slice(None)] * ndim
+    for row, dim in enumerate(dims):
+        key[dim] = places[row]
+    return tuple(key)
+
+
+@primitive(
+    role="passes on to the places picked, adding up",
+    notation="{x}[{places}]",
+    promote=None,
+    samples=lambda rng: [
+        ((rng.normal(size=(4, 3)), np.array([[3, 0, 0], [1, 2, 2]])), {"dims": (0, 1)}),
+        ((rng.normal(size=(4, 2, 3)), np.array([[3, 0], [1, -1]])), {"dims": (0, 2)}),
+    ],
+)
+def _index(xp: Any, x: Any, places: Any, *, dims: tuple[int, ...]) -> Any:
+    return x[_at(x.ndim, places, dims)]
+
+
+@primitive(
+    role="picks",
+    notation="0 with {g} added at {places}",
+    promote=None,
+    samples=lambda rng: [((rng.normal(size=3), np.array([[3, 0, 0], [1, 2, 2]])), {"dims": (0, 1), "shape": (4, 3)})],
+)
+def index_adjoint(xp: Any, g: Any, places: Any, *, dims: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` to which `g` is added at `places`, one row of indices for each of `dims`."""
+    return xp.scatter_add(xp.zeros(shape, g.dtype), _at(len(shape), places, dims), g)
+
+
+_index.gradient(x=lambda g, places, x_shape, dims: index_adjoint.bind(g, places, dims=dims, shape=x_shape))
+index_adjoint.gradient(g=lambda g, places, dims: _index.bind(g, places, dims=dims))
+
+
+@primitive(
+    role="splits by place",
+    notation="{x} with {places} := {values}",
+    promote=None,
+    samples=lambda rng: [
+        ((rng.normal(size=(4, 3)), np.array([[3, 0], [1, 2]]), rng.normal(size=2)), {"dims": (0, 1)}),
+        ((rng.normal(size=(4, 3)), np.array([[2, -1]]), rng.normal(size=(4, 2))), {"dims": (1,)}),
+    ],
+)
+def _index_put(xp: Any, x: Any, places: Any, values: Any, *, dims: tuple[int, ...]) -> Any:
+    return xp.scatter_set(x, _at(x.ndim, places, dims), values)
+
+
+_index_put.gradient(
+    x=lambda g, places, dims: _index_put.bind(g, places, 0.0, dims=dims),
+    values=lambda g, places, dims: _index.bind(g, places, dims=dims),
+)
+
+
+@primitive(
+    role="distributes",
+    notation="{x} with {values} added at {places}",
+    promote=None,
+    samples=lambda rng: [
+        ((rng.normal(size=(4, 3)), np.array([[3, 3], [1, 1]]), rng.normal(size=2)), {"dims": (0, 1)}),
+        ((rng.normal(size=(4, 3)), np.array([[2, -1]]), rng.normal(size=(4, 2))), {"dims": (1,)}),
+    ],
+)
+def _index_accumulate(xp: Any, x: Any, places: Any, values: Any, *, dims: tuple[int, ...]) -> Any:
+    return xp.scatter_add(x, _at(x.ndim, places, dims), values)
+
+
+_index_accumulate.gradient(
+    x=lambda g: g,
+    values=lambda g, places, dims: _index.bind(g, places, dims=dims),
+)
+
+
+# -- keys ------------------------------------------------------------------------------------------------------------
+
+
+def _as_index(entry: Any) -> Any:
+    """The tensor meant by an index that is a tensor, an array or a sequence."""
+    if not isinstance(entry, TensorBase):
+        array = np.asarray(entry)
+        entry = make(array.astype(np.int64) if array.size == 0 and array.dtype.kind == "f" else array)
+    if entry._array.dtype.kind not in "iub":
+        raise IndexRangeError(f"indices must be integers or booleans, got a tensor of type {entry._array.dtype}")
+    return entry
+
+
+def _is_integer(entry: Any) -> bool:
+    return hasattr(entry, "__index__") and not isinstance(entry, (bool, np.ndarray, TensorBase))
+
+
+def _number(entry: Any) -> int | None:
+    return None if entry is None else operator.index(entry)
+
+
+def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, list[tuple[int, "Tensor"]]]:
+    """Take a key apart: a basic key, and (dimension of what that leaves, index tensor) for the rest.
+
+    Raises:
+        IndexRangeError: An index is of no kind that can index, there are too many, or a mask does not fit.
+    """
+    entries = list(key) if isinstance(key, tuple) else [key]
+    taken = 0
+    for position, entry in enumerate(entries):
+        if entry is None or entry is Ellipsis or isinstance(entry, slice):
+            taken += isinstance(entry, slice)
+        elif isinstance(entry, (bool, np.bool_)):
+            entries[position] = make(np.asarray(entry))
+        elif _is_integer(entry):
+            entries[position] = operator.index(entry)
+            taken += 1
+        else:
+            index = _as_index(entry)
+            mask = index._array.dtype.kind == "b"
+            taken += index._array.ndim if mask else 1
+            scalar = not mask and index._array.ndim == 0 and STATE.trace is None
+            entries[position] = int(index._array) if scalar else index
+    if taken > len(shape):
+        raise IndexRangeError(f"too many indices: {taken} for a tensor of shape {shape}")
+    if sum(entry is Ellipsis for entry in entries) > 1:
+        raise IndexRangeError("an index can have only one Ellipsis (...)")
+    basic: list[Any] = []
+    picks: list[tuple[int, Tensor]] = []
+    place = source = 0
+    for entry in entries:
+        if entry is None:
+            basic.append(None)
+            place += 1
+        elif entry is Ellipsis:
+            basic.append(entry)
+            place += len(shape) - taken
+            source += len(shape) - taken
+        elif isinstance(entry, slice):
+            try:
+                basic.append((_number(entry.start), _number(entry.stop), _number(entry.step)))
+            except TypeError:
+                raise IndexRangeError(f"slice bounds must be integers or None, got {entry}") from None
+            place += 1
+            source += 1
+        elif isinstance(entry, int):
+            basic.append(entry)
+            source += 1
+        elif entry._array.dtype.kind == "b":
+            found = _unmask(entry, shape, source)
+            # A mask without dimensions picks from a new dimension: all of it or nothing.
+            basic += [(None, None, None)] * entry._array.ndim or [None]
+            picks += [(place + offset, index) for offset, index in enumerate(found)]
+            place += len(found)
+            source += entry._array.ndim
+        else:
+            basic.append((None, None, None))
+            picks.append((place, entry))
+            place += 1
+            source += 1
+    if Ellipsis not in basic:
+        basic.append(Ellipsis)
+    return tuple(basic), picks
+
+
+def _unmask(mask: "Tensor", shape: tuple[int, ...], source: int) -> list["Tensor"]:
+    """A mask as one index tensor for each of its dimensions."""
+    own = mask._array.shape
+    if own != shape[source : source + len(own)]:
+        raise IndexRangeError(
+            f"a mask of shape {own} does not fit dimensions {source} to {source + len(own) - 1} of a tensor of "
+            f"shape {shape}"
+        )
+    if not own:
+        return [_getitem.bind(_nonzero.bind(mask.reshape(1)), key=(Ellipsis, 0))]
+    found = _nonzero.bind(mask)
+    return [_getitem.bind(found, key=(Ellipsis, d)) for d in range(len(own))]
+
+
+@primitive(role="stops", notation="nonzero({x})", promote=None, dynamic=True)
+def _nonzero(xp: Any, x: Any) -> Any:
+    return xp.argwhere(x)
+
+
+def _is_whole(key: Key) -> bool:
+    return all(entry is Ellipsis or entry == (None, None, None) for entry in key)
+
+
+def getitem(input: "Tensor", key: Any) -> "Tensor":
+    """`input[key]`, in all of NumPy's ways of indexing.
+
+    Raises:
+        IndexRangeError: An index is out of range or of no kind that can index.
+    """
+    if type(key) is slice:
+        start, stop, step = key.start, key.stop, key.step
+        if (start is None or type(start) is int) and (stop is None or type(stop) is int) and step is None:
+            return _getitem.bind(input, key=((start, stop, None),))
+    elif isinstance(key, TensorBase):
+        kind = key._array.dtype
+        if kind.kind == "i" and key._array.ndim and input._array.ndim:
+            return _index_select.bind(input, key, dim=0)
+    basic, picks = split_key(key, input._array.shape)
+    part = input if picks and _is_whole(basic) else _getitem.bind(input, key=basic)
+    if not picks:
+        return part
+    if len(picks) == 1:
+        return _index_select.bind(part, picks[0][1], dim=picks[0][0])
+    return _index.bind(part, _stacked(picks), dims=tuple(dim for dim, _ in picks))
+
+
+def _stacked(picks: list[tuple[int, "Tensor"]]) -> "Tensor":
+    """Index tensors, broadcast to one shape, as rows of one tensor."""
+    indices = [index for _, index in picks]
+    if len(indices) == 1:
+        return indices[0].unsqueeze(0)
+    shapes = [index._array.shape for index in indices]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise IndexRangeError(f"the index tensors' shapes {', '.join(map(str, shapes))} do not broadcast") from None
+    return stack(broadcast_tensors(*indices))
+
+
+def setitem(input: "Tensor", key: Any, value: Any) -> None:
+    """`input[key] = value`; `value` broadcasts to the part and is converted to the tensor's type.
+
+    Raises:
+        IndexRangeError: An index is out of range or of no kind that can index; nothing has changed.
+        ShapeError: `value` does not broadcast to the part; nothing has changed.
+        GradientError: `input` is a leaf that requires a gradient, while operations are taped.
+    """
+    kind = input._array.dtype
+    if not isinstance(value, TensorBase):
+        try:
+            value = make(np.asarray(value, kind))
+        except (TypeError, ValueError) as error:
+            raise ArgumentTypeError(f"setitem: {value!r} cannot be put into a tensor of type {kind}; {error}") from None
+    elif value._array.dtype != kind:
+        value = cast.bind(value, kind=kind)
+    basic, picks = split_key(key, input._array.shape)
+    part = input if picks and _is_whole(basic) else _getitem.bind(input, key=basic)
+    if not picks:
+        write(part, _fitted(value, part._array.shape), "setitem")
+        return
+    check_writable(part, "setitem")
+    places, dims = _stacked(picks), tuple(dim for dim, _ in picks)
+    shape = _index.infer(part._array, places._array, dims=dims)[0].shape
+    values = _fitted(value, shape).expand(shape)
+    write(part, _index_put.bind(part, places, values, dims=dims), "setitem")
+
+
+def _fitted(value: Any, shape: tuple[int, ...]) -> Any:
+    """`value` without leading dimensions of size 1 that the part does not have, as NumPy allows."""
+    own = value._array.shape
+    extra = max(len(own) - len(shape), 0)
+    fits = own[:extra] == (1,) * extra and all(a in (1, b) for a, b in zip(own[::-1], shape[::-1], strict=False))
+    if not fits:
+        raise ShapeError(f"setitem: a value of shape {own} does not broadcast to the part's shape {shape}")
+    return value.reshape(own[extra:]) if extra else value
