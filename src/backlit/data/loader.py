@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.data.dataset import Dataset, IterableDataset, Rows
+from backlit.data.dataset import IterableDataset, Rows
 from backlit.data.fetching import Fetcher
 from backlit.data.pairs import in_step
 from backlit.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
@@ -52,7 +52,7 @@ class DataLoader(Generic[T_co]):
 
     def __init__(
         self,
-        dataset: Dataset[T_co] | Any,
+        dataset: Any,
         batch_size: int | Literal["full"] | None = 1,
         shuffle: bool | None = None,
         sampler: Sampler[Any] | Iterable[Any] | None = None,

@@ -163,8 +163,8 @@ class WorkerPool:
         self.close()
         process = self._processes[number]
         return WorkerError(
-            f"DataLoader worker {number} ended by itself with exit code {process.exitcode} (a negative code is a signal, "
-            "-9 often lack of memory). If it failed while starting: a program must start its work under "
+            f"DataLoader worker {number} ended by itself with exit code {process.exitcode} (negative: a signal; "
+            "-9 is often lack of memory). If it failed while starting: a program must start its work under "
             '`if __name__ == "__main__":` in its main file, and what workers use must be importable from a file'
         )
 
