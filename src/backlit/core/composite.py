@@ -4,6 +4,7 @@ The formula is the definition. A trace and a gradient of a gradient run the form
 which the common test compares with it.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -90,6 +91,7 @@ class Update:
         formula: `formula(*tensors, **settings)` in operations; returns the new values of the first `writes` arguments.
         kernel: The same on arrays, writing into the first `writes` of them itself; used in eager execution.
         writes: How many arguments, counted from the first, are written; None among them are skipped.
+        options: Names of the settings that it asks for.
     """
 
     def __init__(self, formula: Callable[..., Any], kernel: Callable[..., None], writes: int) -> None:
@@ -97,6 +99,8 @@ class Update:
         self.formula = formula
         self.kernel = kernel
         self.writes = writes
+        parameters = inspect.signature(formula).parameters.values()
+        self.options = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
         self.__doc__ = formula.__doc__
 
     def __call__(self, *args: Any, **settings: Any) -> None:
@@ -106,24 +110,36 @@ class Update:
             *args: Tensors or None.
             **settings: Python numbers, or 0-d tensors for rates that change from step to step.
         """
-        targets = [a for a in args[: self.writes] if a is not None]
-        for target in targets:
-            check_writable(target, self.name)
+        self.each([args], **settings)
+
+    def each(self, rows: Sequence[Sequence[Any]], **settings: Any) -> None:
+        """Update the written arguments of each row, as a call with these arguments would."""
+        if STATE.grad_enabled:
+            for row in rows:
+                for target in row[: self.writes]:
+                    if target is not None:
+                        check_writable(target, self.name)
         if STATE.trace is not None or STATE.recording is not None:
-            self.by_formula(*args, **settings)
+            for row in rows:
+                self.by_formula(*row, **settings)
             return
-        for target in targets:
-            about_to_write(target._storage)
-        arrays = [a._array if isinstance(a, TensorBase) else a for a in args]
-        values = {k: v.item() if isinstance(v, TensorBase) else v for k, v in settings.items()}  # type: ignore[attr-defined]
+        values = {k: v._array.item() if isinstance(v, TensorBase) else v for k, v in settings.items()}
+        with np.errstate(**_SILENT):
+            for row in rows:
+                self._by_kernel(row, values)
+
+    def _by_kernel(self, row: Sequence[Any], values: dict[str, Any]) -> None:
+        targets = [a._storage for a in row[: self.writes] if a is not None]
+        for storage in targets:
+            about_to_write(storage)
+        arrays = [a._array if isinstance(a, TensorBase) else a for a in row]
         try:
-            with np.errstate(**_SILENT):
-                self.kernel(*arrays, **values)
+            self.kernel(*arrays, **values)
         except (ValueError, TypeError) as error:
             raise BacklitError(f"{self.name}: {error}; shapes {[np.shape(a) for a in arrays]}") from error
         finally:
-            for target in targets:
-                wrote(target._storage, self.name)
+            for storage in targets:
+                wrote(storage, self.name)
 
     def by_formula(self, *args: Any, **settings: Any) -> None:
         """Update through the formula, operation by operation, as a trace or a recording wants to see it."""
