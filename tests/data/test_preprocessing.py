@@ -48,7 +48,7 @@ def test_scaler_refuses():
         StandardScaler().fit(table()).transform(np.zeros((2, 4)))
     with pytest.raises(ShapeError):
         StandardScaler().fit(np.zeros(3))
-    with pytest.raises(DataError, match="no|none"):
+    with pytest.raises(DataError, match="at least one row"):
         StandardScaler().fit(np.zeros((0, 3)))
     with pytest.raises(DataError, match=r"X\[1, 0\] is nan"):
         StandardScaler().fit([[1.0], [np.nan]])
@@ -84,11 +84,12 @@ def test_stratified_split_keeps_shares(labels, test, seed):
     train_rows, test_rows = split_rows(len(labels), test, labels=labels, seed=seed)
     assert sorted([*train_rows, *test_rows]) == list(range(len(labels)))
     n_test = min(max(round(len(labels) * test), 1), len(labels) - 1)
+    assert len(test_rows) == n_test
     for name in set(labels):
         count = labels.count(name)
         share = sum(labels[row] == name for row in test_rows)
         assert abs(share - count * n_test / len(labels)) <= 1
-        assert share < count
+        assert share < count or count < 3 or test > 0.4
 
 
 def test_split_refuses():

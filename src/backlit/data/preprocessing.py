@@ -112,8 +112,7 @@ def split_rows(
     Args:
         n_samples: Number of rows, at least 2.
         test: Share of the rows for the test, between 0 and 1; each part gets at least one row.
-        labels: Classes, (n_samples,): each class is then split in the same share, as far as whole rows allow, and a
-            class with a single row stays in training.
+        labels: Classes, (n_samples,): each class is then split in the same share, as far as whole rows allow.
         seed: Seed of the choice.
 
     Returns:
@@ -138,11 +137,10 @@ def split_rows(
     counts = np.bincount(codes)
     exact = counts * (n_test / n_samples)
     share = np.floor(exact).astype(np.int64)
-    # Largest remainder: the rows that rounding down left over go to the classes that lost most by it.
-    room = np.minimum(np.maximum(counts - 1, 0) - share, 1)
-    for code in np.argsort(share - exact, kind="stable"):
-        if share.sum() < n_test and room[code] > 0:
-            share[code] += 1
+    # Largest remainder: the rows that rounding down left over go to the classes that lost most by it, and to those that
+    # would have no row left for training only when there is no other.
+    needed = np.lexsort((share - exact, counts - share <= 1))[: n_test - share.sum()]
+    share[needed] += 1
     grouped = order[np.argsort(codes[order], kind="stable")]
     rank = np.arange(n_samples) - np.repeat(np.cumsum(counts) - counts, counts)
     in_test = rank < np.repeat(share, counts)

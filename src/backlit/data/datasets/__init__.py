@@ -4,7 +4,7 @@ from backlit.data.datasets.catalog import digits, fashion_mnist, load, load_feat
 from backlit.data.datasets.description import ArrayData
 from backlit.data.datasets.generated import circles, spirals, two_moons, xor
 from backlit.data.datasets.idx import read_idx
-from backlit.data.datasets.mnist import MNIST, FashionMNIST
+from backlit.data.datasets.images import MNIST, FashionMNIST
 from backlit.data.datasets.streams import ArrayFiles, TableStream
 from backlit.data.datasets.table import Columns, Target, read_columns
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backlit.data.datasets import generated
 from backlit.data.datasets.description import ArrayData, image_features
 from backlit.data.datasets.idx import read_idx
-from backlit.data.datasets.mnist import MNIST, FashionMNIST
+from backlit.data.datasets.images import MNIST, FashionMNIST
 from backlit.data.datasets.table import Columns, Target, Task, load_archive, read_columns
 from backlit.errors import ArgumentError, DataError, MissingFileError, ShapeError, suggest
 

@@ -4,11 +4,12 @@ A cell that cannot be used is named with its row and column. Rows count from 1, 
 file with a header, the header is row 1.
 """
 
+import contextlib
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,7 +217,9 @@ def load_array(path: str | Path, *, mmap: bool = False) -> NDArray[Any]:
         MissingFileError: There is no such file.
         FileError: The file is no `.npy` file, cut off, or holds Python objects.
     """
-    content = _load_numpy(path, lambda: np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False))
+    with _numpy_file(path) as file:
+        # A map needs a file of its own, to stay open as long as the array.
+        content = np.load(path, mmap_mode="r", allow_pickle=False) if mmap else np.load(file, allow_pickle=False)
     if not isinstance(content, np.ndarray):
         raise FileError(f"{path}: expected one array (.npy), this is an archive of several (.npz)")
     return content
@@ -229,22 +232,21 @@ def load_archive(path: str | Path) -> dict[str, NDArray[Any]]:
         MissingFileError: There is no such file.
         FileError: The file is no `.npz` file, damaged, or holds Python objects.
     """
-
-    def read() -> dict[str, NDArray[Any]]:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-
-    arrays: dict[str, NDArray[Any]] = _load_numpy(path, read)
-    return arrays
+    with _numpy_file(path) as file, np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
-def _load_numpy(path: str | Path, read: Callable[[], Any]) -> Any:
+@contextlib.contextmanager
+def _numpy_file(path: str | Path) -> Iterator[BinaryIO]:
     if not Path(path).is_file():
         raise MissingFileError(f"no file {path}")
-    try:
-        return read()
-    except Exception as error:
-        raise FileError(f"{path}: not a readable NumPy file of plain numbers: {error}") from error
+    # Opened here and not by NumPy, which leaves a damaged archive open.
+    with Path(path).open("rb") as file:
+        try:
+            yield file
+        except Exception as error:
+            # A damaged file raises whatever its bytes lead NumPy into.
+            raise FileError(f"{path}: not a readable NumPy file of plain numbers: {error}") from error
 
 
 def arrow() -> Any:
