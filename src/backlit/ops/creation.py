@@ -1,6 +1,5 @@
-"""New tensors: from values, filled, in sequence."""
+"""New tensors, from values or filled with one."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from backlit.core.dtypes import as_numpy_dtype, dtype, from_numpy_dtype, get_def
 from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
 from backlit.core.tensor_base import Array, Storage, TensorBase, make
-from backlit.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
+from backlit.errors import ArgumentTypeError, DtypeError, ShapeError
 from backlit.ops import casting
 from backlit.ops.device import Device, check_device
 
@@ -38,13 +37,20 @@ def shape_of(size: Sequence[Any], operation: str) -> tuple[int, ...]:
     return shape
 
 
-def _finish(result: Any, requires_grad: bool) -> "Tensor":
+def finish(result: Any, requires_grad: bool) -> "Tensor":
+    """A new tensor with `requires_grad` as its maker asked."""
     if requires_grad:
         result.requires_grad = True
     return result
 
 
-def _chosen(kind: Any) -> np.dtype[Any]:
+def plain_number(value: Any) -> Any:
+    """The Python number in a tensor or NumPy number of one element; anything else as it is."""
+    return value.item() if isinstance(value, (TensorBase, np.generic)) else value  # type: ignore[union-attr]
+
+
+def chosen_kind(kind: Any) -> np.dtype[Any]:
+    """The NumPy type of an optional `dtype` argument, the default type if it is None."""
     return get_default_dtype().numpy if kind is None else as_numpy_dtype(kind)
 
 
@@ -131,11 +137,11 @@ def tensor(data: Any, *, dtype: dtype | None = None, device: Device = None, requ
     check_device(device)
     if isinstance(data, TensorBase):
         copied = casting.clone.bind(casting.detach.bind(data))
-        return _finish(copied if dtype is None else casting.to_dtype(copied, dtype), requires_grad)
+        return finish(copied if dtype is None else casting.to_dtype(copied, dtype), requires_grad)
     array = array_of(data, dtype, "tensor")
     if STATE.trace is None:
-        return _finish(make(array), requires_grad)
-    return _finish(_constant.bind(data=array.tobytes(), shape=array.shape, kind=array.dtype), requires_grad)
+        return finish(make(array), requires_grad)
+    return finish(_constant.bind(data=array.tobytes(), shape=array.shape, kind=array.dtype), requires_grad)
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Device = None) -> "Tensor":
@@ -187,38 +193,38 @@ def full(
 ) -> "Tensor":
     """A tensor of shape `size` in which every element is `fill_value`; the type, if not given, is the value's."""
     check_device(device)
-    value = fill_value.item() if isinstance(fill_value, (TensorBase, np.generic)) else fill_value
+    value = plain_number(fill_value)
     if not isinstance(value, (bool, int, float)):
         raise ArgumentTypeError(f"full: the value must be a number, got {type(fill_value).__name__}")
     if dtype is None and not isinstance(value, float):
         kind = np.dtype("bool" if isinstance(value, bool) else "int64")
     else:
-        kind = _chosen(dtype)
-    return _finish(_full.bind(value=value, shape=shape_of((size,), "full"), kind=kind), requires_grad)
+        kind = chosen_kind(dtype)
+    return finish(_full.bind(value=value, shape=shape_of((size,), "full"), kind=kind), requires_grad)
 
 
 def zeros(*size: Any, dtype: dtype | None = None, device: Device = None, requires_grad: bool = False) -> "Tensor":
     """A tensor of zeros; `zeros(2, 3)` and `zeros((2, 3))` are the same."""
     check_device(device)
-    return _finish(_full.bind(value=0, shape=shape_of(size, "zeros"), kind=_chosen(dtype)), requires_grad)
+    return finish(_full.bind(value=0, shape=shape_of(size, "zeros"), kind=chosen_kind(dtype)), requires_grad)
 
 
 def ones(*size: Any, dtype: dtype | None = None, device: Device = None, requires_grad: bool = False) -> "Tensor":
     """A tensor of ones; `ones(2, 3)` and `ones((2, 3))` are the same."""
     check_device(device)
-    return _finish(_full.bind(value=1, shape=shape_of(size, "ones"), kind=_chosen(dtype)), requires_grad)
+    return finish(_full.bind(value=1, shape=shape_of(size, "ones"), kind=chosen_kind(dtype)), requires_grad)
 
 
 def empty(*size: Any, dtype: dtype | None = None, device: Device = None, requires_grad: bool = False) -> "Tensor":
     """A tensor whose values do not matter. They are zeros, so that no run depends on what memory held before."""
     check_device(device)
-    return _finish(_full.bind(value=0, shape=shape_of(size, "empty"), kind=_chosen(dtype)), requires_grad)
+    return finish(_full.bind(value=0, shape=shape_of(size, "empty"), kind=chosen_kind(dtype)), requires_grad)
 
 
 def _like(input: "Tensor", value: Number, kind: Any, place: Device, requires_grad: bool) -> "Tensor":
     check_device(place)
     chosen = input._array.dtype if kind is None else as_numpy_dtype(kind)
-    return _finish(_full.bind(value=value, shape=input._array.shape, kind=chosen), requires_grad)
+    return finish(_full.bind(value=value, shape=input._array.shape, kind=chosen), requires_grad)
 
 
 def zeros_like(
@@ -255,47 +261,3 @@ def full_like(
 
 
 Helpers.ones_like = ones_like
-
-# -- in sequence -----------------------------------------------------------------------------------------------------
-
-
-@primitive(
-    role="constant",
-    notation="{start} + {step} i",
-    promote=None,
-    samples=lambda rng: [((), {"start": 1, "step": 2, "steps": 4, "kind": np.dtype("f8")})],
-)
-def _arange(xp: Any, *, start: Number, step: Number, steps: int, kind: np.dtype[Any]) -> Any:
-    exact = "int64" if isinstance(start, int) and isinstance(step, int) else "float64"
-    return (start + step * xp.arange(steps, dtype=exact)).astype(kind)
-
-
-_arange.shape(lambda start, step, steps, kind: ((steps,), kind))
-
-
-def arange(
-    start: Number,
-    end: Number | None = None,
-    step: Number = 1,
-    *,
-    dtype: dtype | None = None,
-    device: Device = None,
-    requires_grad: bool = False,
-) -> "Tensor":
-    """The numbers from `start` up to but without `end`, `step` apart; `arange(5)` begins at 0.
-
-    Returns:
-        (ceil((end - start) / step)), of type int64 if all three are integers, else of the default type.
-
-    Raises:
-        ArgumentError: `step` is 0, or leads away from `end`.
-    """
-    check_device(device)
-    first, last = (0, start) if end is None else (start, end)
-    first, last, step = (v.item() if isinstance(v, (TensorBase, np.generic)) else v for v in (first, last, step))
-    if step == 0 or (last - first) / step < 0 or not math.isfinite(last - first):
-        raise ArgumentError(f"arange: steps of {step} do not lead from {first} to {last}")
-    whole = all(isinstance(v, int) for v in (first, last, step))
-    kind = np.dtype("int64") if dtype is None and whole else _chosen(dtype)
-    steps = -((first - last) // step) if whole else math.ceil((last - first) / step)
-    return _finish(_arange.bind(start=first, step=step, steps=steps, kind=kind), requires_grad)

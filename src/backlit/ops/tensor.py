@@ -11,9 +11,11 @@ from backlit.ops.methods.arithmetic import ArithmeticMethods
 from backlit.ops.methods.autograd import AutogradMethods
 from backlit.ops.methods.comparison import ComparisonMethods
 from backlit.ops.methods.conversion import ConversionMethods
+from backlit.ops.methods.creation import CreationMethods
 from backlit.ops.methods.indexing import IndexingMethods
 from backlit.ops.methods.pointwise import PointwiseMethods
 from backlit.ops.methods.product import ProductMethods
+from backlit.ops.methods.random import RandomMethods
 from backlit.ops.methods.reduction import ReductionMethods
 from backlit.ops.methods.shape import ShapeMethods
 
@@ -21,6 +23,8 @@ from backlit.ops.methods.shape import ShapeMethods
 class Tensor(
     ConversionMethods,
     AutogradMethods,
+    CreationMethods,
+    RandomMethods,
     ArithmeticMethods,
     PointwiseMethods,
     ComparisonMethods,
