@@ -3,7 +3,6 @@ import pytest
 
 import backlit
 from backlit.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
-from backlit.random import Generator
 from backlit.utils.data import (
     ChainDataset,
     ConcatDataset,
@@ -96,10 +95,10 @@ def test_subset():
     ("lengths", "sizes"), [([7, 3], [7, 3]), ([0.5, 0.5], [5, 5]), ([0.34, 0.33, 0.33], [4, 3, 3]), ([10, 0], [10, 0])]
 )
 def test_random_split(lengths, sizes):
-    parts = random_split(Squares(0, 10), lengths, generator=Generator().manual_seed(0))
+    parts = random_split(Squares(0, 10), lengths, generator=backlit.Generator().manual_seed(0))
     assert [len(part) for part in parts] == sizes
     assert sorted(row for part in parts for row in part.indices) == list(range(10))
-    again = random_split(Squares(0, 10), lengths, generator=Generator().manual_seed(0))
+    again = random_split(Squares(0, 10), lengths, generator=backlit.Generator().manual_seed(0))
     assert [part.indices for part in parts] == [part.indices for part in again]
 
 

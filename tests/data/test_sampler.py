@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import backlit
 from backlit.data import permutation
 from backlit.errors import ArgumentError, DataError
-from backlit.random import Generator
 from backlit.utils.data import (
     BatchSampler,
     RandomSampler,
@@ -17,7 +17,7 @@ from backlit.utils.data import (
 
 
 def seeded(seed=0):
-    return Generator().manual_seed(seed)
+    return backlit.Generator().manual_seed(seed)
 
 
 @given(st.integers(0, 200), st.integers(0, 5))

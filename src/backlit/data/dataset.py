@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from backlit.data.pairs import in_step
 from backlit.data.sampler import permutation
 from backlit.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
-from backlit.ops import Tensor
-from backlit.random import Generator
+from backlit.ops import Generator, Tensor
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -11,8 +11,8 @@ from backlit.data.dataset import IterableDataset, Rows
 from backlit.data.fetching import Fetcher
 from backlit.data.pairs import in_step
 from backlit.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
-from backlit.errors import ArgumentError
-from backlit.random import Generator
+from backlit.errors import ArgumentError, suggest
+from backlit.ops import Generator
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -70,6 +70,7 @@ class DataLoader(Generic[T_co]):
         persistent_workers: bool = False,
     ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        _check_context(num_workers, multiprocessing_context)
         self._iterable = isinstance(dataset, IterableDataset)
         if self._iterable and (shuffle or sampler is not None or batch_sampler is not None or batch_size == "full"):
             raise ArgumentError(
@@ -144,6 +145,11 @@ class DataLoader(Generic[T_co]):
             return n_rows
         return n_rows // self.batch_size if self.drop_last else -(-n_rows // self.batch_size)
 
+    def close(self) -> None:
+        """Ends persistent workers now, not when the loader goes; the next pass starts new ones."""
+        if self._pool is not None:
+            self._pool.close()
+
     def _fetcher(self) -> Fetcher:
         # With a batch sampler of the user's own there is no batch size, yet there are batches.
         size = self.batch_size or (1 if self.batch_sampler is not None else None)
@@ -202,3 +208,15 @@ def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None
         )
     if persistent and not num_workers:
         raise ArgumentError("DataLoader: persistent_workers needs num_workers > 0")
+
+
+def _check_context(num_workers: int, context: object) -> None:
+    if context is not None and not num_workers:
+        raise ArgumentError(f"DataLoader: multiprocessing_context needs num_workers > 0, got {context!r}")
+    if isinstance(context, str):
+        from multiprocessing import get_all_start_methods
+
+        if context not in get_all_start_methods():
+            raise ArgumentError(
+                f"DataLoader: no way to start workers is called {context!r}{suggest(context, get_all_start_methods())}"
+            )

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from backlit.errors import ArgumentError, DataError
-from backlit.ops import float64, rand, randint, randperm
-from backlit.random import Generator
+from backlit.ops import Generator, float64, rand, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)
 

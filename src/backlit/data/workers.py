@@ -32,7 +32,7 @@ from backlit.data.dataset import IterableDataset
 from backlit.data.fetching import Fetcher
 from backlit.data.worker_info import WorkerInfo, set_worker_info
 from backlit.errors import StateError, WorkerError
-from backlit.random import manual_seed
+from backlit.ops import manual_seed
 
 _GRACE = 1.0  # seconds that a worker gets to end by itself
 _END = object()

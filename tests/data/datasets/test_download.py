@@ -6,8 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from backlit.data.datasets import FashionMNIST
-from backlit.data.datasets import images
+from backlit.data.datasets import FashionMNIST, images
 from backlit.data.datasets.download import fetch
 from backlit.errors import FileError
 

@@ -6,8 +6,7 @@ from PIL import Image
 
 import backlit
 from backlit.data import datasets, rows_of
-from backlit.data.datasets import MNIST, FashionMNIST
-from backlit.data.datasets import images
+from backlit.data.datasets import MNIST, FashionMNIST, images
 from backlit.data.transforms import Compose, Lambda, Normalize, ToTensor
 from backlit.errors import FileError, MissingFileError
 from backlit.utils.data import DataLoader, Subset

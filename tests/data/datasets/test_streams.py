@@ -10,7 +10,6 @@ from backlit.data import rows_of, worker_info
 from backlit.data.datasets import ArrayFiles, TableStream
 from backlit.data.worker_info import WorkerInfo
 from backlit.errors import ArgumentError, DataError, FileError, MissingFileError, ShapeError
-from backlit.random import Generator
 from backlit.utils.data import DataLoader, TensorDataset
 
 
@@ -25,7 +24,8 @@ def test_files_give_the_batches_of_arrays(tmp_path):
     files, X, y = save(tmp_path)
     arrays = TensorDataset(backlit.from_numpy(X), backlit.from_numpy(y))
     loaders = [
-        DataLoader(data, batch_size=4, shuffle=True, generator=Generator().manual_seed(0)) for data in (files, arrays)
+        DataLoader(data, batch_size=4, shuffle=True, generator=backlit.Generator().manual_seed(0))
+        for data in (files, arrays)
     ]
     for ours, theirs in zip(*loaders, strict=True):
         for a, b in zip(ours, theirs, strict=True):
