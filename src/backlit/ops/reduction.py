@@ -8,9 +8,10 @@ import numpy as np
 
 from backlit.core.backward import Helpers
 from backlit.core.dtypes import as_numpy_dtype, dtype
-from backlit.core.primitive import primitive
+from backlit.core.primitive import Primitive, primitive
 from backlit.errors import DtypeError
 from backlit.ops.casting import cast
+from backlit.ops.choice import where
 from backlit.ops.dims import reduced_dims
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 Dims = int | Sequence[int] | None
 
 
-def _samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Arguments on which the common tests try a reduction."""
     return [
         ((rng.normal(size=(3, 4)),), {"dim": None, "keepdim": False}),
         ((rng.normal(size=(3, 4)),), {"dim": None, "keepdim": True}),
@@ -81,7 +83,7 @@ def widen_integers(input: "Tensor") -> "Tensor":
     return input if kind.kind == "f" or kind == np.int64 else cast.bind(input, kind=np.dtype(np.int64))
 
 
-@primitive(role="distributes", notation="sum {x}", promote=None, samples=_samples)
+@primitive(role="distributes", notation="sum {x}", promote=None, samples=samples)
 def _sum(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
     return x.sum(axis=dim, keepdims=keepdim)
 
@@ -106,7 +108,7 @@ def sum(input: "Tensor", dim: Dims = None, keepdim: bool = False, *, dtype: dtyp
     return _sum.bind(input, dim=reduced_dims(dim, input._array.ndim, "sum"), keepdim=keepdim)
 
 
-@primitive(role="distributes, divided", notation="mean {x}", promote=None, samples=_samples)
+@primitive(role="distributes, divided", notation="mean {x}", promote=None, samples=samples)
 def _mean(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
     if x.dtype.itemsize == 2:
         return xp.mean(x, axis=dim, keepdims=keepdim)  # adds up in float32, so that halves do not overflow
@@ -164,3 +166,55 @@ _ones_of.shape(lambda x: (x.shape, x.dtype))
 
 Helpers.sum_to_shape = lambda x, shape: sum_to_shape.bind(x, shape=shape)
 Helpers.ones_like = _ones_of.bind
+
+
+@primitive(role="stops", notation="all {x}", promote=None, samples=samples)
+def _all(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
+    return xp.all(x, axis=dim, keepdims=keepdim)
+
+
+@primitive(role="stops", notation="any {x}", promote=None, samples=samples)
+def _any(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
+    return xp.any(x, axis=dim, keepdims=keepdim)
+
+
+for _operation in (_all, _any):
+    _operation.shape(lambda x, dim, keepdim: (reduced_shape(x.shape, dim, keepdim), np.dtype(np.bool_)))
+
+
+def _truth(operation: Primitive, input: "Tensor", dim: Dims, keepdim: bool) -> "Tensor":
+    found = reduced_dims(dim, input._array.ndim, operation.name)
+    result = operation.bind(input, dim=found, keepdim=keepdim)
+    # PyTorch's exception: uint8 was its bool once.
+    return cast.bind(result, kind=input._array.dtype) if input._array.dtype == np.uint8 else result
+
+
+def all(input: "Tensor", dim: Dims = None, keepdim: bool = False) -> "Tensor":
+    """Whether all elements over `dim` are true or not 0, as bool (as uint8 for uint8)."""
+    return _truth(_all, input, dim, keepdim)
+
+
+def any(input: "Tensor", dim: Dims = None, keepdim: bool = False) -> "Tensor":
+    """Whether any element over `dim` is true or not 0, as bool (as uint8 for uint8)."""
+    return _truth(_any, input, dim, keepdim)
+
+
+def count_nonzero(input: "Tensor", dim: Dims = None) -> "Tensor":
+    """How many elements over `dim` are not 0, as int64."""
+    return sum(input != 0, dim)
+
+
+def nansum(input: "Tensor", dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> "Tensor":
+    """`sum` with every NaN counted as 0."""
+    return sum(where(input != input, 0, input), dim, keepdim, dtype=dtype)
+
+
+def nanmean(input: "Tensor", dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> "Tensor":
+    """The mean of the elements that are not NaN; NaN where there is none.
+
+    Raises:
+        DtypeError: `input` is not floating-point and no `dtype` is given.
+    """
+    input = to_type(input, dtype)
+    require_float(input, "nanmean")
+    return nansum(input, dim, keepdim) / sum(input == input, dim, keepdim)

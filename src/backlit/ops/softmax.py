@@ -1,13 +1,16 @@
-"""Softmax and its logarithm, shifted by the largest input so that no exponential overflows."""
+"""Softmax, its logarithm and log-sum-exp, shifted by the largest input so that no exponential overflows."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backlit.core.composite import composite
 from backlit.core.dtypes import dtype
-from backlit.ops.dims import one_dim
-from backlit.ops.reduction import require_float, to_type
+from backlit.core.primitive import primitive
+from backlit.ops.dims import one_dim, reduced_dims
+from backlit.ops.reduction import reduced_shape, require_float, restore, to_type
+from backlit.ops.reduction import samples as reduction_samples
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -95,6 +98,32 @@ def log_softmax(input: "Tensor", dim: int, dtype: dtype | None = None) -> "Tenso
     """The logarithm of `softmax`, computed as x_i - log sum_j exp(x_j), so that it stays finite; arguments as there."""
     (x,) = _checked(input, dtype, "log_softmax")
     return _log_softmax.bind(x, dim=one_dim(dim, input._array.ndim, "log_softmax"))
+
+
+@primitive(role="shares out by softmax", notation="log sum exp {x}", promote="float", samples=reduction_samples)
+def _logsumexp(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
+    top = x.max(axis=dim, keepdims=True, initial=-np.inf)
+    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+    total = xp.log(xp.exp(x - top).sum(axis=dim, keepdims=True)) + top
+    return total if keepdim else total.reshape(reduced_shape(x.shape, dim, False))
+
+
+_logsumexp.gradient(
+    x=lambda g, ans, x, x_shape, dim, keepdim: (
+        restore(g, x_shape, dim, keepdim) * (x - restore(ans, x_shape, dim, keepdim)).exp()
+    )
+)
+
+
+def logsumexp(input: "Tensor", dim: int | Sequence[int], keepdim: bool = False) -> "Tensor":
+    """Log sum exp(x) over `dim`, without overflow; integers are converted to the default floating-point type.
+
+    Args:
+        input: Any shape.
+        dim: Dimension or dimensions to reduce; () for all.
+        keepdim: Leave the reduced dimensions in place, with size 1.
+    """
+    return _logsumexp.bind(input, dim=reduced_dims(dim, input._array.ndim, "logsumexp"), keepdim=keepdim)
 
 
 def _checked(input: "Tensor", kind: dtype | None, operation: str) -> "tuple[Tensor]":

@@ -1,32 +1,41 @@
-"""Methods of reduction."""
+"""Methods of reduction, of running sums and of sorting."""
 
-from typing import TYPE_CHECKING
-
-from backlit.core.dtypes import dtype
 from backlit.core.tensor_base import TensorBase
-from backlit.ops import reduction, softmax
-
-if TYPE_CHECKING:
-    from backlit.ops.tensor import Tensor
-
-Dims = reduction.Dims
+from backlit.ops import extremes, reduction, scan, softmax, sorting, statistics
 
 
 class ReductionMethods(TensorBase):
     """Reductions, as methods; each is the function of its name with the tensor as first argument."""
 
-    def sum(self: "Tensor", dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> "Tensor":
-        """See `backlit.sum`."""
-        return reduction.sum(self, dim, keepdim, dtype=dtype)
+    sum = reduction.sum
+    mean = reduction.mean
+    nansum = reduction.nansum
+    nanmean = reduction.nanmean
+    all = reduction.all
+    any = reduction.any
+    count_nonzero = reduction.count_nonzero
+    prod = scan.prod
+    var = statistics.var
+    std = statistics.std
+    norm = statistics.norm
+    logsumexp = softmax.logsumexp
+    log_softmax = softmax.log_softmax
+    softmax = softmax.softmax
 
-    def mean(self: "Tensor", dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> "Tensor":
-        """See `backlit.mean`."""
-        return reduction.mean(self, dim, keepdim, dtype=dtype)
+    max = extremes.max
+    min = extremes.min
+    amax = extremes.amax
+    amin = extremes.amin
+    argmax = extremes.argmax
+    argmin = extremes.argmin
+    median = extremes.median
+    kthvalue = extremes.kthvalue
 
-    def softmax(self: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
-        """See `backlit.softmax`."""
-        return softmax.softmax(self, dim, dtype)
+    cumsum = scan.cumsum
+    cumprod = scan.cumprod
+    diff = scan.diff
 
-    def log_softmax(self: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
-        """See `backlit.log_softmax`."""
-        return softmax.log_softmax(self, dim, dtype)
+    sort = sorting.sort
+    argsort = sorting.argsort
+    topk = sorting.topk
+    unique = sorting.unique
