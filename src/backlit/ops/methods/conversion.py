@@ -13,7 +13,7 @@ from backlit.core.dtypes import bool_, float16, float32, float64, from_numpy_dty
 from backlit.core.dtypes import dtype as DType
 from backlit.core.tensor_base import Array, Storage, TensorBase
 from backlit.errors import ArgumentTypeError, DeviceError, GradientError, ShapeError
-from backlit.ops import casting
+from backlit.ops import casting, printing
 from backlit.ops.device import CPU, Device, check_device
 from backlit.ops.device import device as Place
 from backlit.ops.size import Size
@@ -177,8 +177,11 @@ class ConversionMethods(TensorBase):
     def __hash__(self: "Tensor") -> _int:
         return id(self)
 
+    def __repr__(self: "Tensor") -> str:
+        return printing.tensor_text(self)
+
     def __format__(self: "Tensor", spec: str) -> str:
-        return format(self.item() if spec and not self._array.ndim else repr(self), spec)
+        return format(repr(self) if self._array.ndim else self.item(), spec)
 
     # -- conversions -------------------------------------------------------------------------------------------------
 
