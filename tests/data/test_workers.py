@@ -146,7 +146,8 @@ def test_errors_come_back_with_their_trace(fault, kind, words):
     got = []
     with pytest.raises(kind, match=words):
         got.extend(batch.tolist() for batch in spawned(Rows(6, fault)))
-    assert got == [[0], [1], [2]]
+    # A worker that exits on the spot may take batches with it that were made and not yet sent.
+    assert got == [[0], [1], [2]][: len(got) if fault is exit_at_once else 3]
 
 
 def test_workers_outlive_an_error_where_they_persist():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.data.collate import default_collate, default_convert
+from backlit.data.collate import default_collate
 from backlit.data.dataset import IterableDataset, Rows, rows_of
 from backlit.errors import ArgumentTypeError
 from backlit.ops import from_numpy
@@ -22,20 +22,20 @@ class Fetcher:
 
     Attributes:
         dataset: Map style or iterable style.
-        collate_fn: Makes a batch from a list of rows (from one row where there are no batches); None: the default.
+        collate_fn: Makes a batch from a list of rows, or converts one row where there are no batches.
         batch_size: Rows in a batch of an iterable data set; None: rows come as they are.
         drop_last: Whether an iterable data set's last batch is left out when it has fewer rows.
     """
 
     dataset: Any
-    collate_fn: Callable[[Any], Any] | None
+    collate_fn: Callable[[Any], Any]
     batch_size: int | None
     drop_last: bool
 
     def rows(self) -> Rows | None:
         """The arrays behind the data set, where the default collation of its rows is known beforehand."""
-        batches = self.collate_fn in (None, default_collate) and self.batch_size is not None
-        return rows_of(self.dataset) if batches and not isinstance(self.dataset, IterableDataset) else None
+        known = self.collate_fn is default_collate and self.batch_size is not None
+        return rows_of(self.dataset) if known and not isinstance(self.dataset, IterableDataset) else None
 
     def by_index(self) -> Callable[[Any], Any]:
         """A function from row numbers (one number without batches) to a batch."""
@@ -44,10 +44,8 @@ class Fetcher:
             found = rows
             return lambda indices: [from_numpy(array) for array in found.take(np.asarray(indices, dtype=np.int64))]
         if self.batch_size is None:
-            convert = self.collate_fn or default_convert
-            return lambda index: convert(self.dataset[index])
-        collate = self.collate_fn or default_collate
-        return lambda indices: collate(self._row_list(indices))
+            return lambda index: self.collate_fn(self.dataset[index])
+        return lambda indices: self.collate_fn(self._row_list(indices))
 
     def _row_list(self, indices: Indices) -> list[Any]:
         numbers = indices.tolist() if isinstance(indices, np.ndarray) else indices
@@ -62,9 +60,8 @@ class Fetcher:
             raise ArgumentTypeError(f"{type(self.dataset).__name__} cannot be iterated over")
         rows = iter(self.dataset)
         if self.batch_size is None:
-            yield from map(self.collate_fn or default_convert, rows)
+            yield from map(self.collate_fn, rows)
             return
-        collate = self.collate_fn or default_collate
         while batch := list(itertools.islice(rows, self.batch_size)):
             if len(batch) == self.batch_size or not self.drop_last:
-                yield collate(batch)
+                yield self.collate_fn(batch)

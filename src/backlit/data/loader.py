@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit.data.collate import default_collate, default_convert
 from backlit.data.dataset import IterableDataset, Rows
 from backlit.data.fetching import Fetcher
 from backlit.data.pairs import in_step
@@ -99,7 +100,8 @@ class DataLoader(Generic[T_co]):
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.persistent_workers, self.pin_memory = persistent_workers, pin_memory
         self.multiprocessing_context, self.generator = multiprocessing_context, generator
-        self.collate_fn = collate_fn
+        batches = batch_size is not None or batch_sampler is not None
+        self.collate_fn = collate_fn or (default_collate if batches else default_convert)
         self._pool: WorkerPool | None = None
 
     def __iter__(self) -> Iterator[Any]:

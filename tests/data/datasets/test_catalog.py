@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from backlit.data import datasets
@@ -139,6 +140,19 @@ def test_features_alone(tmp_path, csv):
     assert datasets.load_features(tmp_path / "t.npz", ["x0", "x1"]).shape == (4, 2)
     np.save(tmp_path / "t.npy", np.ones((4, 2)))
     assert datasets.load_features(tmp_path / "t.npy", ["x0", "x1"]).shape == (4, 2)
+
+
+def test_a_picture_is_one_row(tmp_path):
+    data = datasets.load("digits")
+    path = tmp_path / "digit.png"
+    Image.fromarray((data.X[0].reshape(8, 8) * 255).round().astype(np.uint8)).save(path)
+    X = datasets.load_features(path, data.feature_names)
+    np.testing.assert_allclose(X, data.X[:1], atol=0.01)
+    Image.new("L", (80, 80), 51).save(path)
+    X = datasets.load_features(path, data.feature_names, data.image_shape)
+    np.testing.assert_allclose(X, np.full((1, 64), 0.2), rtol=1e-6)
+    with pytest.raises(ArgumentError, match="expected 64 features, got 6400"):
+        datasets.load_features(path, data.feature_names)
 
 
 def test_a_description_checks_itself():

@@ -5,6 +5,7 @@ from backlit.data.datasets.description import ArrayData
 from backlit.data.datasets.generated import circles, spirals, two_moons, xor
 from backlit.data.datasets.idx import read_idx
 from backlit.data.datasets.images import MNIST, FashionMNIST
+from backlit.data.datasets.pictures import read_picture
 from backlit.data.datasets.streams import ArrayFiles, TableStream
 from backlit.data.datasets.table import Columns, Target, read_columns
 
@@ -24,6 +25,7 @@ __all__ = [
     "mnist",
     "read_columns",
     "read_idx",
+    "read_picture",
     "spirals",
     "two_moons",
     "xor",

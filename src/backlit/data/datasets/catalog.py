@@ -12,6 +12,7 @@ from backlit.data.datasets import generated
 from backlit.data.datasets.description import ArrayData, image_features
 from backlit.data.datasets.idx import read_idx
 from backlit.data.datasets.images import MNIST, FashionMNIST
+from backlit.data.datasets.pictures import PICTURE_SUFFIXES, read_picture
 from backlit.data.datasets.table import Columns, Target, Task, load_archive, read_columns
 from backlit.errors import ArgumentError, DataError, MissingFileError, ShapeError, suggest
 
@@ -89,19 +90,24 @@ def load(name_or_path: str | Path, target: str | int | None = None, *, task: Tas
     return ArrayData(path.name, X, found.y, tuple(features), found.class_names, columns.names[where])
 
 
-def load_features(name_or_path: str | Path, feature_names: Sequence[str]) -> NDArray[np.float32]:
+def load_features(
+    name_or_path: str | Path, feature_names: Sequence[str], image_shape: tuple[int, ...] = ()
+) -> NDArray[np.float32]:
     """Loads features alone, float32, (n_samples, n_features): for predictions, where targets may be missing.
 
     Args:
-        name_or_path: As for `load`.
+        name_or_path: As for `load`; or a picture file, which becomes one row.
         feature_names: The columns that are wanted, in order; others are ignored.
+        image_shape: The shape of a row as an image, to which a picture is scaled.
 
     Raises:
         ArgumentError: A column is missing, or there is another number of features.
         MissingFileError, FileError, DataError, MissingPackageError: As for `load`.
     """
     path = Path(name_or_path)
-    if not path.is_file():
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        X = read_picture(path, image_shape).reshape(1, -1)
+    elif not path.is_file():
         X = load(name_or_path).X
     elif path.suffix == ".npz":
         X = _flat_features(path, _member(path, _FEATURE_KEYS)[1])[0]
