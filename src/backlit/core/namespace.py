@@ -20,12 +20,28 @@ class NumpyNamespace:
         return found
 
     def erf(self, x: Array) -> Array:
-        """The error function, element by element."""
-        return self._special().erf(x)
+        """The error function."""
+        return _special("erf", x)
+
+    def erfc(self, x: Array) -> Array:
+        """1 - erf(x)."""
+        return _special("erfc", x)
 
     def erfinv(self, x: Array) -> Array:
-        """The inverse of the error function, element by element."""
-        return self._special().erfinv(x)
+        """The inverse of the error function."""
+        return _special("erfinv", x)
+
+    def gammaln(self, x: Array) -> Array:
+        """Logarithm of the absolute value of the gamma function."""
+        return _special("gammaln", x)
+
+    def digamma(self, x: Array) -> Array:
+        """Derivative of `gammaln`."""
+        return _special("digamma", x)
+
+    def polygamma(self, n: int, x: Array) -> Array:
+        """The n-th derivative of `digamma`."""
+        return _special("polygamma", n, x)
 
     def scatter_add(self, x: Array, index: tuple[Any, ...], values: Array) -> Array:
         """A copy of `x` with `values` added at `index`; positions named more than once add up."""
@@ -54,11 +70,12 @@ class NumpyNamespace:
         seed, stream, draw = (int(v) & 0xFFFFFFFFFFFFFFFF for v in state)
         return Philox(key=seed | stream << 64, counter=draw << 64).random_raw(count)
 
-    @staticmethod
-    def _special() -> Any:
-        import scipy.special
 
-        return scipy.special
+def _special(name: str, *args: Any) -> Array:
+    """SciPy's function of that name, element by element, in the type of its last argument."""
+    import scipy.special
+
+    return getattr(scipy.special, name)(*args).astype(args[-1].dtype, copy=False)
 
 
 NUMPY = NumpyNamespace()

@@ -196,7 +196,8 @@ class Primitive:
                 arrays.append(array)
             else:
                 plain = plain or a is not None
-                arrays.append(a)
+                # NumPy would let its own numbers widen a float32 array, unlike Python's.
+                arrays.append(a.item() if isinstance(a, np.generic) else a)
         if self.promote is None or first is None:
             return arrays, needed
         if (uniform and (first.kind == "f" or not (plain or self.promote == "float"))) and not self._unpromoted:

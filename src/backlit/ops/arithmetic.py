@@ -2,8 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backlit.core.backward import Helpers
+from backlit.core.dtypes import result_dtype
 from backlit.core.primitive import primitive
+from backlit.errors import ArgumentError
+from backlit.ops.casting import cast
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -88,6 +93,30 @@ def _div(xp: Any, x: Any, y: Any) -> Any:
 _div.gradient(x=lambda g, y: g / y, y=lambda g, ans, y: -g * ans / y)
 
 
+def _whole(x: Any, y: Any) -> Any:
+    return abs(x / y - np.round(x / y))
+
+
+@primitive(role="stops", notation="floor({x} / {y})", elementwise=True, domain=(0.3, 3.0), kinks=_whole)
+def _div_floor(xp: Any, x: Any, y: Any) -> Any:
+    return xp.floor_divide(x, y)
+
+
+_div_floor.gradient(x=lambda g: g * 0, y=lambda g: g * 0)
+
+
+@primitive(role="stops", notation="trunc({x} / {y})", elementwise=True, domain=(0.3, 3.0), kinks=_whole)
+def _div_trunc(xp: Any, x: Any, y: Any) -> Any:
+    if xp.result_type(x, y).kind == "f":
+        return xp.trunc(xp.true_divide(x, y))
+    # Exact where a float quotient would round large integers.
+    down = xp.floor_divide(x, y)
+    return down + ((down < 0) & (down * y != x))
+
+
+_div_trunc.gradient(x=lambda g: g * 0, y=lambda g: g * 0)
+
+
 @primitive(
     role="takes the first as it is, and a new value for every element",
     notation="{value} for each {x}",
@@ -107,6 +136,54 @@ def fill(input: "Tensor", value: "Tensor | Number") -> "Tensor":
     return _fill.bind(input, value)
 
 
-def div(input: "Tensor", other: "Tensor | Number") -> "Tensor":
-    """`input / other`, element by element, shapes broadcast; integers give floats."""
-    return _div.bind(input, other)
+def lift(value: "Tensor | Number", like: Any) -> "Tensor":
+    """A number as a tensor of `like`'s shape, in the type that both have in common; a tensor as it is."""
+    if isinstance(value, bool | int | float):
+        return _fill.bind(cast.bind(like, kind=result_dtype((like._array, value))), value)
+    return value
+
+
+def div(input: "Tensor", other: "Tensor | Number", *, rounding_mode: str | None = None) -> "Tensor":
+    """`input / other`, element by element, shapes broadcast.
+
+    Args:
+        input: A tensor.
+        other: A tensor or number.
+        rounding_mode: None divides truly (integers give floats), "trunc" rounds towards zero, "floor" downwards.
+
+    Raises:
+        ArgumentError: `rounding_mode` is none of these.
+    """
+    if rounding_mode is None:
+        return _div.bind(input, other)
+    if rounding_mode == "floor":
+        return _div_floor.bind(input, other)
+    if rounding_mode == "trunc":
+        return _div_trunc.bind(input, other)
+    raise ArgumentError(f"div: rounding_mode is {rounding_mode!r}; expected None, 'trunc' or 'floor'")
+
+
+def floor_divide(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """`input / other` rounded downwards, in the type of the inputs."""
+    return _div_floor.bind(input, other)
+
+
+def lerp(input: "Tensor", end: "Tensor", weight: "Tensor | Number") -> "Tensor":
+    """The point between `input` (weight 0) and `end` (weight 1)."""
+    return input + (end - input) * weight
+
+
+def addcmul(input: "Tensor", tensor1: "Tensor", tensor2: "Tensor", *, value: Number = 1) -> "Tensor":
+    """`input + value * tensor1 * tensor2`."""
+    return add(input, tensor1 * tensor2, alpha=value)
+
+
+def addcdiv(input: "Tensor", tensor1: "Tensor", tensor2: "Tensor", *, value: Number = 1) -> "Tensor":
+    """`input + value * tensor1 / tensor2`."""
+    return add(input, tensor1 / tensor2, alpha=value)
+
+
+negative = neg
+subtract = sub
+multiply = mul
+divide = true_divide = div

@@ -1,14 +1,10 @@
-"""Comparisons, logic and choices between values."""
+"""Comparisons, logic and bits. Their results carry no gradient."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backlit.core.dtypes import result_dtype
 from backlit.core.primitive import primitive
-from backlit.core.tensor_base import TensorBase
-from backlit.ops.arithmetic import fill
-from backlit.ops.casting import cast
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -94,6 +90,26 @@ def _isinf(xp: Any, x: Any) -> Any:
 def isinf(input: "Tensor") -> "Tensor":
     """Whether each element is an infinity of either sign."""
     return _isinf.bind(input)
+
+
+@primitive(role="stops", notation="{x} < 0 or -0", elementwise=True)
+def _signbit(xp: Any, x: Any) -> Any:
+    return xp.signbit(x)
+
+
+def signbit(input: "Tensor") -> "Tensor":
+    """Whether the sign of each element is set, as it is for -0.0 also."""
+    return _signbit.bind(input)
+
+
+def isposinf(input: "Tensor") -> "Tensor":
+    """Whether each element is plus infinity."""
+    return _eq.bind(input, np.inf)
+
+
+def isneginf(input: "Tensor") -> "Tensor":
+    """Whether each element is minus infinity."""
+    return _eq.bind(input, -np.inf)
 
 
 @primitive(role="stops", notation="{x} is finite", elementwise=True)
@@ -214,28 +230,28 @@ def bitwise_xor(input: "Tensor", other: "Tensor | Number") -> "Tensor":
     return _bitwise_xor.bind(input, other)
 
 
-@primitive(
-    role="routes by the condition",
-    notation="{x} if {condition} else {y}",
-    elementwise=True,
-    unpromoted=("condition",),
-    samples=lambda rng: [((rng.integers(0, 2, (2, 3)) > 0, rng.normal(size=(2, 3)), rng.normal(size=3)), {})],
-)
-def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
-    return xp.where(condition, x, y)
+@primitive(role="stops", notation="{x} << {y}", elementwise=True, samples=_integers)
+def _bitwise_left_shift(xp: Any, x: Any, y: Any) -> Any:
+    return xp.left_shift(x, y)
 
 
-_where.gradient(x=lambda g, condition: where(condition, g, 0), y=lambda g, condition: where(condition, 0, g))
+def bitwise_left_shift(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """The bits moved to the left by `other` places."""
+    return _bitwise_left_shift.bind(input, other)
 
 
-def where(condition: "Tensor", input: "Tensor | Number", other: "Tensor | Number") -> "Tensor":
-    """`input` where `condition` holds, else `other`; all three broadcast.
+@primitive(role="stops", notation="{x} >> {y}", elementwise=True, samples=_integers)
+def _bitwise_right_shift(xp: Any, x: Any, y: Any) -> Any:
+    return xp.right_shift(x, y)
 
-    Args:
-        condition: A bool tensor.
-        input: A tensor or number.
-        other: A tensor or number.
-    """
-    if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
-        input = fill(cast.bind(condition, kind=result_dtype((input, other))), input)
-    return _where.bind(condition, input, other)
+
+def bitwise_right_shift(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+    """The bits moved to the right by `other` places, the sign kept."""
+    return _bitwise_right_shift.bind(input, other)
+
+
+not_equal = ne
+less = lt
+less_equal = le
+greater = gt
+greater_equal = ge

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from backlit.core.dtypes import float64
 from backlit.core.primitive import primitive
 from backlit.ops.casting import cast
-from backlit.ops.comparison import where
+from backlit.ops.choice import where
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -25,7 +25,7 @@ _exp.gradient(x=lambda g, ans: g * ans)
 
 
 def exp(input: "Tensor") -> "Tensor":
-    """e to the power of `input`, element by element."""
+    """E to the power of `input`, element by element."""
     return _exp.bind(input)
 
 

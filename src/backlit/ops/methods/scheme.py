@@ -1,4 +1,4 @@
-"""How a function becomes an in-place method or a Python operator."""
+"""How a function serves as an in-place method or a Python operator."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,9 +12,9 @@ from backlit.core.writing import write
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
-Number = bool | int | float
-Operand = Any
 P = ParamSpec("P")
+
+_PLAIN = (float, int, bool)
 
 
 def in_place(function: Callable[Concatenate[Any, P], Any]) -> "Callable[Concatenate[Any, P], Tensor]":
@@ -31,29 +31,27 @@ def in_place(function: Callable[Concatenate[Any, P], Any]) -> "Callable[Concaten
     return method
 
 
-def operator(function: Callable[[Any, Any], Any]) -> "Callable[[Any, Operand], Tensor]":
-    """The method of a Python operator, which leaves objects that are neither tensors nor numbers to Python."""
-
-    def method(self: "Tensor", other: Operand) -> "Tensor":
-        if isinstance(other, TensorBase) or type(other) in _PLAIN:
-            return function(self, other)
-        other = _operand(other)
-        return other if other is NotImplemented else function(self, other)
-
-    return method
+def operate(function: Callable[[Any, Any], Any], tensor: "Tensor", other: Any) -> Any:
+    """`function(tensor, other)`, or NotImplemented where `other` is neither a tensor nor made of numbers."""
+    if isinstance(other, TensorBase) or type(other) in _PLAIN:
+        return function(tensor, other)
+    other = _operand(other)
+    return other if other is NotImplemented else function(tensor, other)
 
 
-def reflected(function: Callable[[Any, Any], Any]) -> "Callable[[Any, Operand], Tensor]":
-    """The method of a Python operator for a tensor on its right."""
-    return operator(lambda self, other: function(other, self))
+def reflect(function: Callable[[Any, Any], Any], tensor: "Tensor", other: Any) -> Any:
+    """`function(other, tensor)`, or NotImplemented."""
+    other = _operand(other)
+    return other if other is NotImplemented else function(other, tensor)
 
 
-def assigning(function: Callable[[Any, Any], Any]) -> "Callable[[Any, Operand], Tensor]":
-    """The method of an augmented assignment, which changes the tensor in place."""
-    return operator(in_place(function))
-
-
-_PLAIN = (float, int, bool)
+def assign(function: Callable[[Any, Any], Any], tensor: "Tensor", other: Any) -> Any:
+    """`tensor` with `function(tensor, other)` put into it, or NotImplemented."""
+    result = operate(function, tensor, other)
+    if result is not NotImplemented:
+        write(tensor, result, f"{function.__name__}_")
+        return tensor
+    return result
 
 
 def _operand(value: Any) -> Any:
@@ -62,4 +60,4 @@ def _operand(value: Any) -> Any:
         return value.item()
     if isinstance(value, np.ndarray):
         return make(value)
-    return value if isinstance(value, int | float) else NotImplemented
+    return value if isinstance(value, int | float | TensorBase) else NotImplemented
