@@ -1,0 +1,28 @@
+"""How losses of single elements become one number."""
+
+from typing import Any
+
+from backlit.errors import ArgumentError, suggest
+from backlit.ops.tensor import Tensor
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def check_reduction(reduction: str, operation: str) -> None:
+    """Raise unless `reduction` is "none", "mean" or "sum".
+
+    Raises:
+        ArgumentError: It is not.
+    """
+    if reduction not in REDUCTIONS:
+        raise ArgumentError(f"{operation}: unknown reduction {reduction!r}{suggest(str(reduction), REDUCTIONS)}")
+
+
+def reduced(loss: Tensor, reduction: str, operation: str) -> Any:
+    """Losses of single elements as they are, their mean or their sum."""
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    check_reduction(reduction, operation)
+    return loss
