@@ -89,6 +89,10 @@ from backlit.ops.choice import (
     nan_to_num,
     where,
 )
+from backlit.ops.classes import (
+    embedding,
+    one_hot,
+)
 from backlit.ops.comparison import (
     allclose,
     bitwise_and,
@@ -361,6 +365,7 @@ __all__ = [
     "dropout_mask",
     "dtype",
     "elu",
+    "embedding",
     "empty",
     "empty_like",
     "enable_grad",
@@ -465,6 +470,7 @@ __all__ = [
     "nonzero",
     "normal",
     "not_equal",
+    "one_hot",
     "ones",
     "ones_like",
     "permute",

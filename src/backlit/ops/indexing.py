@@ -6,16 +6,18 @@ in one case, an integer apart from an index array: `x[0, :, [1, 2]]` has the pic
 """
 
 import operator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backlit.core.modes import STATE
-from backlit.core.primitive import primitive
+from backlit.core.primitive import Primitive, primitive
 from backlit.core.tensor_base import TensorBase, make
 from backlit.core.writing import check_writable, write
-from backlit.errors import ArgumentTypeError, IndexRangeError, ShapeError
+from backlit.errors import DtypeError, IndexRangeError, ShapeError
 from backlit.ops.casting import cast
+from backlit.ops.creation import tensor
 from backlit.ops.joining import stack
 from backlit.ops.shape import broadcast_tensors
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # Slices can be hashed only from Python 3.12 on, so a key holds them as (start, stop, step).
 Key = tuple[Any, ...]
+# Dimensions, and the index tensors that pick from them.
+Picks = list[tuple[int, Any]]
 
 
 def _indices(key: Key) -> tuple[Any, ...]:
@@ -61,6 +65,7 @@ getitem_adjoint.gradient(g=lambda g, key: _getitem.bind(g, key=key))
 
 
 @primitive(
+    name="index_select",
     role="passes on to the places picked, adding up",
     notation="{x}[{index}]",
     promote=None,
@@ -69,7 +74,8 @@ getitem_adjoint.gradient(g=lambda g, key: _getitem.bind(g, key=key))
         ((rng.normal(size=(2, 3)), np.array([[0, 2], [-1, 1]])), {"dim": 1}),
     ],
 )
-def _index_select(xp: Any, x: Any, index: Any, *, dim: int) -> Any:
+def pick(xp: Any, x: Any, index: Any, *, dim: int) -> Any:
+    """The slices of `x` at the places `index`, which replace dimension `dim`."""
     return xp.take(x, index, axis=dim)
 
 
@@ -79,13 +85,13 @@ def _index_select(xp: Any, x: Any, index: Any, *, dim: int) -> Any:
     promote=None,
     samples=lambda rng: [((rng.normal(size=(3, 2)), np.array([3, 0, 0])), {"dim": 0, "shape": (4, 2)})],
 )
-def index_select_adjoint(xp: Any, g: Any, index: Any, *, dim: int, shape: tuple[int, ...]) -> Any:
+def pick_adjoint(xp: Any, g: Any, index: Any, *, dim: int, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` to which `g` is added at the places `index` of dimension `dim`."""
     return xp.scatter_add(xp.zeros(shape, g.dtype), (*[slice(None)] * dim, index), g)
 
 
-_index_select.gradient(x=lambda g, index, x_shape, dim: index_select_adjoint.bind(g, index, dim=dim, shape=x_shape))
-index_select_adjoint.gradient(g=lambda g, index, dim: _index_select.bind(g, index, dim=dim))
+pick.gradient(x=lambda g, index, x_shape, dim: pick_adjoint.bind(g, index, dim=dim, shape=x_shape))
+pick_adjoint.gradient(g=lambda g, index, dim: pick.bind(g, index, dim=dim))
 
 
 def _at(ndim: int, places: Any, dims: tuple[int, ...]) -> tuple[Any, ...]:
@@ -124,6 +130,7 @@ index_adjoint.gradient(g=lambda g, places, dims: _index.bind(g, places, dims=dim
 
 
 @primitive(
+    name="index_put",
     role="splits by place",
     notation="{x} with {places} := {values}",
     promote=None,
@@ -132,17 +139,19 @@ index_adjoint.gradient(g=lambda g, places, dims: _index.bind(g, places, dims=dim
         ((rng.normal(size=(4, 3)), np.array([[2, -1]]), rng.normal(size=(4, 2))), {"dims": (1,)}),
     ],
 )
-def _index_put(xp: Any, x: Any, places: Any, values: Any, *, dims: tuple[int, ...]) -> Any:
+def put_at(xp: Any, x: Any, places: Any, values: Any, *, dims: tuple[int, ...]) -> Any:
+    """`x` with `values` put at `places`, one row of indices for each of `dims`."""
     return xp.scatter_set(x, _at(x.ndim, places, dims), values)
 
 
-_index_put.gradient(
-    x=lambda g, places, dims: _index_put.bind(g, places, 0.0, dims=dims),
+put_at.gradient(
+    x=lambda g, places, dims: put_at.bind(g, places, 0.0, dims=dims),
     values=lambda g, places, dims: _index.bind(g, places, dims=dims),
 )
 
 
 @primitive(
+    name="index_accumulate",
     role="distributes",
     notation="{x} with {values} added at {places}",
     promote=None,
@@ -151,11 +160,12 @@ _index_put.gradient(
         ((rng.normal(size=(4, 3)), np.array([[2, -1]]), rng.normal(size=(4, 2))), {"dims": (1,)}),
     ],
 )
-def _index_accumulate(xp: Any, x: Any, places: Any, values: Any, *, dims: tuple[int, ...]) -> Any:
+def add_at(xp: Any, x: Any, places: Any, values: Any, *, dims: tuple[int, ...]) -> Any:
+    """`x` with `values` added at `places`, one row of indices for each of `dims`."""
     return xp.scatter_add(x, _at(x.ndim, places, dims), values)
 
 
-_index_accumulate.gradient(
+add_at.gradient(
     x=lambda g: g,
     values=lambda g, places, dims: _index.bind(g, places, dims=dims),
 )
@@ -164,7 +174,7 @@ _index_accumulate.gradient(
 # -- keys ------------------------------------------------------------------------------------------------------------
 
 
-def _as_index(entry: Any) -> Any:
+def as_index(entry: Any) -> Any:
     """The tensor meant by an index that is a tensor, an array or a sequence."""
     if not isinstance(entry, TensorBase):
         array = np.asarray(entry)
@@ -182,7 +192,7 @@ def _number(entry: Any) -> int | None:
     return None if entry is None else operator.index(entry)
 
 
-def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, list[tuple[int, "Tensor"]]]:
+def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, Picks]:
     """Take a key apart: a basic key, and (dimension of what that leaves, index tensor) for the rest.
 
     Raises:
@@ -199,7 +209,7 @@ def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, list[tuple[int, "T
             entries[position] = operator.index(entry)
             taken += 1
         else:
-            index = _as_index(entry)
+            index = as_index(entry)
             mask = index._array.dtype.kind == "b"
             taken += index._array.ndim if mask else 1
             scalar = not mask and index._array.ndim == 0 and STATE.trace is None
@@ -209,7 +219,7 @@ def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, list[tuple[int, "T
     if sum(entry is Ellipsis for entry in entries) > 1:
         raise IndexRangeError("an index can have only one Ellipsis (...)")
     basic: list[Any] = []
-    picks: list[tuple[int, Tensor]] = []
+    picks: Picks = []
     place = source = 0
     for entry in entries:
         if entry is None:
@@ -255,13 +265,14 @@ def _unmask(mask: "Tensor", shape: tuple[int, ...], source: int) -> list["Tensor
             f"shape {shape}"
         )
     if not own:
-        return [_getitem.bind(_nonzero.bind(mask.reshape(1)), key=(Ellipsis, 0))]
-    found = _nonzero.bind(mask)
+        return [_getitem.bind(places_of.bind(mask.reshape(1)), key=(Ellipsis, 0))]
+    found = places_of.bind(mask)
     return [_getitem.bind(found, key=(Ellipsis, d)) for d in range(len(own))]
 
 
-@primitive(role="stops", notation="nonzero({x})", promote=None, dynamic=True)
-def _nonzero(xp: Any, x: Any) -> Any:
+@primitive(name="nonzero", role="stops", notation="nonzero({x})", promote=None, dynamic=True)
+def places_of(xp: Any, x: Any) -> Any:
+    """The places of the elements that are not zero, one a row."""
     return xp.argwhere(x)
 
 
@@ -282,17 +293,17 @@ def getitem(input: "Tensor", key: Any) -> "Tensor":
     elif isinstance(key, TensorBase):
         kind = key._array.dtype
         if kind.kind == "i" and key._array.ndim and input._array.ndim:
-            return _index_select.bind(input, key, dim=0)
+            return pick.bind(input, key, dim=0)
     basic, picks = split_key(key, input._array.shape)
     part = input if picks and _is_whole(basic) else _getitem.bind(input, key=basic)
     if not picks:
         return part
     if len(picks) == 1:
-        return _index_select.bind(part, picks[0][1], dim=picks[0][0])
+        return pick.bind(part, picks[0][1], dim=picks[0][0])
     return _index.bind(part, _stacked(picks), dims=tuple(dim for dim, _ in picks))
 
 
-def _stacked(picks: list[tuple[int, "Tensor"]]) -> "Tensor":
+def _stacked(picks: Picks) -> "Tensor":
     """Index tensors, broadcast to one shape, as rows of one tensor."""
     indices = [index for _, index in picks]
     if len(indices) == 1:
@@ -315,29 +326,55 @@ def setitem(input: "Tensor", key: Any, value: Any) -> None:
     """
     kind = input._array.dtype
     if not isinstance(value, TensorBase):
-        try:
-            value = make(np.asarray(value, kind))
-        except (TypeError, ValueError) as error:
-            raise ArgumentTypeError(f"setitem: {value!r} cannot be put into a tensor of type {kind}; {error}") from None
+        value = constant(value, kind)
     elif value._array.dtype != kind:
         value = cast.bind(value, kind=kind)
     basic, picks = split_key(key, input._array.shape)
     part = input if picks and _is_whole(basic) else _getitem.bind(input, key=basic)
-    if not picks:
-        write(part, _fitted(value, part._array.shape), "setitem")
-        return
-    check_writable(part, "setitem")
+    if picks:
+        check_writable(part, "setitem")
+        write(part, _put(put_at, part, picks, value, "setitem"), "setitem")
+    else:
+        write(part, _fitted(value, part._array.shape, "setitem"), "setitem")
+
+
+def _put(operation: Primitive, part: "Tensor", picks: Picks, value: "Tensor", caller: str) -> "Tensor":
+    """`part` with `value`, broadcast, put or added where the index tensors say."""
     places, dims = _stacked(picks), tuple(dim for dim, _ in picks)
     shape = _index.infer(part._array, places._array, dims=dims)[0].shape
-    values = _fitted(value, shape).expand(shape)
-    write(part, _index_put.bind(part, places, values, dims=dims), "setitem")
+    return operation.bind(part, places, _fitted(value, shape, caller).expand(shape), dims=dims)
 
 
-def _fitted(value: Any, shape: tuple[int, ...]) -> Any:
+def index_put(input: "Tensor", indices: "Sequence[Tensor]", values: "Tensor", accumulate: bool = False) -> "Tensor":
+    """`input` with `values`, broadcast, put where the index tensors say, or added there.
+
+    Args:
+        input: The values elsewhere.
+        indices: Integer or bool tensors, one for each of the first dimensions; masks stand for as many as they have.
+        values: Of the type of `input`; broadcasts to the shape of `input[indices]`.
+        accumulate: Whether to add; places named more than once then add up.
+
+    Raises:
+        IndexRangeError: An index is out of range.
+        ShapeError: `values` does not broadcast to the part.
+        DtypeError: `values` is of another type than `input`.
+    """
+    if values._array.dtype != input._array.dtype:
+        raise DtypeError(f"index_put: values are of type {values._array.dtype}, expected {input._array.dtype}")
+    _, picks = split_key(tuple(as_index(index) for index in indices), input._array.shape)
+    return _put(add_at if accumulate else put_at, input, picks, values, "index_put")
+
+
+def constant(value: Any, kind: np.dtype[Any]) -> "Tensor":
+    """A number, nested sequence or array as a tensor of type `kind`; numbers are cut as a cast does."""
+    return cast.bind(tensor(value), kind=kind)
+
+
+def _fitted(value: Any, shape: tuple[int, ...], caller: str) -> Any:
     """`value` without leading dimensions of size 1 that the part does not have, as NumPy allows."""
     own = value._array.shape
     extra = max(len(own) - len(shape), 0)
     fits = own[:extra] == (1,) * extra and all(a in (1, b) for a, b in zip(own[::-1], shape[::-1], strict=False))
     if not fits:
-        raise ShapeError(f"setitem: a value of shape {own} does not broadcast to the part's shape {shape}")
+        raise ShapeError(f"{caller}: a value of shape {own} does not broadcast to the part's shape {shape}")
     return value.reshape(own[extra:]) if extra else value

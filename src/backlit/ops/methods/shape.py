@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from backlit.core.tensor_base import TensorBase
-from backlit.ops import shape
+from backlit.ops import arrangement, joining, shape
 from backlit.ops.dims import sizes_of
+from backlit.ops.methods.scheme import in_place
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -29,31 +30,18 @@ class ShapeMethods(TensorBase):
         """`reshape` to the shape of `other`."""
         return shape.reshape(self, other._array.shape)
 
-    def flatten(self: "Tensor", start_dim: int = 0, end_dim: int = -1) -> "Tensor":
-        """See `backlit.flatten`."""
-        return shape.flatten(self, start_dim, end_dim)
-
-    def unflatten(self: "Tensor", dim: int, sizes: Any) -> "Tensor":
-        """See `backlit.unflatten`."""
-        return shape.unflatten(self, dim, sizes)
-
-    def ravel(self: "Tensor") -> "Tensor":
-        """See `backlit.ravel`."""
-        return shape.ravel(self)
+    flatten = shape.flatten
+    unflatten = shape.unflatten
+    ravel = shape.ravel
 
     def permute(self: "Tensor", *dims: Any) -> "Tensor":
         """See `backlit.permute`; the dimensions may also be separate arguments."""
         return shape.permute(self, sizes_of(dims, "permute"))
 
-    def transpose(self: "Tensor", dim0: int, dim1: int) -> "Tensor":
-        """See `backlit.transpose`."""
-        return shape.transpose(self, dim0, dim1)
-
+    transpose = shape.transpose
     swapaxes = swapdims = transpose
 
-    def t(self: "Tensor") -> "Tensor":
-        """See `backlit.t`."""
-        return shape.t(self)
+    t = shape.t
 
     @property
     def T(self: "Tensor") -> "Tensor":
@@ -65,19 +53,11 @@ class ShapeMethods(TensorBase):
         """The last two dimensions exchanged."""
         return shape.transpose(self, -2, -1)
 
-    def movedim(self: "Tensor", source: Any, destination: Any) -> "Tensor":
-        """See `backlit.movedim`."""
-        return shape.movedim(self, source, destination)
-
+    movedim = shape.movedim
     moveaxis = movedim
 
-    def squeeze(self: "Tensor", dim: Any = None) -> "Tensor":
-        """See `backlit.squeeze`."""
-        return shape.squeeze(self, dim)
-
-    def unsqueeze(self: "Tensor", dim: int) -> "Tensor":
-        """See `backlit.unsqueeze`."""
-        return shape.unsqueeze(self, dim)
+    squeeze = shape.squeeze
+    unsqueeze = shape.unsqueeze
 
     def expand(self: "Tensor", *sizes: Any) -> "Tensor":
         """See `backlit.broadcast_to`; the sizes may also be separate arguments."""
@@ -87,10 +67,24 @@ class ShapeMethods(TensorBase):
         """`expand` to the shape of `other`."""
         return shape.broadcast_to(self, other._array.shape)
 
-    def broadcast_to(self: "Tensor", size: Any) -> "Tensor":
-        """See `backlit.broadcast_to`."""
-        return shape.broadcast_to(self, size)
-
-    def contiguous(self: "Tensor") -> "Tensor":
-        """See `backlit.contiguous`."""
-        return shape.contiguous(self)
+    broadcast_to = shape.broadcast_to
+    contiguous = shape.contiguous
+    flip = arrangement.flip
+    rot90 = arrangement.rot90
+    roll = arrangement.roll
+    tril = arrangement.tril
+    tril_ = in_place(arrangement.tril)
+    triu = arrangement.triu
+    triu_ = in_place(arrangement.triu)
+    diagonal = arrangement.diagonal
+    diag = arrangement.diag
+    diag_embed = arrangement.diag_embed
+    repeat = arrangement.repeat
+    tile = arrangement.tile
+    repeat_interleave = arrangement.repeat_interleave
+    select = joining.select
+    narrow = joining.narrow
+    unbind = joining.unbind
+    split = joining.split
+    chunk = joining.chunk
+    tensor_split = joining.tensor_split
