@@ -1,7 +1,11 @@
 """Optimizers and learning-rate schedulers, under PyTorch's names."""
 
+from backlit.optim import lr_scheduler
+from backlit.optim.adagrad import Adagrad
 from backlit.optim.adam import Adam, AdamW
+from backlit.optim.lbfgs import LBFGS
 from backlit.optim.optimizer import Optimizer
+from backlit.optim.rmsprop import RMSprop
 from backlit.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = ["LBFGS", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]

@@ -17,9 +17,9 @@ def number(owner: str, name: str, value: Any) -> float:
     """
     if isinstance(value, TensorBase) and value._array.size == 1:
         return float(value._array.item())
-    if isinstance(value, Real) and type(value) is not bool:
-        return float(value)
-    raise ArgumentTypeError(f"{owner}: {name} must be a number, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ArgumentTypeError(f"{owner}: {name} must be a number, got {value!r}")
+    return float(value)
 
 
 def in_range(

@@ -1,0 +1,30 @@
+"""Schedulers: they change an optimizer's learning rates from epoch to epoch or from batch to batch."""
+
+from backlit.optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
+from backlit.optim.lr_scheduler.multiplied import (
+    ConstantLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiStepLR,
+    StepLR,
+)
+from backlit.optim.lr_scheduler.one_cycle import OneCycleLR
+from backlit.optim.lr_scheduler.plateau import ReduceLROnPlateau
+from backlit.optim.lr_scheduler.scheduler import LRScheduler
+from backlit.optim.lr_scheduler.sequential import SequentialLR
+
+__all__ = [
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+]

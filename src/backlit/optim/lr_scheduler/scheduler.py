@@ -1,0 +1,116 @@
+"""What all schedulers share: counting, setting rates, saving and loading."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from backlit.errors import ArgumentTypeError, StateError
+from backlit.optim.optimizer import Optimizer
+from backlit.optim.param_group import ParamGroup
+
+
+def check_optimizer(owner: str, optimizer: Any) -> None:
+    """Raise `ArgumentTypeError` unless `optimizer` is one."""
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentTypeError(f"{owner}: expected an optimizer, got {type(optimizer).__name__}")
+
+
+class LRScheduler:
+    """Base of schedulers that know the rate from the number of steps.
+
+    The constructor takes the first step, which sets the rates of epoch 0. Most schedulers multiply the rates they find,
+    so that several of them on one optimizer multiply up.
+
+    Attributes:
+        optimizer: The optimizer whose groups' rates are set.
+        last_epoch: Number of steps since the first.
+        base_lrs: The rate of each group before scheduling.
+    """
+
+    # State that a saved scheduler does not hold.
+    _unsaved: tuple[str, ...] = ("optimizer",)
+    # Whether the step being taken is the first one, on which relative schedules start from the rates they find.
+    _is_initial = False
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        check_optimizer(self.name, optimizer)
+        self.optimizer = optimizer
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", group["lr"])
+            elif "initial_lr" not in group:
+                raise StateError(
+                    f"{self.name}: last_epoch={last_epoch} continues a schedule, but parameter group {i} has no "
+                    "'initial_lr'; load the optimizer's state first"
+                )
+        self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
+        self.last_epoch = last_epoch
+        self._initial_step()
+
+    @property
+    def name(self) -> str:
+        """The name of the scheduler's class, for messages."""
+        return type(self).__name__
+
+    def _initial_step(self) -> None:
+        self._step_count = 0
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            del self._is_initial
+
+    @property
+    def _groups(self) -> list[ParamGroup]:
+        return self.optimizer.param_groups
+
+    def get_last_lr(self) -> list[float]:
+        """The rates of all groups after the latest step."""
+        return self._last_lr
+
+    def get_lr(self) -> list[float]:
+        """The rates of all groups at `last_epoch`, given those that the groups have now."""
+        raise NotImplementedError(f"{self.name}: a scheduler must define get_lr")
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go on by one epoch, or to `epoch`, and set the rates."""
+        self._step_count += 1
+        self._update_lr(epoch)
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+        closed_form = getattr(self, "_get_closed_form_lr", self.get_lr)
+        self._set_lrs(self.get_lr() if epoch is None else closed_form())
+
+    def _set_lrs(self, rates: Sequence[float]) -> None:
+        for group, lr in zip(self._groups, rates, strict=True):
+            group["lr"] = lr
+        self._last_lr = [group["lr"] for group in self._groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the scheduler knows, other than its optimizer."""
+        return {key: value for key, value in vars(self).items() if key not in self._unsaved}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over a state that `state_dict` gave.
+
+        Raises:
+            StateError: It is the state of a scheduler of another kind or for another number of groups. Nothing has
+                changed.
+        """
+        self._check_state(state_dict)
+        vars(self).update({key: deepcopy(state_dict[key]) for key in LRScheduler.state_dict(self)})
+
+    def _check_state(self, state_dict: Mapping[str, Any]) -> None:
+        own = self.state_dict()
+        missing = sorted(set(own) - set(state_dict))
+        if missing:
+            raise StateError(
+                f"{self.name}: the state has no {', '.join(map(repr, missing))}; is it another scheduler's?"
+            )
+        for key in ("base_lrs", "_last_lr"):
+            if key in own and len(state_dict[key]) != len(self._groups):
+                raise StateError(
+                    f"{self.name}: the state is for {len(state_dict[key])} parameter groups, the optimizer has "
+                    f"{len(self._groups)}"
+                )
