@@ -57,6 +57,10 @@ def table(n):
     return TensorDataset(backlit.arange(3 * n, dtype=backlit.float32).reshape(n, 3), backlit.arange(n))
 
 
+def values(loader):
+    return [batch.tolist() for batch in loader]
+
+
 def same(first, second):
     first, second = list(first), list(second)
     assert len(first) == len(second)
@@ -115,6 +119,18 @@ def test_an_overridden_sampler_is_not_passed_by():
     assert loader.epoch_order() is None
 
 
+def test_methods_of_other_peoples_classes_are_not_mistaken():
+    class Mine(Reversed):
+        def order(self):
+            raise RuntimeError("something else")
+
+    class Sheet(OneByOne):
+        def rows(self):
+            raise RuntimeError("something else")
+
+    assert values(DataLoader(Sheet(range(3)), sampler=Mine(3))) == [[2], [1], [0]]
+
+
 def test_batches_do_not_share_memory_with_the_data():
     data = table(4)
     batch, _ = next(iter(DataLoader(data, batch_size=4)))
@@ -171,14 +187,14 @@ def test_iterating_from_a_later_batch_makes_no_earlier_one():
             made.append(index)
             return index
 
-    assert [batch.tolist() for batch in DataLoader(Watched(range(6)), batch_size=2).iterate(2)] == [[4, 5]]
+    assert values(DataLoader(Watched(range(6)), batch_size=2).iterate(2)) == [[4, 5]]
     assert made == [4, 5]
-    assert [batch.tolist() for batch in DataLoader(Count(5), batch_size=2).iterate(1)] == [[2, 3], [4]]
+    assert values(DataLoader(Count(5), batch_size=2).iterate(1)) == [[2, 3], [4]]
 
 
 def test_iterable():
-    assert [batch.tolist() for batch in DataLoader(Count(5), batch_size=2)] == [[0, 1], [2, 3], [4]]
-    assert [batch.tolist() for batch in DataLoader(Count(5), batch_size=2, drop_last=True)] == [[0, 1], [2, 3]]
+    assert values(DataLoader(Count(5), batch_size=2)) == [[0, 1], [2, 3], [4]]
+    assert values(DataLoader(Count(5), batch_size=2, drop_last=True)) == [[0, 1], [2, 3]]
     assert list(DataLoader(Count(3), batch_size=None)) == [0, 1, 2]
     with pytest.raises(TypeError):
         len(DataLoader(Count(3)))

@@ -36,6 +36,14 @@ class Count(IterableDataset):
         return iter(range(worker.id, self.n, worker.num_workers))
 
 
+class Drawn(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return backlit.rand(2)
+
+
 class WhoAmI(Dataset):
     def __len__(self):
         return 4
@@ -130,6 +138,19 @@ def test_workers_know_themselves():
     assert rows[:, 3].tolist() == [100, 101, 100, 101]
     assert rows[0, 4] != rows[1, 4]
     assert get_worker_info() is None
+
+
+def test_random_numbers_in_workers_are_settled_by_the_generator():
+    def passes():
+        loader = spawned(Drawn(), persistent_workers=True, generator=backlit.Generator().manual_seed(4))
+        drawn = [values(loader) for _ in range(2)]
+        loader.close()
+        return drawn
+
+    first, second = passes()
+    assert first != second
+    assert len({str(row) for row in first}) == 4
+    assert passes() == [first, second]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +258,16 @@ def test_a_plain_program_needs_no_file_and_no_guard():
     assert done.stderr == ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks, and has /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+def test_ctrl_c_is_left_to_the_parent():
+    done = run(
+        "for child in multiprocessing.active_children():\n    os.kill(child.pid, signal.SIGINT)\n"
+        "print([batch.tolist() for batch in batches])"
+    )
+    assert done.stdout == "[0, 1]\n[[2, 3], [4, 5], [6, 7]]\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "raise SystemExit"])
 def test_workers_end_with_their_parent(end):
     # Output stays open as long as a worker has it, so `run` returns when the last worker is gone.

@@ -48,7 +48,8 @@ class Rows:
 class Dataset(Generic[T_co]):
     """A data set with `dataset[index]` and `len(dataset)`: subclasses write `__getitem__` and `__len__`.
 
-    A subclass whose rows lie in arrays may also write `rows(self) -> Rows | None`; loaders then fetch whole batches.
+    A subclass whose rows lie in arrays may also write `__rows__(self) -> Rows | None`: loaders then fetch whole
+    batches.
     """
 
     def __getitem__(self, index: Any) -> T_co:
@@ -74,9 +75,9 @@ class IterableDataset(Dataset[T_co], Iterable[T_co]):
 
 def rows_of(dataset: Any) -> Rows | None:
     """The arrays behind a data set, or None where its rows must be fetched one by one."""
-    if not in_step(type(dataset), "__getitem__", "rows"):
+    if not in_step(type(dataset), "__getitem__", "__rows__"):
         return None
-    rows: Rows | None = dataset.rows()
+    rows: Rows | None = dataset.__rows__()
     return rows
 
 
@@ -110,7 +111,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __len__(self) -> int:
         return len(self.tensors[0])
 
-    def rows(self) -> Rows | None:
+    def __rows__(self) -> Rows | None:
         """The tensors' arrays; None where gradients must flow through the rows."""
         if any(tensor.requires_grad for tensor in self.tensors):
             return None
@@ -179,7 +180,7 @@ class Subset(Dataset[T_co]):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def rows(self) -> Rows | None:
+    def __rows__(self) -> Rows | None:
         """The same rows of the arrays behind the data set."""
         under = rows_of(self.dataset)
         if under is None:

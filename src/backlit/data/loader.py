@@ -11,7 +11,7 @@ from backlit.data.collate import default_collate, default_convert
 from backlit.data.dataset import IterableDataset, Rows
 from backlit.data.fetching import Fetcher
 from backlit.data.pairs import in_step
-from backlit.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
+from backlit.data.sampler import BatchSampler, OrderSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
 from backlit.errors import ArgumentError, suggest
 from backlit.ops import Generator
 
@@ -158,10 +158,10 @@ class DataLoader(Generic[T_co]):
         return Fetcher(self.dataset, self.collate_fn, size, self.drop_last)
 
     def _order(self) -> NDArray[np.int64] | None:
-        if type(self.batch_sampler) is not BatchSampler or not in_step(type(self.sampler), "__iter__", "order"):
-            return None
-        order: NDArray[np.int64] = self.sampler.order()  # type: ignore[union-attr]
-        return order
+        sampler, batched = self.sampler, type(self.batch_sampler) is BatchSampler
+        if batched and isinstance(sampler, OrderSampler) and in_step(type(sampler), "__iter__", "order"):
+            return sampler.order()
+        return None
 
     def _index_batches(self) -> Iterator[Any]:
         order = self._order()

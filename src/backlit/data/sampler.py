@@ -39,7 +39,7 @@ class Sampler(Generic[T_co]):
         raise NotImplementedError(f"{type(self).__name__} must define __iter__")
 
 
-class _OrderSampler(Sampler[int]):
+class OrderSampler(Sampler[int]):
     """A sampler that knows its whole order at once."""
 
     def order(self) -> NDArray[np.int64]:
@@ -50,7 +50,7 @@ class _OrderSampler(Sampler[int]):
         return iter(self.order().tolist())
 
 
-class SequentialSampler(_OrderSampler):
+class SequentialSampler(OrderSampler):
     """Every row, in order."""
 
     def __init__(self, data_source: Sized) -> None:
@@ -64,7 +64,7 @@ class SequentialSampler(_OrderSampler):
         return len(self.data_source)
 
 
-class RandomSampler(_OrderSampler):
+class RandomSampler(OrderSampler):
     """Rows in random order.
 
     Args:
@@ -122,7 +122,7 @@ class SubsetRandomSampler(Sampler[int]):
         return len(self.indices)
 
 
-class WeightedRandomSampler(_OrderSampler):
+class WeightedRandomSampler(OrderSampler):
     """Rows drawn with given chances.
 
     Without replacement the method is Efraimidis and Spirakis's ("Weighted random sampling with a reservoir", 2006).

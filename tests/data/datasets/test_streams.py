@@ -40,7 +40,7 @@ def test_files_travel_as_paths(tmp_path):
     files, X, _ = save(tmp_path, 5000)
     content = pickle.dumps(files)
     assert len(content) < 1000
-    np.testing.assert_array_equal(pickle.loads(content).rows().arrays[0], X)
+    np.testing.assert_array_equal(rows_of(pickle.loads(content)).arrays[0], X)
 
 
 def test_files_that_cannot_be_used(tmp_path):

@@ -109,14 +109,17 @@ class MNIST(Dataset[tuple[Any, Any]]):
     @classmethod
     def _find(cls, file: str, root: Path | None, download: bool) -> Path:
         kept = Path(cls.__name__, "raw")
-        roots = [cache_folder() if root is None else root]
-        folders = [base / sub for base in roots for sub in (kept, cls.__name__, "")] + [_SYSTEM_FOLDER / cls.name]
-        for folder in folders:
-            for path in (folder / file, folder / f"{file}.gz"):
-                if path.is_file():
-                    return path
+        folders = [_SYSTEM_FOLDER / cls.name]
+        if root is not None:
+            folders = [root / kept, root / cls.__name__, root, *folders]
+        if (found := _first(folders, file)) is not None:
+            return found
+        if root is None:
+            root = cache_folder()
+            if (found := _first([root / kept], file)) is not None:
+                return found
         if download:
-            return fetch(f"{file}.gz", folder=roots[0] / kept, mirrors=cls.mirrors, md5=cls.md5[file])
+            return fetch(f"{file}.gz", folder=root / kept, mirrors=cls.mirrors, md5=cls.md5[file])
         raise MissingFileError(
             f"{cls.__name__}: no file {file} or {file}.gz in {', '.join(map(str, folders))}; "
             "use download=True to fetch it"
@@ -130,7 +133,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
         shown = _image(image) if self.transform is None else self.transform(_image(image))
         return shown, label if self.target_transform is None else self.target_transform(label)
 
-    def rows(self) -> Rows | None:
+    def __rows__(self) -> Rows | None:
         """Whole batches at once, where every transform can work on many images."""
         many = None if self.transform is None else batched(self.transform)
         if many is None or self.target_transform is not None:
@@ -174,6 +177,11 @@ class FashionMNIST(MNIST):
         "Bag",
         "Ankle boot",
     ]
+
+
+def _first(folders: list[Path], file: str) -> Path | None:
+    paths = (folder / name for folder in folders for name in (file, f"{file}.gz"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _image(pixels: NDArray[np.uint8]) -> Any:

@@ -50,7 +50,7 @@ class ArrayFiles(Dataset[tuple[Tensor, ...]]):
     def __len__(self) -> int:
         return len(self._arrays[0])
 
-    def rows(self) -> Rows:
+    def __rows__(self) -> Rows:
         """The arrays on disk."""
         return Rows(self._arrays)
 
