@@ -46,7 +46,7 @@ _amax.gradient(x=_share_evenly)
 _amax.shape(same_dtype_shape)
 
 
-def amax(input: "Tensor", dim: Dims = None, keepdim: bool = False) -> "Tensor":
+def amax(input: "Tensor", dim: Dims = (), keepdim: bool = False) -> "Tensor":
     """The largest element over `dim`, or of all; elements that tie share the gradient evenly.
 
     Raises:
@@ -66,7 +66,7 @@ _amin.gradient(x=_share_evenly)
 _amin.shape(same_dtype_shape)
 
 
-def amin(input: "Tensor", dim: Dims = None, keepdim: bool = False) -> "Tensor":
+def amin(input: "Tensor", dim: Dims = (), keepdim: bool = False) -> "Tensor":
     """The smallest element over `dim`, or of all; elements that tie share the gradient evenly.
 
     Raises:

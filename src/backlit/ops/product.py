@@ -13,14 +13,13 @@ from backlit.ops.reduction import sum_to_shape
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+Number = int | float
 
-def _fail(x: Any, y: Any) -> None:
-    """Say why two operands of a matrix product do not fit."""
+
+def _check(x: Any, y: Any) -> None:
+    """Say why two operands of a matrix product do not fit, if they do not; the engine adds shapes and place."""
     if not x.shape or not y.shape:
-        raise ShapeError(
-            f"matmul: shapes {x.shape} and {y.shape} do not multiply: both need at least one dimension; "
-            "use * for the product with a single number"
-        )
+        raise ValueError("both need at least one dimension; use * for the product with a single number")
     if x.dtype != y.dtype:
         raise DtypeError(
             f"matmul: the operands have different types, {x.dtype} and {y.dtype}; bring them to one type first, for "
@@ -28,16 +27,16 @@ def _fail(x: Any, y: Any) -> None:
         )
     inner = y.shape[-2] if len(y.shape) > 1 else y.shape[0]
     if x.shape[-1] != inner:
-        raise ShapeError(
-            f"matmul: shapes {x.shape} and {y.shape} do not multiply: the first has {x.shape[-1]} columns, the second "
-            f"{inner} rows, and the two must be equal"
+        raise ValueError(
+            f"these shapes do not multiply: the first has {x.shape[-1]} columns, the second {inner} rows, and the two "
+            "must be equal"
         )
     try:
         np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     except ValueError:
-        raise ShapeError(
-            f"matmul: shapes {x.shape} and {y.shape} do not multiply: the dimensions before the last two do not "
-            "broadcast (counted from the right, sizes must be equal, or one of them 1)"
+        raise ValueError(
+            "these shapes do not multiply: the dimensions before the last two do not broadcast (counted from the "
+            "right, sizes must be equal, or one of them 1)"
         ) from None
 
 
@@ -62,17 +61,19 @@ def _fail(x: Any, y: Any) -> None:
 )
 def _matmul(xp: Any, x: Any, y: Any) -> Any:
     if x.dtype != y.dtype or not x.ndim or not y.ndim or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
-        _fail(x, y)
+        _check(x, y)
     if x.ndim > 2 and y.ndim <= 2:
         # One large product in place of a stack of small ones.
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         return xp.matmul(rows, y).reshape(x.shape[:-1] + y.shape[1:])
+    if x.ndim > 2 and x.shape[:-2] != y.shape[:-2]:
+        _check(x, y)
     return xp.matmul(x, y)
 
 
 @_matmul.shape
 def _matmul_shape(x: Any, y: Any) -> Any:
-    _fail(x, y)
+    _check(x, y)
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     return batch + x.shape[-2:-1] + (y.shape[-1:] if len(y.shape) > 1 else ()), x.dtype
 
@@ -122,7 +123,7 @@ def matmul(input: "Tensor", other: "Tensor") -> "Tensor":
 
 def _linear_kernel(xp: Any, input: Any, weight: Any, bias: Any) -> Any:
     if weight.ndim != 2 or input.dtype != weight.dtype or not input.ndim or input.shape[-1] != weight.shape[1]:
-        _fail_linear(input, weight)
+        _check_linear(input, weight)
     if input.ndim > 2:
         rows = input.reshape(math.prod(input.shape[:-1]), input.shape[-1])
         out = np.matmul(rows, weight.T).reshape(*input.shape[:-1], weight.shape[0])
@@ -131,19 +132,16 @@ def _linear_kernel(xp: Any, input: Any, weight: Any, bias: Any) -> Any:
     if bias is None:
         return out
     if bias.shape not in (weight.shape[:1], ()):
-        raise ShapeError(f"linear: bias of shape {bias.shape} does not fit weight of shape {weight.shape}")
+        raise ValueError("the bias must have the weight's out_features, its first size")
     return np.add(out, bias, out=out)
 
 
-def _fail_linear(input: Any, weight: Any) -> None:
-    if weight.ndim == 2 and input.ndim and input.shape[-1] == weight.shape[1]:
-        raise DtypeError(
-            f"linear: input is {input.dtype} and weight {weight.dtype}; bring them to one type first, for example "
-            "with input.to(weight.dtype)"
-        )
-    raise ShapeError(
-        f"linear: input of shape {input.shape} does not fit weight of shape {weight.shape}: the last size of the input "
-        "must be the weight's in_features, its second size"
+def _check_linear(input: Any, weight: Any) -> None:
+    if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1]:
+        raise ValueError("the last size of the input must be the weight's in_features, its second size")
+    raise DtypeError(
+        f"linear: input is {input.dtype} and weight {weight.dtype}; bring them to one type first, for example "
+        "with input.to(weight.dtype)"
     )
 
 
@@ -192,3 +190,88 @@ def linear(input: "Tensor", weight: "Tensor", bias: "Tensor | None" = None) -> "
         DtypeError: The types differ.
     """
     return _linear.bind(input, weight, bias)
+
+
+def _require_dims(operation: str, *tensors: "tuple[Tensor, int]") -> None:
+    """Raise unless each tensor has its number of dimensions."""
+    if any(tensor._array.ndim != ndim for tensor, ndim in tensors):
+        expected = " and ".join(str(ndim) for _, ndim in tensors)
+        shapes = " and ".join(str(tuple(tensor._array.shape)) for tensor, _ in tensors)
+        raise ShapeError(
+            f"{operation}: expected {expected} dimensions, got shapes {shapes}; use matmul for other combinations"
+        )
+
+
+def mm(input: "Tensor", mat2: "Tensor") -> "Tensor":
+    """The product of two matrices, (m, n) and (n, k).
+
+    Raises:
+        ShapeError: An operand is not a matrix, or the shapes do not multiply.
+    """
+    _require_dims("mm", (input, 2), (mat2, 2))
+    return _matmul.bind(input, mat2)
+
+
+def mv(input: "Tensor", vec: "Tensor") -> "Tensor":
+    """The product of a matrix (m, n) and a vector (n).
+
+    Raises:
+        ShapeError: The operands have other numbers of dimensions, or do not multiply.
+    """
+    _require_dims("mv", (input, 2), (vec, 1))
+    return _matmul.bind(input, vec)
+
+
+def dot(input: "Tensor", tensor: "Tensor") -> "Tensor":
+    """The inner product of two vectors of the same length.
+
+    Raises:
+        ShapeError: An operand is not a vector, or the lengths differ.
+    """
+    _require_dims("dot", (input, 1), (tensor, 1))
+    return _matmul.bind(input, tensor)
+
+
+def bmm(input: "Tensor", mat2: "Tensor") -> "Tensor":
+    """The products of two stacks of matrices, (b, m, n) and (b, n, k).
+
+    Raises:
+        ShapeError: An operand has not three dimensions, the stacks differ in height, or the matrices do not multiply.
+    """
+    _require_dims("bmm", (input, 3), (mat2, 3))
+    if input._array.shape[0] != mat2._array.shape[0]:
+        raise ShapeError(
+            f"bmm: shapes {tuple(input._array.shape)} and {tuple(mat2._array.shape)} must have the same first size"
+        )
+    return _matmul.bind(input, mat2)
+
+
+def outer(input: "Tensor", vec2: "Tensor") -> "Tensor":
+    """All products of an element of `input` (m) and one of `vec2` (n), as (m, n).
+
+    Raises:
+        ShapeError: An operand is not a vector.
+    """
+    _require_dims("outer", (input, 1), (vec2, 1))
+    return input.unsqueeze(1) * vec2
+
+
+def _weighted(input: "Tensor", product: "Tensor", beta: Number, alpha: Number) -> "Tensor":
+    product = product if alpha == 1 else product * alpha
+    # PyTorch's rule: with beta = 0 the input does not count, not even its NaN.
+    return product if beta == 0 else (input if beta == 1 else input * beta) + product
+
+
+def addmm(input: "Tensor", mat1: "Tensor", mat2: "Tensor", *, beta: Number = 1, alpha: Number = 1) -> "Tensor":
+    """`beta * input + alpha * (mat1 @ mat2)` for two matrices; `input` broadcasts."""
+    return _weighted(input, mm(mat1, mat2), beta, alpha)
+
+
+def addmv(input: "Tensor", mat: "Tensor", vec: "Tensor", *, beta: Number = 1, alpha: Number = 1) -> "Tensor":
+    """`beta * input + alpha * (mat @ vec)` for a matrix and a vector; `input` broadcasts."""
+    return _weighted(input, mv(mat, vec), beta, alpha)
+
+
+def baddbmm(input: "Tensor", batch1: "Tensor", batch2: "Tensor", *, beta: Number = 1, alpha: Number = 1) -> "Tensor":
+    """`beta * input + alpha * (batch1 @ batch2)` for two stacks of matrices; `input` broadcasts."""
+    return _weighted(input, bmm(batch1, batch2), beta, alpha)

@@ -171,7 +171,7 @@ def _norm_gradient(g: "Tensor", ans: "Tensor", x: "Tensor", p: float, dim: Reduc
     shape = x._array.shape
     g, length = restore(g, shape, dim, keepdim), restore(ans, shape, dim, keepdim)
     if p == 0:
-        return g * (x * 0)
+        return (g * 0).expand(shape)
     if p == 1:
         return g * x.sign()
     if math.isinf(p):

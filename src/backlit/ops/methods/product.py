@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 class ProductMethods(TensorBase):
     """Products, as methods and operators; each is the function of its name with the tensor as first argument."""
 
-    def matmul(self: "Tensor", other: "Tensor") -> "Tensor":
-        """See `backlit.matmul`."""
-        return product.matmul(self, other)
+    matmul = product.matmul
+    mm = product.mm
+    mv = product.mv
+    dot = product.dot
+    bmm = product.bmm
+    outer = product.outer
+    addmm = product.addmm
+    addmv = product.addmv
+    baddbmm = product.baddbmm
 
     def __matmul__(self: "Tensor", other: "Tensor") -> "Tensor":
-        if not isinstance(other, TensorBase):
-            return NotImplemented
-        return product.matmul(self, other)
+        return product.matmul(self, other) if isinstance(other, TensorBase) else NotImplemented

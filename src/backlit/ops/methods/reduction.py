@@ -1,7 +1,7 @@
 """Methods of reduction, of running sums and of sorting."""
 
 from backlit.core.tensor_base import TensorBase
-from backlit.ops import extremes, reduction, scan, softmax, sorting, statistics
+from backlit.ops import extremes, reduction, scan, softmaxes, sorting, statistics
 
 
 class ReductionMethods(TensorBase):
@@ -18,9 +18,9 @@ class ReductionMethods(TensorBase):
     var = statistics.var
     std = statistics.std
     norm = statistics.norm
-    logsumexp = softmax.logsumexp
-    log_softmax = softmax.log_softmax
-    softmax = softmax.softmax
+    logsumexp = softmaxes.logsumexp
+    softmax = softmaxes.softmax
+    log_softmax = softmaxes.log_softmax
 
     max = extremes.max
     min = extremes.min
