@@ -5,8 +5,7 @@ import warnings
 from backlit.core.dtypes import dtype as DType
 from backlit.core.writing import write
 from backlit.errors import ShapeError
-from backlit.ops import activation, piecewise
-from backlit.ops import softmax as softmaxes
+from backlit.ops import activation, piecewise, softmaxes
 from backlit.ops.tensor import Tensor
 
 
