@@ -1,6 +1,6 @@
 """The largest, the smallest and the middle elements, and where they stand."""
 
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from backlit.errors import ArgumentError, ArgumentTypeError, IndexRangeError, Sh
 from backlit.ops import return_types
 from backlit.ops.choice import maximum, minimum
 from backlit.ops.dims import one_dim, reduced_dims
+from backlit.ops.gathering import gather_adjoint
 from backlit.ops.reduction import Dims, reduced_count, reduced_shape, restore, same_dtype_shape
 from backlit.ops.reduction import samples as reduction_samples
 from backlit.ops.return_types import ValuesAndIndices
@@ -94,8 +95,6 @@ def _pick(xp: Any, x: Any, index: Any, dim: int, keepdim: bool) -> tuple[Any, An
 
 
 def _route(g: Any, ans: Any, x_shape: tuple[int, ...], dim: int, keepdim: bool) -> "Tensor":
-    from backlit.ops.gathering import gather_adjoint
-
     values, index = (g[0], ans[1]) if keepdim else (g[0].unsqueeze(dim), ans[1].unsqueeze(dim))
     return gather_adjoint.bind(values, index, dim=dim, shape=x_shape)
 
@@ -173,7 +172,7 @@ def max(input: "Tensor", dim: "int | Tensor | None" = None, keepdim: bool = Fals
         gradient goes to the elements named by `indices`.
     """
     if isinstance(dim, TensorBase):
-        return maximum(input, cast("Tensor", dim))
+        return maximum(input, dim)
     if dim is None:
         return amax(input)
     return return_types.max(*_bind_along(max_along, "max", input, dim, keepdim))
@@ -188,7 +187,7 @@ def min(input: "Tensor", dim: "Tensor") -> "Tensor": ...
 def min(input: "Tensor", dim: "int | Tensor | None" = None, keepdim: bool = False) -> "Tensor | ValuesAndIndices":
     """The smallest element; forms, results and gradients as in `max`."""
     if isinstance(dim, TensorBase):
-        return minimum(input, cast("Tensor", dim))
+        return minimum(input, dim)
     if dim is None:
         return amin(input)
     return return_types.min(*_bind_along(min_along, "min", input, dim, keepdim))

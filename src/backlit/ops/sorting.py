@@ -8,6 +8,7 @@ from backlit.core.primitive import primitive
 from backlit.errors import ArgumentError, ArgumentTypeError
 from backlit.ops import return_types
 from backlit.ops.dims import one_dim
+from backlit.ops.gathering import gather_adjoint
 from backlit.ops.return_types import ValuesAndIndices
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ def _order(xp: Any, x: Any, dim: int, descending: bool) -> Any:
 
 
 def _gradient(g: Any, ans: Any, x_shape: tuple[int, ...], dim: int) -> "Tensor":
-    from backlit.ops.gathering import gather_adjoint
-
     return gather_adjoint.bind(g[0], ans[1], dim=dim, shape=x_shape)
 
 
