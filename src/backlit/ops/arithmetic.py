@@ -120,7 +120,6 @@ _div_trunc.gradient(x=lambda g: g * 0, y=lambda g: g * 0)
 @primitive(
     role="takes the first as it is, and a new value for every element",
     notation="{value} for each {x}",
-    elementwise=True,
     promote=None,
     samples=lambda rng: [((rng.normal(size=(2, 3)), rng.normal(size=())), {})],
 )
@@ -128,7 +127,7 @@ def _fill(xp: Any, x: Any, value: Any) -> Any:
     return xp.full(x.shape, value, x.dtype)
 
 
-_fill.gradient(value=lambda g: g)
+_fill.gradient(value=lambda g: g.sum())
 
 
 def fill(input: "Tensor", value: "Tensor | Number") -> "Tensor":

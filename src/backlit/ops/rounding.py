@@ -13,11 +13,11 @@ Number = bool | int | float
 
 
 def _from_whole(x: Any, **_: Any) -> Any:
-    return abs(x - np.round(x))
+    return np.abs(x - np.round(x))
 
 
 def _from_half(x: Any, *, decimals: int) -> Any:
-    return abs(x * 10.0**decimals % 1 - 0.5) / 10.0**decimals
+    return np.abs(x * 10.0**decimals % 1 - 0.5) / 10.0**decimals
 
 
 @primitive(role="stops", notation="floor({x})", elementwise=True, kinks=_from_whole)
@@ -91,7 +91,7 @@ def frac(input: "Tensor") -> "Tensor":
     return _frac.bind(input)
 
 
-@primitive(role="stops", notation="sign({x})", elementwise=True, kinks=lambda x: abs(x))
+@primitive(role="stops", notation="sign({x})", elementwise=True, kinks=lambda x: np.abs(x))
 def _sign(xp: Any, x: Any) -> Any:
     return xp.sign(x)
 
@@ -104,7 +104,7 @@ def sign(input: "Tensor") -> "Tensor":
     return _sign.bind(input)
 
 
-@primitive(role="turns the sign of negative ones", notation="|{x}|", elementwise=True, kinks=lambda x: abs(x))
+@primitive(role="turns the sign of negative ones", notation="|{x}|", elementwise=True, kinks=lambda x: np.abs(x))
 def _abs(xp: Any, x: Any) -> Any:
     return xp.abs(x)
 
