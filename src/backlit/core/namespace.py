@@ -45,6 +45,8 @@ class NumpyNamespace:
 
     def scatter_add(self, x: Array, index: tuple[Any, ...], values: Array) -> Array:
         """A copy of `x` with `values` added at `index`; positions named more than once add up."""
+        if len(index) == 1 and x.ndim == 2 and x.dtype in (np.float32, np.float64) and values.size >= _MANY:
+            return x + _sum_rows(len(x), index[0].reshape(-1), values.reshape(-1, x.shape[1]))
         result = x.copy()
         np.add.at(result, index, values)
         return result
@@ -69,6 +71,21 @@ class NumpyNamespace:
 
         seed, stream, draw = (int(v) & 0xFFFFFFFFFFFFFFFF for v in state)
         return Philox(key=seed | stream << 64, counter=draw << 64).random_raw(count)
+
+
+# From here on a sparse product, several times as fast, repays the first import of `scipy.sparse`.
+_MANY = 2**14
+
+
+def _sum_rows(count: int, places: Array, rows: Array) -> Array:
+    """(count, columns): row k is the sum of the `rows` whose place is k, as the product with a sparse matrix."""
+    from scipy.sparse import csc_matrix
+
+    places = np.where(places < 0, places + count, places)
+    picks = csc_matrix(
+        (np.ones(len(places), rows.dtype), places, np.arange(len(places) + 1)), shape=(count, len(places))
+    )
+    return picks @ rows
 
 
 def _special(name: str, *args: Any) -> Array:

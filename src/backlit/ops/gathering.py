@@ -12,7 +12,8 @@ from backlit.ops.casting import cast
 from backlit.ops.choice import where
 from backlit.ops.creation import full
 from backlit.ops.dims import one_dim
-from backlit.ops.indexing import add_at, constant, pick, places_of, put_at
+from backlit.ops.index_keys import places_of
+from backlit.ops.indexing import add_at, constant, pick, put_at
 from backlit.ops.joining import unbind
 from backlit.ops.shape import broadcast_tensors
 

@@ -5,29 +5,25 @@ masks, pick elements and copy. As in PyTorch, the former apply first and the lat
 in one case, an integer apart from an index array: `x[0, :, [1, 2]]` has the picked dimension last here, first there.
 """
 
-import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backlit.core.dtypes import from_numpy_dtype
 from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive, primitive
-from backlit.core.tensor_base import TensorBase, make
-from backlit.core.writing import check_writable, write
+from backlit.core.tensor_base import TensorBase
+from backlit.core.writing import about_to_write, check_writable, write, wrote
 from backlit.errors import DtypeError, IndexRangeError, ShapeError
 from backlit.ops.casting import cast
-from backlit.ops.creation import tensor
+from backlit.ops.creation import array_of, tensor
+from backlit.ops.index_keys import Key, Picks, as_index, split_key
 from backlit.ops.joining import stack
 from backlit.ops.shape import broadcast_tensors
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
-
-# Slices can be hashed only from Python 3.12 on, so a key holds them as (start, stop, step).
-Key = tuple[Any, ...]
-# Dimensions, and the index tensors that pick from them.
-Picks = list[tuple[int, Any]]
 
 
 def _indices(key: Key) -> tuple[Any, ...]:
@@ -94,7 +90,7 @@ pick.gradient(x=lambda g, index, x_shape, dim: pick_adjoint.bind(g, index, dim=d
 pick_adjoint.gradient(g=lambda g, index, dim: pick.bind(g, index, dim=dim))
 
 
-def _at(ndim: int, places: Any, dims: tuple[int, ...]) -> tuple[Any, ...]:
+def _at(ndim: int, places: Any, dims: Sequence[int]) -> tuple[Any, ...]:
     key: list[Any] = [slice(None)] * ndim
     for row, dim in enumerate(dims):
         key[dim] = places[row]
@@ -136,7 +132,7 @@ index_adjoint.gradient(g=lambda g, places, dims: _index.bind(g, places, dims=dim
     promote=None,
     samples=lambda rng: [
         ((rng.normal(size=(4, 3)), np.array([[3, 0], [1, 2]]), rng.normal(size=2)), {"dims": (0, 1)}),
-        ((rng.normal(size=(4, 3)), np.array([[2, -1]]), rng.normal(size=(4, 2))), {"dims": (1,)}),
+        ((rng.normal(size=(4, 3)), np.array([[0, -1]]), rng.normal(size=(4, 2))), {"dims": (1,)}),
     ],
 )
 def put_at(xp: Any, x: Any, places: Any, values: Any, *, dims: tuple[int, ...]) -> Any:
@@ -171,109 +167,7 @@ add_at.gradient(
 )
 
 
-# -- keys ------------------------------------------------------------------------------------------------------------
-
-
-def as_index(entry: Any) -> Any:
-    """The tensor meant by an index that is a tensor, an array or a sequence."""
-    if not isinstance(entry, TensorBase):
-        array = np.asarray(entry)
-        entry = make(array.astype(np.int64) if array.size == 0 and array.dtype.kind == "f" else array)
-    if entry._array.dtype.kind not in "iub":
-        raise IndexRangeError(f"indices must be integers or booleans, got a tensor of type {entry._array.dtype}")
-    return entry
-
-
-def _is_integer(entry: Any) -> bool:
-    return hasattr(entry, "__index__") and not isinstance(entry, (bool, np.ndarray, TensorBase))
-
-
-def _number(entry: Any) -> int | None:
-    return None if entry is None else operator.index(entry)
-
-
-def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, Picks]:
-    """Take a key apart: a basic key, and (dimension of what that leaves, index tensor) for the rest.
-
-    Raises:
-        IndexRangeError: An index is of no kind that can index, there are too many, or a mask does not fit.
-    """
-    entries = list(key) if isinstance(key, tuple) else [key]
-    taken = 0
-    for position, entry in enumerate(entries):
-        if entry is None or entry is Ellipsis or isinstance(entry, slice):
-            taken += isinstance(entry, slice)
-        elif isinstance(entry, (bool, np.bool_)):
-            entries[position] = make(np.asarray(entry))
-        elif _is_integer(entry):
-            entries[position] = operator.index(entry)
-            taken += 1
-        else:
-            index = as_index(entry)
-            mask = index._array.dtype.kind == "b"
-            taken += index._array.ndim if mask else 1
-            scalar = not mask and index._array.ndim == 0 and STATE.trace is None
-            entries[position] = int(index._array) if scalar else index
-    if taken > len(shape):
-        raise IndexRangeError(f"too many indices: {taken} for a tensor of shape {shape}")
-    if sum(entry is Ellipsis for entry in entries) > 1:
-        raise IndexRangeError("an index can have only one Ellipsis (...)")
-    basic: list[Any] = []
-    picks: Picks = []
-    place = source = 0
-    for entry in entries:
-        if entry is None:
-            basic.append(None)
-            place += 1
-        elif entry is Ellipsis:
-            basic.append(entry)
-            place += len(shape) - taken
-            source += len(shape) - taken
-        elif isinstance(entry, slice):
-            try:
-                basic.append((_number(entry.start), _number(entry.stop), _number(entry.step)))
-            except TypeError:
-                raise IndexRangeError(f"slice bounds must be integers or None, got {entry}") from None
-            place += 1
-            source += 1
-        elif isinstance(entry, int):
-            basic.append(entry)
-            source += 1
-        elif entry._array.dtype.kind == "b":
-            found = _unmask(entry, shape, source)
-            # A mask without dimensions picks from a new dimension: all of it or nothing.
-            basic += [(None, None, None)] * entry._array.ndim or [None]
-            picks += [(place + offset, index) for offset, index in enumerate(found)]
-            place += len(found)
-            source += entry._array.ndim
-        else:
-            basic.append((None, None, None))
-            picks.append((place, entry))
-            place += 1
-            source += 1
-    if Ellipsis not in basic:
-        basic.append(Ellipsis)
-    return tuple(basic), picks
-
-
-def _unmask(mask: "Tensor", shape: tuple[int, ...], source: int) -> list["Tensor"]:
-    """A mask as one index tensor for each of its dimensions."""
-    own = mask._array.shape
-    if own != shape[source : source + len(own)]:
-        raise IndexRangeError(
-            f"a mask of shape {own} does not fit dimensions {source} to {source + len(own) - 1} of a tensor of "
-            f"shape {shape}"
-        )
-    if not own:
-        return [_getitem.bind(places_of.bind(mask.reshape(1)), key=(Ellipsis, 0))]
-    found = places_of.bind(mask)
-    return [_getitem.bind(found, key=(Ellipsis, d)) for d in range(len(own))]
-
-
-@primitive(name="nonzero", role="stops", notation="nonzero({x})", promote=None, dynamic=True)
-def places_of(xp: Any, x: Any) -> Any:
-    """The places of the elements that are not zero, one a row."""
-    return xp.argwhere(x)
+# -- reading and writing x[...] --------------------------------------------------------------------------------------
 
 
 def _is_whole(key: Key) -> bool:
@@ -324,6 +218,9 @@ def setitem(input: "Tensor", key: Any, value: Any) -> None:
         ShapeError: `value` does not broadcast to the part; nothing has changed.
         GradientError: `input` is a leaf that requires a gradient, while operations are taped.
     """
+    if STATE.trace is None and STATE.recording is None and not _is_taped(input, value):
+        _assign(input, key, value)
+        return
     kind = input._array.dtype
     if not isinstance(value, TensorBase):
         value = constant(value, kind)
@@ -336,6 +233,36 @@ def setitem(input: "Tensor", key: Any, value: Any) -> None:
         write(part, _put(put_at, part, picks, value, "setitem"), "setitem")
     else:
         write(part, _fitted(value, part._array.shape, "setitem"), "setitem")
+
+
+def _is_taped(input: "Tensor", value: Any) -> bool:
+    """Whether a gradient may flow through an assignment; memory that cannot be written counts, to be reported."""
+    if not input._array.flags.writeable:
+        return True
+    return STATE.grad_enabled and (
+        input.requires_grad
+        or (isinstance(value, TensorBase) and value.requires_grad)
+        or (input._base is not None and input._base.requires_grad)
+    )
+
+
+def _assign(input: "Tensor", key: Any, value: Any) -> None:
+    """`setitem` without gradients: NumPy writes, once everything that can fail has been looked at."""
+    array = input._array
+    basic, picks = split_key(key, array.shape)
+    if isinstance(value, TensorBase):
+        value = value._array
+    elif type(value) not in (bool, int, float):
+        value = array_of(value, array.dtype, "setitem")
+    try:
+        part = array[_indices(basic)]
+        places = _at(part.ndim, [index._array for _, index in picks], [dim for dim, _ in picks]) if picks else ...
+        about_to_write(input._storage)
+        with np.errstate(all="ignore"):
+            part[places] = value
+    except (IndexError, ValueError, OverflowError) as error:
+        raise put_at.failure(error, [array, value], {"key": key}) from error
+    wrote(input._storage, "setitem")
 
 
 def _put(operation: Primitive, part: "Tensor", picks: Picks, value: "Tensor", caller: str) -> "Tensor":
@@ -367,7 +294,7 @@ def index_put(input: "Tensor", indices: "Sequence[Tensor]", values: "Tensor", ac
 
 def constant(value: Any, kind: np.dtype[Any]) -> "Tensor":
     """A number, nested sequence or array as a tensor of type `kind`; numbers are cut as a cast does."""
-    return cast.bind(tensor(value), kind=kind)
+    return tensor(value, dtype=from_numpy_dtype(kind))
 
 
 def _fitted(value: Any, shape: tuple[int, ...], caller: str) -> Any:

@@ -163,7 +163,8 @@ def chunk(input: "Tensor", chunks: int, dim: int = 0) -> tuple["Tensor", ...]:
     found = _some_dim(input, dim, "chunk")
     if chunks < 1:
         raise ArgumentError(f"chunk: the number of chunks must be positive, got {chunks}")
-    return split(input, max(1, -(-input._array.shape[found] // chunks)), found)
+    size = input._array.shape[found]
+    return split(input, -(-size // chunks), found) if size else _parts(input, found, [0] * (chunks - 1))
 
 
 def tensor_split(input: "Tensor", indices_or_sections: int | Sequence[int], dim: int = 0) -> tuple["Tensor", ...]:
