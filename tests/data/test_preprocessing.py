@@ -48,6 +48,8 @@ def test_scaler_refuses():
         StandardScaler().fit(table()).transform(np.zeros((2, 4)))
     with pytest.raises(ShapeError):
         StandardScaler().fit(np.zeros(3))
+    with pytest.raises(DataError, match="table of numbers"):
+        StandardScaler().fit([["a"]])
     with pytest.raises(DataError, match="at least one row"):
         StandardScaler().fit(np.zeros((0, 3)))
     with pytest.raises(DataError, match=r"X\[1, 0\] is nan"):

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import backlit
+from backlit.data.workers import describe
 from backlit.errors import ArgumentError, StateError, WorkerError
 from backlit.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, get_worker_info
 
@@ -157,9 +159,6 @@ def test_random_numbers_in_workers_are_settled_by_the_generator():
     ("fault", "kind", "words"),
     [
         (value_error, ValueError, r"Caught ValueError in DataLoader worker process 1(?s:.*)in value_error"),
-        (key_error, KeyError, r"Caught KeyError(?s:.*)in key_error"),
-        (odd_error, WorkerError, r"Caught Odd(?s:.*)in odd_error"),
-        (local_error, WorkerError, r"Caught Local(?s:.*)made up on the spot"),
         (exit_at_once, WorkerError, "exit code 7"),
     ],
 )
@@ -169,6 +168,22 @@ def test_errors_come_back_with_their_trace(fault, kind, words):
         got.extend(batch.tolist() for batch in spawned(Rows(6, fault)))
     # A worker that exits on the spot may take batches with it that were made and not yet sent.
     assert got == [[0], [1], [2]][: len(got) if fault is exit_at_once else 3]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (key_error, KeyError, r"^Caught KeyError(?s:.*)in key_error"),
+        (odd_error, WorkerError, r"^Caught Odd(?s:.*)in odd_error"),
+        (local_error, WorkerError, r"^Caught Local(?s:.*)made up on the spot"),
+    ],
+)
+def test_errors_of_every_class_can_travel(fault, kind, words):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the next lines look at it closely
+        fault()
+    sent = pickle.dumps(describe(2, caught.value))
+    with pytest.raises(kind, match=words):
+        raise pickle.loads(sent).exception()
 
 
 def test_workers_outlive_an_error_where_they_persist():

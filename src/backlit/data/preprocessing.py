@@ -97,7 +97,10 @@ class StandardScaler:
 
 
 def _table(X: ArrayLike, n_features: int | None = None) -> NDArray[np.float64]:
-    rows = np.asarray(X, dtype=np.float64)
+    try:
+        rows = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"StandardScaler: expected a table of numbers: {error}") from error
     if rows.ndim != 2 or n_features not in (None, rows.shape[1]):
         wanted = "n_features" if n_features is None else n_features
         raise ShapeError(f"StandardScaler: expected X of shape (n_samples, {wanted}), got {rows.shape}")

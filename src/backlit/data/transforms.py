@@ -124,7 +124,7 @@ class Flatten(_Transform):
 
     def many(self, images: NDArray[Any]) -> NDArray[Any]:
         """Many images, (n, …), become (n, n_pixels)."""
-        return images.reshape(len(images), -1 if images.size else int(np.prod(images.shape[1:])))
+        return images.reshape(len(images), int(np.prod(images.shape[1:])))
 
     def __repr__(self) -> str:
         return "Flatten()"

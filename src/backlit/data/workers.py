@@ -144,6 +144,9 @@ class WorkerPool:
             self._pipes[number].send(message)
         except OSError as error:
             raise self._lost(number) from error
+        except BaseException:  # half a message may be left in the pipe
+            self.close()
+            raise
 
     def _receive(self, number: int) -> tuple[str, Any]:
         pipe = self._pipes[number]
@@ -170,7 +173,7 @@ class WorkerPool:
 
 
 @dataclass
-class _Failure:
+class Failure:
     """An exception of a worker, as text, since an exception itself need not survive the way."""
 
     worker: int
@@ -236,7 +239,7 @@ def _work(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_send_all, args=(pipe, outbox), daemon=True).start()
-    failure: _Failure | None = None
+    failure: Failure | None = None
     produce: Callable[[Any], Any] | None = None
     with contextlib.suppress(EOFError, OSError):  # the parent closed the pipe, or is gone
         while True:
@@ -252,7 +255,7 @@ def _work(
                     batch = produce(content)
                     outbox.put(ForkingPickler.dumps(("end", None) if batch is _END else ("batch", batch)))
             except Exception as error:  # noqa: BLE001 - whatever it is goes to the parent
-                produce, failure = None, _describe(number, error)
+                produce, failure = None, describe(number, error)
             if kind == "fetch" and failure is not None:
                 outbox.put(ForkingPickler.dumps(("failed", failure)))
 
@@ -273,13 +276,14 @@ def _producer(fetcher: Fetcher) -> Callable[[Any], Any]:
     return lambda _: next(batches, _END)
 
 
-def _describe(number: int, error: Exception) -> _Failure:
+def describe(number: int, error: Exception) -> Failure:
+    """What a worker sends of an exception: the class only where that can travel."""
     kind: type[Exception] | None = type(error)
     try:
         ForkingPickler.dumps(kind)
     except Exception:  # noqa: BLE001 - a class that cannot travel is left behind, its name and trace go
         kind = None
-    return _Failure(number, kind, type(error).__name__, "".join(traceback.format_exception(error)))
+    return Failure(number, kind, type(error).__name__, "".join(traceback.format_exception(error)))
 
 
 def _send_all(pipe: Connection, outbox: "queue.SimpleQueue[Any]") -> None:

@@ -44,6 +44,8 @@ def test_shapes_of_the_problems():
 def test_refusals(make):
     with pytest.raises(ArgumentError, match="n_samples"):
         make(1)
+    with pytest.raises(ArgumentError, match="n_samples"):
+        make(10.5)
     for noise in (-1, float("nan"), float("inf")):
         with pytest.raises(ArgumentError, match="noise"):
             make(noise=noise)

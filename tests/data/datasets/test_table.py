@@ -90,6 +90,20 @@ def test_files_that_cannot_be_used(csv, text, words):
         read_columns(csv(text))
 
 
+def test_text_that_is_not_utf8(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,kind\n1,caf\xe9\n2,tea\n")
+    with pytest.raises(DataError, match=r"row 2, column 'kind': .* is not UTF-8"):
+        read_columns(path).target("kind")
+    path.write_bytes(b"a,caf\xe9\n1,2\n")
+    with pytest.raises(FileError, match="utf-8"):
+        read_columns(path)
+
+
+def test_empty_lines_are_left_out(csv):
+    assert read_columns(csv("\n\na,b\n\n1,2\n")).features(["b"]).tolist() == [[2.0]]
+
+
 def test_other_kinds_of_files(tmp_path):
     table = pa.table({"a": [1, 2], "b": [True, False], "kind": ["x", None]})
     pq.write_table(table, tmp_path / "t.parquet")

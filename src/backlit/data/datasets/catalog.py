@@ -21,7 +21,7 @@ _DIGITS = Path(__file__).with_name("files") / "digits.npz"
 _FEATURE_KEYS = ("X", "x", "data", "images", "features")
 _TARGET_KEYS = ("y", "Y", "target", "targets", "labels", "label")
 # The columns that are taken for the target when none is named.
-_TARGET_COLUMNS = ("target", "label", "labels", "class", "y", "species")
+_TARGET_COLUMNS = ("target", "label", "class", "y")
 
 
 def digits() -> ArrayData:

@@ -113,8 +113,10 @@ def _points(
     seed: int,
 ) -> Points:
     """Spreads each class's points evenly over `place`, whose first argument runs from 0 to 1, and mixes the classes."""
-    if n_samples < n_classes:
-        raise ArgumentError(f"{name}: n_samples must be at least {n_classes}, one for each class, got {n_samples}")
+    if not isinstance(n_samples, int | np.integer) or n_samples < n_classes:
+        raise ArgumentError(
+            f"{name}: n_samples must be a whole number of at least {n_classes}, one for each class, got {n_samples!r}"
+        )
     if not 0 <= noise < np.inf:
         raise ArgumentError(f"{name}: noise is a standard deviation, at least 0, got {noise}")
     rng = np.random.default_rng(seed)

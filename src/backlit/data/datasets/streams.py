@@ -143,5 +143,5 @@ class TableStream(IterableDataset[tuple[Tensor, Tensor]]):
                     if batch.num_rows:
                         yield Columns(str(self.path), tuple(batch.schema.names), tuple(batch.columns), row)
                     row += batch.num_rows
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 raise FileError(f"{self.path}: cannot be read after row {row}: {error}") from error

@@ -145,7 +145,11 @@ class Columns:
         if not isinstance(column, np.ndarray):
             column = _to_numpy(column)
         if column.dtype.kind == "O":
-            missing = np.array([value is None or value == "" for value in column.tolist()], dtype=bool)
+            values = column.tolist()
+            broken = next((row for row, value in enumerate(values) if isinstance(value, bytes)), None)
+            if broken is not None:
+                raise DataError(f"{self._cell(where, broken)}: {values[broken]!r} is not UTF-8; save the file as UTF-8")
+            missing = np.array([value is None or value == "" for value in values], dtype=bool)
         elif column.dtype.kind == "f":
             missing = np.isnan(column)
         else:
@@ -195,16 +199,11 @@ def read_columns(path: str | Path) -> Columns:
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"no file {path}")
-    first_row = 1
-    if path.suffix == ".npy":
-        names, values = _columns_of_array(path, load_array(path))
-    else:
-        table, first_row = _read_arrow(path)
-        names, values = tuple(table.column_names), tuple(table.columns)
+    columns = _columns_of_array(path, load_array(path)) if path.suffix == ".npy" else _read_arrow(path)
+    names = columns.names
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise DataError(f"{path}: two columns are named {twice[0]!r}; give each its own name")
-    columns = Columns(str(path), names, values, first_row)
     if not columns.n_rows:
         raise DataError(f"{path}: no rows of data")
     return columns
@@ -277,8 +276,8 @@ def csv_options(path: Path) -> tuple[dict[str, Any], int]:
             start = stream.read(1 << 16).decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error}") from error
-    line = start.splitlines()[0] if start.strip() else ""
-    if not line:
+    line = next((line for line in start.splitlines() if line.strip()), None)
+    if line is None:
         raise DataError(f"{path}: the file is empty")
     delimiter = max(",;\t|", key=line.count)
     cells = next(csv.reader([line], delimiter=delimiter))
@@ -308,26 +307,28 @@ def kind_of(path: Path) -> Kind:
     return _KINDS[suffix[0]]
 
 
-def _read_arrow(path: Path) -> tuple[Any, int]:
-    kind, pa = kind_of(path), arrow()
+def _read_arrow(path: Path) -> Columns:
+    kind, pa, first_row = kind_of(path), arrow(), 1
     try:
         if kind == "csv":
             options, first_row = csv_options(path)
-            return pa.csv.read_csv(path, **options), first_row
-        if kind == "parquet":
-            return pa.parquet.read_table(path), 1
-        with pa.memory_map(str(path)) as source:
-            return pa.ipc.open_file(source).read_all(), 1
-    except (pa.ArrowException, OSError) as error:
+            table = pa.csv.read_csv(path, **options)
+        elif kind == "parquet":
+            table = pa.parquet.read_table(path)
+        else:
+            with pa.memory_map(str(path)) as source:
+                table = pa.ipc.open_file(source).read_all()
+        return Columns(str(path), tuple(table.column_names), tuple(table.columns), first_row)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise FileError(f"{path}: cannot be read as {kind}: {error}") from error
 
 
-def _columns_of_array(path: Path, array: NDArray[Any]) -> tuple[tuple[str, ...], tuple[NDArray[Any], ...]]:
+def _columns_of_array(path: Path, array: NDArray[Any]) -> Columns:
     if array.dtype.names:
-        return array.dtype.names, tuple(array[name] for name in array.dtype.names)
+        return Columns(str(path), array.dtype.names, tuple(array[name] for name in array.dtype.names))
     if array.ndim != 2:
         raise DataError(f"{path}: expected an array of shape (n_samples, n_columns), got {array.shape}")
-    return tuple(f"x{number}" for number in range(array.shape[1])), tuple(array.T)
+    return Columns(str(path), tuple(f"x{number}" for number in range(array.shape[1])), tuple(array.T))
 
 
 def _to_numpy(column: Any) -> NDArray[Any]:
