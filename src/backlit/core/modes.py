@@ -109,6 +109,18 @@ class detect_anomaly(_Mode):
         super().__init__(anomaly=mode)
 
 
+class set_detect_anomaly(_Mode):
+    """Switch anomaly detection on or off: at once when called, and back on leaving when used as a context manager."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(anomaly=mode)
+        super().__enter__()
+
+    def __enter__(self) -> None:
+        if not self._before:
+            super().__enter__()
+
+
 def is_grad_enabled() -> bool:
     """Whether operations of this thread are taped at the moment."""
     return STATE.grad_enabled

@@ -5,7 +5,7 @@ as soon as nothing that came out of it is alive.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backlit.core.modes import STATE
@@ -97,7 +97,7 @@ class Binding:
         self.outputs = tuple((array.shape, array.dtype) for array, _ in results[: primitive.visible(results)])
         keep, keep_ans = primitive.kept(needs)
         saved: list[Any] = []
-        versions: list[int] = []
+        versions: list[int | None] = []
         for position, a in enumerate(args):
             if isinstance(a, TensorBase):
                 if keep is None or position in keep:
@@ -119,6 +119,12 @@ class Binding:
         self._versions = versions
         self._ans = tuple((a, s, s.version) for a, s in results) if keep_ans else ()
 
+    def keep(self, values: Sequence[Any], results: Sequence[tuple[Any, Storage]]) -> None:
+        """Keep these values and results for the gradient, in place of those that the operation's rules name."""
+        self._saved = tuple(values)
+        self._versions = [_version(v) if isinstance(v, TensorBase) else 0 for v in values]
+        self._ans = tuple((a, s, s.version) for a, s in results)
+
     def __repr__(self) -> str:
         where = f" in {self.path}" if self.path else ""
         return f"<{self.primitive.name}{where}, number {self.sequence}>"
@@ -138,6 +144,15 @@ class Binding:
         """The inputs that were kept, unchecked."""
         return self._saved or ()
 
+    def keep_copy(self, tensor: TensorBase) -> None:
+        """Keep the present values of a kept input whose memory is about to get this binding's result."""
+        saved = self._saved or ()
+        if any(a is tensor for a in saved):
+            copied = make(tensor._array.copy())
+            copied._node, copied._index = tensor._node, tensor._index
+            self._saved = tuple(copied if a is tensor else a for a in saved)
+            self._versions = [0 if a is copied else v for a, v in zip(self._saved, self._versions, strict=True)]
+
     def kept(self) -> tuple[Any, Any]:
         """The inputs and the result that were kept, after checking that nothing has changed them since.
 
@@ -151,7 +166,7 @@ class Binding:
             )
         for position, (a, version) in enumerate(zip(self._saved, self._versions, strict=True)):
             if isinstance(a, TensorBase) and _version(a) != version:
-                raise self._changed(f"input {position} of shape {a._array.shape}", a._storage, version)
+                raise self._changed(f"input {position} of shape {a._array.shape}", a._storage, version or 0)
         ans: list[Any] = []
         for index, (array, storage, made_at) in enumerate(self._ans):
             tensor = make(array, storage)

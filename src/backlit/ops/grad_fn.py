@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backlit.core.primitive import Primitive
 from backlit.core.tape import Binding
 
 
@@ -21,8 +22,10 @@ class GradFn:
 
     def name(self) -> str:
         """PyTorch's name of it, such as `"MulBackward0"`."""
-        words = self.binding.primitive.name.split("_")
-        return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
+        operation = self.binding.primitive
+        words = operation.name.split("_")
+        known = Primitive.registry.get(operation.name) is operation
+        return "".join(word[:1].upper() + word[1:] for word in words) + ("Backward0" if known else "Backward")
 
     @property
     def next_functions(self) -> "tuple[tuple[Any, int], ...]":

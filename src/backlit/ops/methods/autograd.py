@@ -4,12 +4,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from backlit.core.backward import run_backward, start_gradients
 from backlit.core.modes import STATE, no_grad
 from backlit.core.tensor_base import Storage, TensorBase, make, tape_of
 from backlit.core.writing import write
 from backlit.errors import ArgumentTypeError, GradientError
-from backlit.ops import casting
+from backlit.ops import casting, gradients
 from backlit.ops.grad_fn import GradFn
 from backlit.ops.hooks import RemovableHandle
 
@@ -40,18 +39,7 @@ class AutogradMethods(TensorBase):
                 released or changed in place since.
             ShapeError: `gradient` has another shape.
         """
-        grads = start_gradients([self], [gradient], "backward")
-        wanted = [inputs] if isinstance(inputs, TensorBase) else inputs
-        found = run_backward(
-            [self],
-            grads,
-            inputs=wanted,
-            retain_graph=create_graph if retain_graph is None else retain_graph,
-            create_graph=create_graph,
-        )
-        for leaf, grad in zip(wanted or (), found or (), strict=True):
-            if grad is not None:
-                leaf.grad = grad if leaf.grad is None else leaf.grad + grad
+        gradients.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self: "Tensor") -> "Tensor":
         """This tensor without its history; the memory is shared."""
