@@ -75,6 +75,8 @@ def write(target: TensorBase, source: TensorBase, operation: str) -> None:
             "the array was read-only; use .clone() first"
         )
     about_to_write(target._storage)
+    if source._node is not None:
+        source._node.keep_copy(target)
     if target._base is not None:
         _write_view(target, source, operation)
         return

@@ -115,7 +115,14 @@ def _unmask(mask: "Tensor", shape: tuple[int, ...], source: int) -> list["Tensor
     return [found[:, d] for d in range(len(own))]
 
 
-@primitive(name="nonzero", role="stops", notation="nonzero({x})", promote=None, dynamic=True)
+@primitive(
+    name="nonzero",
+    role="stops",
+    notation="nonzero({x})",
+    promote=None,
+    dynamic=True,
+    samples=lambda rng: [((np.array([[0.0, 2.0], [1.0, 0.0]]),), {}), ((np.array([0, 3, 0]),), {})],
+)
 def places_of(xp: Any, x: Any) -> Any:
     """The places of the elements that are not zero, one a row."""
     return xp.argwhere(x)
