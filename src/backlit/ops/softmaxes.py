@@ -24,20 +24,31 @@ def _samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, 
     ]
 
 
-def _shifted(xp: Any, x: Any, dim: int) -> Any:
-    axis = dim if x.ndim else None
-    return xp.subtract(x, x.max(axis=axis, keepdims=True, initial=-np.inf))
+def over(operation: np.ufunc, x: Any, dim: int, initial: float) -> Any:
+    """`operation` (np.add, np.maximum) over dimension `dim` of an array, which stays in place with size 1.
+
+    NumPy reduces short rows one by one; over a transposed copy it takes them all at once, many times faster.
+    """
+    if x.ndim == 2 and dim == 1 and x.shape[1] <= 32:
+        return operation.reduce(np.ascontiguousarray(x.T), axis=0, initial=initial)[:, None]
+    return operation.reduce(x, axis=dim if x.ndim else None, keepdims=True, initial=initial)
+
+
+def _shifted(x: Any, dim: int) -> Any:
+    return np.subtract(x, over(np.maximum, x, dim, -np.inf))
 
 
 def _softmax_kernel(xp: Any, x: Any, *, dim: int) -> Any:
-    out = _shifted(xp, x, dim)
-    out = xp.exp(out)
-    return out / out.sum(axis=dim if x.ndim else None, keepdims=True)
+    out = _shifted(x, dim)
+    if not x.ndim:
+        return np.exp(out)
+    np.exp(out, out=out)
+    return np.divide(out, over(np.add, out, dim, 0), out=out)
 
 
 def _softmax_gradient(g: Any, ans: Any, dim: int) -> Any:
     part = g * ans
-    return (part - ans * part.sum(axis=dim if g.ndim else None, keepdims=True),)
+    return (part - ans * over(np.add, part, dim, 0),)
 
 
 @composite(
@@ -73,12 +84,12 @@ def softmin(input: "Tensor", dim: int, dtype: dtype | None = None) -> "Tensor":
 
 
 def _log_softmax_kernel(xp: Any, x: Any, *, dim: int) -> Any:
-    out = _shifted(xp, x, dim)
-    return out - xp.log(xp.exp(out).sum(axis=dim if x.ndim else None, keepdims=True))
+    out = _shifted(x, dim)
+    return out - np.log(over(np.add, np.exp(out), dim, 0))
 
 
 def _log_softmax_gradient(g: Any, ans: Any, dim: int) -> Any:
-    return (g - np.exp(ans) * g.sum(axis=dim if g.ndim else None, keepdims=True),)
+    return (g - np.exp(ans) * over(np.add, g, dim, 0),)
 
 
 @composite(
