@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-BLOCK = 1 << 14
+BLOCK = 1 << 16
 
 
 def blocks(*arrays: Any) -> Sequence[Sequence[Any]]:

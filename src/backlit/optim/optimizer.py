@@ -169,7 +169,7 @@ class Optimizer:
         if fresh:
             self.state[param].update(fresh)
             self._edits += 1
-        return self.state.get(param, state)
+        return self.state.get(param, {})
 
     def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Update all parameters that have a gradient.
@@ -197,19 +197,26 @@ class Optimizer:
         return loss
 
     def _step_group(self, group: ParamGroup) -> None:
-        names = self.state_names(group)
-        rows = []
+        if group.plan is None:
+            group.plan = self.state_names(group), group.settings(self.rule.options)
+        names, settings = group.plan
+        stateless = not any(names)
+        rows: list[tuple[Any, ...]] = []
         for p in group["params"]:
             grad = p.grad
-            if grad is not None:
-                state = self.state.get(p) or self._prepare(p, group)
-                try:
-                    slots = [None if name is None else state[name] for name in names]
-                except KeyError:
-                    state = self._prepare(p, group)
-                    slots = [None if name is None else state[name] for name in names]
-                rows.append((p, *slots, grad))
-        self.rule.each(rows, **group.settings(self.rule.options))
+            if grad is None:
+                continue
+            if stateless:
+                rows.append((p, *names, grad))
+                continue
+            state = self.state.get(p, {})
+            try:
+                slots = [name and state[name] for name in names]
+            except KeyError:
+                state = self._prepare(p, group)
+                slots = [name and state[name] for name in names]
+            rows.append((p, *slots, grad))
+        self.rule.each(rows, **settings)
 
     def register_step_pre_hook(self, hook: Callable[..., None]) -> None:
         """Call `hook(optimizer, args, kwargs)` before each step."""

@@ -23,13 +23,14 @@ class ParamGroup(MutableMapping[str, Any]):
 
     Attributes:
         version: Number of edits that make a trace of the update out of date.
+        plan: What the optimizer keeps here until the next such edit.
     """
 
     def __init__(self, owner: str, values: Mapping[str, Any]) -> None:
         self.version = 0
         self._owner = owner
         self._values: dict[str, Any] = {}
-        self._settings: dict[str, Any] | None = None
+        self.plan: Any = None
         for name, value in values.items():
             self[name] = value
 
@@ -71,16 +72,14 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def settings(self, names: Sequence[str]) -> dict[str, Any]:
         """The options by these names, rates as tensors, the pair `betas` under the names `beta1` and `beta2`."""
-        if self._settings is None:
-            values = self._values
-            if "betas" in values:
-                values = values | dict(zip(("beta1", "beta2"), values["betas"], strict=True))
-            self._settings = {name: values[name] for name in names}
-        return self._settings
+        values = self._values
+        if "betas" in values:
+            values = values | dict(zip(("beta1", "beta2"), values["betas"], strict=True))
+        return {name: values[name] for name in names}
 
     def _edited(self) -> None:
         self.version += 1
-        self._settings = None
+        self.plan = None
 
     def _set_rate(self, name: str, value: Any) -> None:
         if STATE.trace is not None:
