@@ -69,13 +69,15 @@ class Parameter(Tensor):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return _rebuild, (type(self), np.ascontiguousarray(self._array), self._requires_grad)
 
-    def _set_requires_grad(self, needed: bool) -> None:
-        TensorBase.requires_grad.__set__(self, needed)
-        self._edited_at = Edits.next()
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it is learnt. A change counts as an edit of the modules that hold the parameter."""
+        return super().requires_grad
 
-    requires_grad = property(
-        lambda self: TensorBase.requires_grad.__get__(self), _set_requires_grad, doc=TensorBase.requires_grad.__doc__
-    )
+    @requires_grad.setter
+    def requires_grad(self, needed: bool) -> None:
+        TensorBase.requires_grad.fset(self, needed)  # type: ignore[attr-defined]
+        self._edited_at = Edits.next()
 
 
 def _rebuild(cls: type[Parameter], array: Array, requires_grad: bool, storage: Storage | None = None) -> Parameter:

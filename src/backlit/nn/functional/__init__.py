@@ -1,8 +1,105 @@
 """Layers and losses as functions, `F` in PyTorch's programs."""
 
-from backlit.nn.functional.activation import log_softmax, relu, softmax
-from backlit.nn.functional.cross_entropy import cross_entropy, nll_loss
-from backlit.nn.functional.loss import mse_loss
-from backlit.ops.product import linear
+from backlit.nn.functional.activation import (
+    celu,
+    elu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    maxout,
+    mish,
+    relu,
+    relu6,
+    selu,
+    silu,
+    softmax,
+    softmin,
+    threshold,
+)
+from backlit.nn.functional.classification import cross_entropy, nll_loss
+from backlit.nn.functional.loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
+from backlit.nn.functional.normalization import (
+    batch_norm,
+    cosine_similarity,
+    layer_norm,
+    normalize,
+    pairwise_distance,
+)
+from backlit.nn.functional.regularization import dropout
+from backlit.nn.functional.table import bilinear, pad
+from backlit.ops import (
+    embedding,
+    gelu,
+    hardshrink,
+    linear,
+    logsigmoid,
+    one_hot,
+    prelu,
+    sigmoid,
+    softplus,
+    softshrink,
+    softsign,
+    step,
+    tanh,
+    tanhshrink,
+)
 
-__all__ = ["cross_entropy", "linear", "log_softmax", "mse_loss", "nll_loss", "relu", "softmax"]
+__all__ = [
+    "batch_norm",
+    "bilinear",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "celu",
+    "cosine_similarity",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "embedding",
+    "gelu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "maxout",
+    "mish",
+    "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pad",
+    "pairwise_distance",
+    "prelu",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softmin",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "step",
+    "tanh",
+    "tanhshrink",
+    "threshold",
+]

@@ -10,9 +10,7 @@ from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
 from backlit.errors import ArgumentError, ShapeError
 from backlit.nn.functional.reduction import check_reduction, reduced
-from backlit.ops.activation import softplus
-from backlit.ops.choice import where
-from backlit.ops.shape import broadcast_tensors
+from backlit.ops import broadcast_tensors, softplus, where
 from backlit.ops.tensor import Tensor
 
 

@@ -69,7 +69,7 @@ class _Row(Module):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Put all of `modules` at the end."""
-        if not isinstance(modules, Iterable) or isinstance(modules, (str, Tensor)):
+        if not isinstance(modules, Iterable):
             raise ArgumentTypeError(f"{type(self).__name__}.extend: expected modules, got {type(modules).__name__}")
         for module in list(modules):
             self.append(module)

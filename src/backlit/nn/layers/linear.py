@@ -8,8 +8,7 @@ from backlit.nn import init
 from backlit.nn.layers.checks import check_sizes, where
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
-from backlit.ops.creation import empty
-from backlit.ops.product import linear
+from backlit.ops import empty, linear
 from backlit.ops.tensor import Tensor
 
 

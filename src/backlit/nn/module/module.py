@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from backlit.core.dtypes import as_numpy_dtype, dtype, float16, float32, float64
-from backlit.core.modes import STATE
+from backlit.core.modes import STATE, no_grad
 from backlit.core.tensor_base import Storage, TensorBase
 from backlit.errors import ArgumentError, ArgumentTypeError, MissingNameError, StateError, suggest
 from backlit.nn.module.state_dict import StateDict
@@ -144,7 +144,7 @@ class Module(StateDict):
         found = False
         for members in (self._parameters, self._buffers, self._modules):
             if name in members:
-                del members[name]  # type: ignore[attr-defined]
+                del members[name]
                 found = True
         self._non_persistent.discard(name)
         if found:
@@ -260,7 +260,8 @@ class Module(StateDict):
             if set_to_none or parameter.grad is None:
                 parameter.grad = None
             else:
-                parameter.grad = parameter.grad.detach() * 0
+                with no_grad():
+                    parameter.grad.zero_()
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Change the element type of all floating-point parameters and buffers, in place.

@@ -8,8 +8,7 @@ from backlit.core.composite import composite
 from backlit.core.modes import STATE
 from backlit.errors import DtypeError, IndexRangeError, ShapeError
 from backlit.nn.functional.reduction import check_reduction, reduced
-from backlit.ops.choice import where
-from backlit.ops.softmaxes import log_softmax
+from backlit.ops import log_softmax, where
 from backlit.ops.tensor import Tensor
 
 

@@ -1,0 +1,195 @@
+"""Normalisation: values brought to mean 0 and variance 1, over a batch or within a row."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backlit.core.composite import composite
+from backlit.core.modes import no_grad
+from backlit.core.writing import write
+from backlit.errors import ArgumentError, ShapeError
+from backlit.ops.tensor import Tensor
+
+
+def _kernel(
+    xp: Any, input: Any, weight: Any, bias: Any, mean: Any, var: Any, *, dims: tuple[int, ...], eps: float
+) -> Any:
+    if mean is None:
+        mean = input.mean(axis=dims, keepdims=True)
+        normal = input - mean
+        var = np.square(normal).mean(axis=dims, keepdims=True)
+    else:
+        normal = input - mean
+    rate = 1 / np.sqrt(var + eps)
+    normal *= rate
+    out = normal if weight is None else normal * weight
+    return out if bias is None else out + bias, normal, rate
+
+
+def _sum_to(array: Any, shape: tuple[int, ...]) -> Any:
+    lead = array.ndim - len(shape)
+    spread = tuple(lead + i for i, n in enumerate(shape) if n == 1 != array.shape[lead + i])
+    return array.sum(axis=(*range(lead), *spread)).reshape(shape)
+
+
+def _kernel_gradient(g: Any, ans: Any, weight: Any, bias: Any, needs: Any, dims: tuple[int, ...]) -> Any:
+    _, normal, rate = ans
+    scaled = g if weight is None else g * weight
+    grad_input = None
+    if needs[0]:
+        along = (scaled * normal).mean(axis=dims, keepdims=True)
+        grad_input = scaled - scaled.mean(axis=dims, keepdims=True)
+        grad_input -= normal * along
+        grad_input *= rate
+    grad_weight = _sum_to(g * normal, weight.shape) if needs[1] else None
+    return grad_input, grad_weight, _sum_to(g, bias.shape) if needs[2] else None, None, None
+
+
+@composite(
+    kernel=_kernel,
+    gradient=_kernel_gradient,
+    role="brings to one scale",
+    notation="({input} - mean) / sqrt(var + eps) * {weight} + {bias}",
+    hidden=2,
+    samples=lambda rng: [
+        ((rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3), None, None), {"dims": (1,), "eps": 1e-5}),
+        ((rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3), None, None), {"dims": (0,), "eps": 1e-5}),
+        ((rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 1)), None, None, None), {"dims": (0, 2), "eps": 1e-3}),
+        ((rng.normal(size=(2, 3, 4)), None, None, None, None), {"dims": (1, 2), "eps": 1e-5}),
+    ],
+)
+def _standardize(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor | None,
+    var: Tensor | None,
+    *,
+    dims: tuple[int, ...],
+    eps: float,
+) -> Any:
+    """Mean 0 and variance 1 over `dims`.
+
+    `mean` and `var`, if given, are those of `input` over `dims`: whoever needs them has them already.
+    """
+    centred = input - input.mean(dims, keepdim=True)
+    out = centred * (centred.square().mean(dims, keepdim=True) + eps).rsqrt()
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Bring each row's last dimensions to mean 0 and variance 1, then scale and shift (Ba et al., 2016).
+
+    Args:
+        input: (*, *normalized_shape).
+        normalized_shape: Sizes of the dimensions over which mean and variance are taken.
+        weight: Scales of that shape, or None.
+        bias: Shifts of that shape, or None.
+        eps: Added to the variance.
+
+    Raises:
+        ShapeError: The input's last dimensions, or weight or bias, are not of `normalized_shape`.
+    """
+    wanted, shape = tuple(normalized_shape), tuple(input._array.shape)
+    if not wanted or shape[-len(wanted) :] != wanted:
+        raise ShapeError(f"layer_norm: got an input of shape {shape}, expected its last dimensions to be {wanted}")
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and tuple(tensor._array.shape) != wanted:
+            raise ShapeError(f"layer_norm: {name} has shape {tuple(tensor._array.shape)}, expected {wanted}")
+    dims = tuple(range(len(shape) - len(wanted), len(shape)))
+    return _standardize.bind(input, weight, bias, None, None, dims=dims, eps=eps)
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: Any = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Bring each feature to mean 0 and variance 1 over the batch, then scale and shift (Ioffe and Szegedy, 2015).
+
+    Args:
+        input: (n, features, ...).
+        running_mean: (features): the mean to use outside of training; in training it moves towards the batch's.
+        running_var: (features): likewise the variance, which moves towards the batch's unbiased one.
+        weight: Scales, (features), or None.
+        bias: Shifts, (features), or None.
+        training: Whether to use the batch's own mean and variance.
+        momentum: How far the running values move: the part of the batch in the new value.
+        eps: Added to the variance.
+
+    Raises:
+        ShapeError: The sizes do not fit, or a feature has one value in training.
+        ArgumentError: No running values outside of training.
+    """
+    shape = tuple(input._array.shape)
+    if len(shape) < 2:
+        raise ShapeError(f"batch_norm: got an input of shape {shape}, expected (n, features, ...)")
+    for name, tensor in {
+        "running_mean": running_mean,
+        "running_var": running_var,
+        "weight": weight,
+        "bias": bias,
+    }.items():
+        if tensor is not None and tuple(tensor._array.shape) != shape[1:2]:
+            raise ShapeError(
+                f"batch_norm: {name} has shape {tuple(tensor._array.shape)}; the input of shape {shape} has {shape[1]} "
+                "features"
+            )
+    per_feature = (-1,) + (1,) * (len(shape) - 2)
+    if len(shape) > 2:
+        weight = None if weight is None else weight.reshape(per_feature)
+        bias = None if bias is None else bias.reshape(per_feature)
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ArgumentError("batch_norm: outside of training, running_mean and running_var must be given")
+        scale = (running_var + eps).rsqrt().reshape(per_feature)
+        out = (input - running_mean.reshape(per_feature)) * (scale if weight is None else scale * weight)
+        return out if bias is None else out + bias
+    dims = (0, *range(2, len(shape)))
+    count = math.prod(shape) // max(shape[1], 1)
+    if count <= 1:
+        raise ShapeError(f"batch_norm: expected more than 1 value per channel when training, got input size {shape}")
+    mean = var = None
+    if running_mean is not None or running_var is not None:
+        with no_grad():
+            mean = input.mean(dims, keepdim=True)
+            var = (input - mean).square().mean(dims, keepdim=True)
+            _move(running_mean, mean, momentum)
+            _move(running_var, var * (count / (count - 1)), momentum)
+    return _standardize.bind(input, weight, bias, mean, var, dims=dims, eps=eps)
+
+
+def _move(running: Tensor | None, now: Tensor, momentum: Any) -> None:
+    if running is not None:
+        now = now.reshape(running._array.shape)
+        write(running, running * (1 - momentum) + now * momentum, "batch_norm")
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None) -> Tensor:
+    """Bring vectors along `dim` to length 1 in the `p`-norm; the divisor is at least `eps`."""
+    return input / input.norm(p, dim, keepdim=True).clamp(min=eps).expand_as(input)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between vectors along `dim`; each length counts as at least `eps`."""
+    lengths = [x.norm(2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2)]
+    return ((x1 / lengths[0]) * (x2 / lengths[1])).sum(dim)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """The `p`-norm of x1 - x2 + eps along the last dimension."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
