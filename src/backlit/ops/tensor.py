@@ -1,10 +1,11 @@
 """The public `Tensor`: a value of which everything can be asked."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backlit.core.dtypes import get_default_dtype
+from backlit.core.missing import missing_name
 from backlit.core.tensor_base import Storage, TensorBase
 from backlit.errors import DtypeError
 from backlit.ops.methods.arithmetic import ArithmeticMethods
@@ -50,6 +51,14 @@ class Tensor(
         else:
             self._array = np.empty(data or (0,), kind)
         self._storage = Storage()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Called for names that do not exist; hidden from type checkers, which would take it for a yes.
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise missing_name("Tensor", name, (n for n in dir(type(self)) if not n.startswith("_")))
 
 
 TensorBase.public = Tensor

@@ -1,0 +1,175 @@
+"""Saving and loading: safetensors inside, never pickle, so that loading a file never runs code from it.
+
+A file holds nested dictionaries, lists, tuples, numbers, strings and None with tensors at the leaves, which covers the
+state of models and optimizers. The tensors are ordinary safetensors entries, named by their path; the rest is JSON in
+the file's metadata. A dictionary of tensors alone is thus a file that any safetensors reader understands.
+"""
+
+import contextlib
+import json
+import math
+import os
+import struct
+import tempfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from backlit.core.tensor_base import Array, TensorBase
+from backlit.errors import ArgumentTypeError, FileError, MissingFileError
+from backlit.ops.creation import from_numpy
+from backlit.ops.device import Device, check_device
+
+_STRUCTURE = "backlit"
+
+
+def save(obj: Any, f: "str | os.PathLike[str] | IO[bytes]") -> None:
+    """Write tensors in nested dictionaries, lists and tuples, with numbers, strings, bools and None, to a file.
+
+    The file appears whole or not at all: it is written beside its place, flushed to the disk and renamed.
+
+    Args:
+        obj: What to save; a module or an optimizer is saved by its `state_dict()`.
+        f: A path, or a binary file open for writing.
+
+    Raises:
+        ArgumentTypeError: `obj` holds something else, or a dictionary has a key that is no string or number.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    tensors: dict[str, Array] = {}
+    structure = _describe(obj, "", tensors)
+    data = to_bytes(tensors, {_STRUCTURE: json.dumps(structure)})
+    if not isinstance(f, (str, os.PathLike)):
+        f.write(data)
+        return
+    write_whole(Path(f), data)
+
+
+def load(f: "str | os.PathLike[str] | IO[bytes]", map_location: Device = None, *, weights_only: bool = True) -> Any:
+    """Read what `save` wrote; a safetensors file of another program gives a dictionary of tensors.
+
+    Args:
+        f: A path, or a binary file open for reading.
+        map_location: None or the processor.
+        weights_only: Accepted for PyTorch's programs; nothing but data is ever loaded.
+
+    Raises:
+        MissingFileError: There is no such file.
+        FileError: The file is damaged, cut off, or not of this format.
+    """
+    check_device(map_location)
+    if isinstance(f, (str, os.PathLike)):
+        name = os.fspath(f)
+        try:
+            data = Path(f).read_bytes()
+        except FileNotFoundError:
+            raise MissingFileError(f"load: there is no file {name}") from None
+    else:
+        name, data = getattr(f, "name", "the open file"), f.read()
+    return from_bytes(data, str(name))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that, whatever happens, `path` holds either all of `data` or what it held before."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    if os.name == "posix":
+        # The new name is on the disk only when its folder is.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def from_bytes(data: bytes, name: str) -> Any:
+    """What `save` wrote, from the bytes of its file; `name` is for messages."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as tensors_of
+
+    try:
+        # Copied, because these arrays show the file's bytes, which cannot be written.
+        tensors = {key: array.copy() for key, array in tensors_of(data).items()}
+        (length,) = struct.unpack("<Q", data[:8])
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        if _STRUCTURE not in metadata:
+            return {key: from_numpy(array) for key, array in tensors.items()}
+        return _rebuild(json.loads(metadata[_STRUCTURE]), tensors)
+    except (SafetensorError, ValueError, KeyError, TypeError, IndexError, struct.error) as error:
+        raise FileError(f"load: {name} is damaged, cut off, or no file that save wrote: {error}") from error
+
+
+def _describe(obj: Any, path: str, tensors: dict[str, Array]) -> Any:
+    """A JSON description of `obj`, whose tensors go to `tensors`.
+
+    Null, bools, strings and integers describe themselves; anything else is an object with one entry for its kind.
+    """
+    if obj is None or isinstance(obj, (bool, str)):
+        return obj
+    if isinstance(obj, (TensorBase, np.ndarray)):
+        array = obj._array if isinstance(obj, TensorBase) else obj
+        key = path or "tensor"
+        while key in tensors:
+            key += "'"
+        # A contiguous array of the same shape; NumPy's own function for it gives 0-d arrays a dimension.
+        tensors[key] = array.copy(order="C")
+        return {"array" if isinstance(obj, np.ndarray) else "tensor": key}
+    if isinstance(obj, np.bool_):
+        return bool(obj)
+    if isinstance(obj, (int, np.integer)):
+        return int(obj)
+    if isinstance(obj, (float, np.floating)):
+        # JSON has no word for NaN and infinity.
+        return {"float": float(obj) if math.isfinite(obj) else str(float(obj))}
+    if isinstance(obj, (list, tuple)):
+        kind = "list" if isinstance(obj, list) else "tuple"
+        return {kind: [_describe(one, _join(path, i), tensors) for i, one in enumerate(obj)]}
+    if isinstance(obj, Mapping):
+        entries = []
+        for key, value in obj.items():
+            if type(key) not in (str, int):
+                raise ArgumentTypeError(f"save: at {path or 'the top'}: keys are strings or integers, got {key!r}")
+            entries.append([key, _describe(value, _join(path, key), tensors)])
+        return {"ordered" if isinstance(obj, OrderedDict) else "dict": entries}
+    if callable(getattr(obj, "state_dict", None)):
+        return _describe(obj.state_dict(), path, tensors)
+    raise ArgumentTypeError(
+        f"save: at {path or 'the top'}: cannot save a {type(obj).__name__}; save dictionaries, lists and tuples of "
+        "tensors, numbers, strings and None, such as a state_dict()"
+    )
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _rebuild(described: Any, tensors: dict[str, Array]) -> Any:
+    if not isinstance(described, dict):
+        return described
+    ((kind, content),) = described.items()
+    if kind == "tensor":
+        return from_numpy(tensors[content])
+    if kind == "array":
+        return tensors[content]
+    if kind == "float":
+        return float(content)
+    if kind in ("list", "tuple"):
+        parts = [_rebuild(part, tensors) for part in content]
+        return parts if kind == "list" else tuple(parts)
+    if kind in ("dict", "ordered"):
+        pairs = [(key, _rebuild(part, tensors)) for key, part in content]
+        return dict(pairs) if kind == "dict" else OrderedDict(pairs)
+    raise ValueError(f"unknown kind {kind!r}")
