@@ -1,0 +1,51 @@
+"""Shapes, indices, views and writes behave as in PyTorch: reference results made by make_programs_reference.py."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import backlit
+from backlit.core.primitive import Primitive
+from backlit.errors import BacklitError
+from tests.ops import shape_programs, view_programs
+from tests.ops.program_checks import X, Y, run_shape_program, run_view_program
+
+REFERENCE = json.loads(Path(__file__).with_name("programs_reference.json").read_text(encoding="utf-8"))
+
+
+def compare(found, expected):
+    for kind in ("results", "grads"):
+        assert len(found[kind]) == len(expected[kind])
+        for ours, theirs in zip(found[kind], expected[kind], strict=True):
+            if ours is None or theirs is None:
+                assert ours is theirs, kind
+            else:
+                assert (ours["dtype"], ours["shape"]) == (theirs["dtype"], theirs["shape"]), kind
+                np.testing.assert_allclose(ours["values"], theirs["values"], rtol=1e-12, atol=1e-11, err_msg=kind)
+
+
+def check(run, expected, *args):
+    if expected is None:
+        with pytest.raises(BacklitError):
+            run(backlit, *args)
+    else:
+        compare(run(backlit, *args), expected)
+
+
+@pytest.mark.parametrize("name", shape_programs.PROGRAMS)
+def test_shapes_and_indices_as_in_pytorch(name):
+    check(run_shape_program, REFERENCE["shapes"][name], *shape_programs.PROGRAMS[name])
+
+
+@pytest.mark.parametrize("name", view_programs.PROGRAMS)
+def test_writes_and_views_as_in_pytorch(name):
+    check(run_view_program, REFERENCE["views"][name], view_programs.PROGRAMS[name], X, Y)
+
+
+def test_a_wrong_gradient_is_caught(monkeypatch):
+    rule = Primitive.registry["flip"]._rules[0]
+    monkeypatch.setattr(rule, "function", lambda g, dims: g)
+    with pytest.raises(AssertionError, match="grads"):
+        test_shapes_and_indices_as_in_pytorch("flip")
