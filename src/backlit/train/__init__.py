@@ -1,0 +1,23 @@
+"""Training: the loop over data, what it measures, and what it leaves behind."""
+
+from backlit.train.architecture import build, describe
+from backlit.train.callbacks import BestWeights, Callbacks, EarlyStopping
+from backlit.train.heads import Head, choose_head
+from backlit.train.metrics import Metric
+from backlit.train.progress import ProgressBar
+from backlit.train.run import Run
+from backlit.train.trainer import Trainer
+
+__all__ = [
+    "BestWeights",
+    "Callbacks",
+    "EarlyStopping",
+    "Head",
+    "Metric",
+    "ProgressBar",
+    "Run",
+    "Trainer",
+    "build",
+    "choose_head",
+    "describe",
+]

@@ -1,0 +1,181 @@
+"""What a fit reads: arrays, tensors, a data set or a loader become one stream of batches that can start anywhere."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlit.data import DataLoader, Dataset, IterableDataset, Rows, TensorDataset
+from backlit.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
+from backlit.ops import Generator, Tensor, from_numpy
+
+# Rows are gathered for several small batches at once; more than this would only take memory.
+_CHUNK_BYTES = 1 << 20
+
+
+class Feed:
+    """Batches `(inputs, target)` of training or validation data.
+
+    Args:
+        data: A pair of arrays or tensors of the same length, a `Dataset`, or a `DataLoader`, which brings its own batch
+            size and order.
+        batch_size: Rows in a batch, or "full" for all rows.
+        shuffle: Whether rows come in a new random order in each pass; all rows in one batch keep theirs.
+        name: What to call the data in messages.
+        dtype: The type of the model's parameters, to which arrays (not tensors) of other floats are brought.
+
+    Attributes:
+        targets: All targets, where they are known beforehand; else None.
+
+    Raises:
+        ArgumentError: `batch_size` is neither "full" nor a positive whole number.
+        ArgumentTypeError: `data` is of another kind.
+        DataError: No rows, no numbers, or a value that is NaN or infinite, named by row and column.
+        ShapeError: Inputs and targets differ in length.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        batch_size: int | Literal["full"],
+        *,
+        shuffle: bool,
+        name: str,
+        dtype: np.dtype[Any] | None = None,
+    ) -> None:
+        check_batch_size(batch_size)
+        self.name = name
+        if isinstance(data, DataLoader):
+            self.loader = data
+        elif isinstance(data, Dataset):
+            order = None if isinstance(data, IterableDataset) else shuffle and batch_size != "full"
+            self.loader = DataLoader(data, batch_size, order)
+        else:
+            dataset = TensorDataset(*_pair(data, name, dtype))
+            self.loader = DataLoader(dataset, batch_size, shuffle and batch_size != "full")
+        self._rows: Rows | None = None if self.loader.num_workers else self.loader.rows()
+        self.n_rows, self.n_batches = _length(self.loader.dataset), _length(self.loader)
+        if self.n_batches == 0:
+            raise DataError(f"{name}: {'no rows to read' if not self.n_rows else 'fewer rows than make one batch'}")
+        self.targets: NDArray[Any] | None = None
+        if self._rows is not None:
+            if len(self._rows.arrays) != 2:
+                raise ShapeError(f"{name}: expected rows (inputs, target), got {len(self._rows.arrays)} members")
+            for what, array in zip(("inputs", "targets"), self._rows.arrays, strict=True):
+                check_finite(f"{name} {what}", array)
+            self.targets = self._rows.arrays[1] if self._rows.index is None else self._rows.arrays[1][self._rows.index]
+
+    def generators(self) -> list[Generator]:
+        """The generators of the loader's own, whose states settle the order besides the default generator's."""
+        owners = (self.loader, self.loader.sampler, self.loader.batch_sampler)
+        found = [getattr(owner, "generator", None) for owner in owners]
+        return [generator for generator in dict.fromkeys(found) if isinstance(generator, Generator)]
+
+    def batches(self, start: int = 0) -> Iterator[tuple[Any, Any]]:
+        """One pass from batch number `start` on. The pass draws its order before this returns, whatever `start` is."""
+        if self._rows is not None:
+            order = self.loader.epoch_order()
+            if order is not None and self.loader.batch_size is not None:
+                return self._gather(self._rows, order, self.loader.batch_size, start)
+        return (self._checked(batch) for batch in self.loader.iterate(start))
+
+    def _gather(self, rows: Rows, order: NDArray[np.int64], size: int, start: int) -> Iterator[tuple[Any, Any]]:
+        if self.loader.drop_last:
+            order = order[: len(order) // size * size]
+        row_bytes = max(sum(array[:1].nbytes for array in rows.arrays), 1)
+        chunk = size * max(_CHUNK_BYTES // (row_bytes * size), 1)
+        first = start * size
+        # Chunks begin at the same rows in a resumed pass, so that its memory is laid out alike.
+        for begin in range(first // chunk * chunk, len(order), chunk):
+            inputs, targets = rows.take(order[begin : begin + chunk])
+            for at in range(max(first - begin, 0), len(inputs), size):
+                yield from_numpy(inputs[at : at + size]), from_numpy(targets[at : at + size])
+
+    def _checked(self, batch: Any) -> tuple[Any, Any]:
+        if not isinstance(batch, list | tuple) or len(batch) != 2:
+            kind = f"{len(batch)} members" if isinstance(batch, list | tuple) else type(batch).__name__
+            raise ArgumentTypeError(f"{self.name}: a batch must be (inputs, target), got {kind}")
+        return batch[0], batch[1]
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.n_rows} rows in {self.n_batches} batches"
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Raise `ArgumentError` unless this is "full" or a positive whole number."""
+    whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
+    if batch_size != "full" and not (whole and batch_size > 0):
+        raise ArgumentError(f'batch_size must be a positive whole number or "full", got {batch_size!r}')
+
+
+def as_tensor(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Tensor:
+    """Numbers in an array or in lists as a tensor: floats become `dtype`, whole numbers int64. A tensor stays as it is.
+
+    Raises:
+        DataError: Not numbers.
+    """
+    if isinstance(value, Tensor):
+        return value.detach()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(f"{name}: rows of different lengths: {error}") from error
+    if array.dtype.kind not in "biuf" or array.ndim == 0:
+        raise DataError(f"{name}: expected an array of numbers, one row each, got {_what(value, array)}")
+    if array.dtype.kind == "f" and dtype is not None:
+        with np.errstate(over="ignore"):
+            array = array.astype(dtype, copy=False)
+    elif array.dtype.kind in "iu" and array.ndim == 1:
+        array = array.astype(np.int64, copy=False)
+    if not array.flags.writeable:
+        # A tensor may be written to; an array that must not be is not shared with one.
+        array = array.copy()
+    return from_numpy(array)
+
+
+def check_finite(name: str, array: NDArray[Any]) -> None:
+    """Raise `DataError` that names row and column of the first NaN or infinity."""
+    if array.dtype.kind != "f" or isinstance(array, np.memmap):
+        return  # A file on disk may be larger than memory: what it holds shows when it is read.
+    with np.errstate(all="ignore"):
+        # One sum is cheaper than a look at each value, and no NaN or infinity can hide from it.
+        if np.isfinite(array.sum()):
+            return
+    place = first_not_finite(array)
+    if place is not None:
+        row, column = place[0], ", ".join(map(str, place[1:]))
+        where = f"row {row}, column {column}" if column else f"row {row}"
+        raise DataError(f"{name}: {where} is {array[place]}; expected finite numbers")
+
+
+def first_not_finite(array: NDArray[Any]) -> tuple[int, ...] | None:
+    """The place of the first NaN or infinity of an array, or None."""
+    if array.dtype.kind != "f" or not array.size:
+        return None
+    bad = ~np.isfinite(array)
+    return tuple(map(int, np.unravel_index(int(bad.argmax()), array.shape))) if bad.any() else None
+
+
+def _pair(data: Any, name: str, dtype: np.dtype[Any] | None) -> tuple[Tensor, Tensor]:
+    if not isinstance(data, list | tuple) or len(data) != 2:
+        kind = f"{len(data)} of them" if isinstance(data, list | tuple) else type(data).__name__
+        raise ArgumentTypeError(f"{name}: expected a pair (inputs, targets), a Dataset or a DataLoader, got {kind}")
+    inputs, targets = as_tensor(data[0], f"{name} inputs", dtype), as_tensor(data[1], f"{name} targets", dtype)
+    if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
+        shapes = f"{tuple(inputs.shape)} and {tuple(targets.shape)}"
+        raise ShapeError(f"{name}: inputs and targets must have the same number of rows, got shapes {shapes}")
+    if not len(inputs):
+        raise DataError(f"{name}: no rows to read, inputs have shape {tuple(inputs.shape)}")
+    return inputs, targets
+
+
+def _length(sized: Any) -> int | None:
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def _what(value: Any, array: NDArray[Any]) -> str:
+    return f"{array.dtype} of shape {array.shape}" if isinstance(value, np.ndarray) else type(value).__name__

@@ -1,0 +1,188 @@
+"""One fit while it runs: where it stands, what happens between steps, and its checkpoints."""
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backlit.errors import StateError
+from backlit.ops import default_generator
+from backlit.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+from backlit.train.callbacks import Callbacks
+from backlit.train.feed import Feed
+from backlit.train.interrupt import Interrupts
+from backlit.train.loop import Sums, Work, evaluate_batches, in_mode, run_epoch
+from backlit.train.progress import ProgressBar
+from backlit.train.storage import read_state, write_state
+
+if TYPE_CHECKING:
+    from backlit.train.trainer import Trainer
+
+
+class Fit:
+    """A fit of a trainer.
+
+    Args:
+        trainer: Whose model, optimizer, scheduler, callbacks and history are used.
+        work: What its steps work with.
+        train: The training data.
+        val: Data for `val_…` values, or None.
+        epochs: Epochs in all.
+        checkpoint: Where to save after each epoch, or None.
+        checkpoint_every: Also after so many steps, or None.
+    """
+
+    def __init__(
+        self,
+        trainer: "Trainer",
+        work: Work,
+        train: Feed,
+        val: Feed | None,
+        *,
+        epochs: int,
+        checkpoint: Path | None,
+        checkpoint_every: int | None,
+    ) -> None:
+        self.trainer, self.work, self.train, self.val, self.epochs = trainer, work, train, val, epochs
+        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
+        self.callbacks: Callbacks = trainer.callbacks
+        self.batch, self.sums = 0, Sums()
+        self.interrupts = Interrupts()
+        own = [feed.generators() for feed in (train, val) if feed is not None]
+        self._generators = list(dict.fromkeys([default_generator, *itertools.chain.from_iterable(own)]))
+        self._at_epoch_begin = self._random_states()
+        self._rows_before = 0
+        self._scheduler_steps = isinstance(trainer.scheduler, OneCycleLR)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self.interrupts.requested
+
+    def run(self, resume: Path | None, progress: bool | None) -> None:
+        """Train until the last epoch, a wish to stop, or an error."""
+        trainer = self.trainer
+        self.callbacks.call("on_fit_begin", trainer)
+        if resume is not None:
+            self._load(resume)
+        self.bar = ProgressBar(progress, epochs=self.epochs, batches=self.train.n_batches, done=trainer.step)
+        with self.interrupts, self.bar, in_mode(trainer.model, training=True):
+            while trainer.epoch < self.epochs and not (trainer.stop or self.interrupted):
+                if self._epoch():
+                    trainer.epoch += 1
+                    self.batch, self.sums = 0, Sums()
+                if self.checkpoint is not None:
+                    self._save(self.checkpoint)
+        self.callbacks.call("on_fit_end", trainer)
+
+    def _epoch(self) -> bool:
+        """Train for one epoch, or the rest of one; whether it was finished."""
+        trainer = self.trainer
+        if self.batch == 0:
+            self.callbacks.call("on_epoch_begin", trainer)
+            self._at_epoch_begin = self._random_states()
+            batches = self.train.batches()
+        else:
+            now = self._random_states()
+            self._set_random_states(self._at_epoch_begin)
+            batches = self.train.batches(self.batch)
+            self._set_random_states(now)
+        at_end = run_epoch(self.work, batches, self.sums, self._after_step)
+        if not at_end and self.batch != self.train.n_batches:
+            return False
+        if not self.sums.rows:
+            raise StateError(f"{self.train.name}: an epoch without any batch; an iterator that can be read only once?")
+        self._finish_epoch()
+        return True
+
+    def _finish_epoch(self) -> None:
+        trainer, metrics = self.trainer, self.work.metrics
+        means = self.sums.means(metrics)
+        if self.val is not None:
+            val = evaluate_batches(trainer.model, trainer.loss, self.val.batches(), metrics)
+            means |= val.means(metrics, "val_")
+        for name, value in means.items():
+            trainer.history[name].append(value)
+        self._rows_before += self.sums.rows
+        if self.bar.due():
+            self.bar.show(trainer.epoch, trainer.step, self._rows_before, means)
+        if trainer.scheduler is not None and not self._scheduler_steps:
+            if isinstance(trainer.scheduler, ReduceLROnPlateau):
+                trainer.scheduler.step(means.get("val_loss", means["loss"]))
+            else:
+                trainer.scheduler.step()
+        self.callbacks.call("on_epoch_end", trainer)
+
+    def _after_step(self) -> bool:
+        trainer = self.trainer
+        self.batch += 1
+        trainer.step += 1
+        if self._scheduler_steps:
+            trainer.scheduler.step()
+        if self.callbacks.has("on_batch_end"):
+            self.callbacks.call("on_batch_end", trainer)
+        if self.checkpoint is not None and self.checkpoint_every and trainer.step % self.checkpoint_every == 0:
+            self._save(self.checkpoint)
+        if self.bar.due():
+            means = self.sums.means(self.work.metrics)
+            self.bar.show(trainer.epoch, trainer.step, self._rows_before + self.sums.rows, means)
+        return trainer.stop or self.interrupts.requested
+
+    # -- checkpoints -------------------------------------------------------------------------------------------------
+
+    def _random_states(self) -> list[Any]:
+        return [generator.get_state() for generator in self._generators]
+
+    def _set_random_states(self, states: list[Any]) -> None:
+        for generator, state in zip(self._generators, states, strict=True):
+            generator.set_state(state)
+
+    def _outline(self) -> dict[str, Any]:
+        """What must be the same where a checkpoint is saved and where it is resumed."""
+        trainer = self.trainer
+        return {
+            "training rows": self.train.n_rows,
+            "batch size": self.train.loader.batch_size,
+            "values in the history": sorted(trainer.history),
+            "optimizer": type(trainer.optimizer).__name__,
+            "scheduler": None if trainer.scheduler is None else type(trainer.scheduler).__name__,
+            "number of generators": len(self._generators),
+            "model": {name: list(value.shape) for name, value in trainer.model.state_dict().items()},
+        }
+
+    def _save(self, path: Path) -> None:
+        trainer = self.trainer
+        state = {
+            "outline": self._outline(),
+            "model": dict(trainer.model.state_dict()),
+            "optimizer": trainer.optimizer.state_dict(),
+            "scheduler": None if trainer.scheduler is None else trainer.scheduler.state_dict(),
+            "callbacks": self.callbacks.state_dict(),
+            "random": self._random_states(),
+            "random_at_epoch_begin": self._at_epoch_begin,
+            "position": {"epoch": trainer.epoch, "step": trainer.step, "batch": self.batch, "stop": trainer.stop},
+            "sums": {"rows": self.sums.rows, "loss": self.sums.loss, "metrics": self.sums.metrics},
+            "losses": {"first": self.work.first_loss, "last": self.work.last_loss},
+            "history": trainer.history,
+        }
+        write_state(path, state)
+
+    def _load(self, path: Path) -> None:
+        trainer = self.trainer
+        state = read_state(path)
+        for what, expected in self._outline().items():
+            saved = state["outline"].get(what)
+            if saved != expected:
+                raise StateError(f"{path} cannot be resumed here: its {what} is {saved!r}, this fit has {expected!r}")
+        self.callbacks.load_state_dict(state["callbacks"])
+        trainer.model.load_state_dict(state["model"])
+        trainer.optimizer.load_state_dict(state["optimizer"])
+        if trainer.scheduler is not None:
+            trainer.scheduler.load_state_dict(state["scheduler"])
+        self._set_random_states(state["random"])
+        self._at_epoch_begin = state["random_at_epoch_begin"]
+        position, sums = state["position"], state["sums"]
+        trainer.epoch, trainer.step, trainer.stop = position["epoch"], position["step"], position["stop"]
+        self.batch = position["batch"]
+        self.sums = Sums(sums["rows"], sums["loss"], [value.numpy() for value in sums["metrics"]])
+        self.work.first_loss, self.work.last_loss = state["losses"]["first"], state["losses"]["last"]
+        trainer.history = state["history"]

@@ -1,0 +1,110 @@
+"""Output layers: the right one, with its loss, is chosen from the labels."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from backlit import nn
+from backlit.data.datasets import Columns
+from backlit.errors import ArgumentError, suggest
+from backlit.ops import Tensor
+
+Kind = Literal["regression", "two classes", "K classes"]
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands at the end of a network, and how it is trained.
+
+    | kind          | outputs          | becomes                    | loss                |
+    |---------------|------------------|----------------------------|---------------------|
+    | "regression"  | 1: w'a + b       | the value                  | `MSELoss`           |
+    | "two classes" | 1: w'a + b       | p(y=1), by the sigmoid     | `BCEWithLogitsLoss` |
+    | "K classes"   | K: w_k'a + b_k   | p(y=k), by the softmax     | `CrossEntropyLoss`  |
+
+    (C. M. Bishop, "Pattern Recognition and Machine Learning", 2006, section 5.2.)
+
+    Attributes:
+        class_names: The name of each class number; empty for regression.
+    """
+
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the three heads this is."""
+        if not self.class_names:
+            return "regression"
+        return "two classes" if len(self.class_names) == 2 else "K classes"
+
+    @property
+    def out_features(self) -> int:
+        """The number of outputs."""
+        return len(self.class_names) if self.kind == "K classes" else 1
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric by which such predictions are judged."""
+        return "accuracy" if self.class_names else "r2"
+
+    def loss(self) -> nn.Module:
+        """A fresh loss, which takes the network's outputs and `targets(y)`."""
+        if self.kind == "regression":
+            return nn.MSELoss()
+        return nn.BCEWithLogitsLoss() if self.kind == "two classes" else nn.CrossEntropyLoss()
+
+    def targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Class numbers or values, (n,), as the loss wants them: (n,) int64 for K classes, else (n, 1) float32."""
+        if self.kind == "K classes":
+            return np.asarray(y, dtype=np.int64)
+        return np.asarray(y, dtype=np.float32).reshape(-1, 1)
+
+    def probabilities(self, outputs: Tensor) -> NDArray[np.float32]:
+        """p(y=k) of each class, (n, K), from outputs (n, out_features).
+
+        Raises:
+            ArgumentError: This is a regression.
+        """
+        if self.kind == "regression":
+            raise ArgumentError("a regression has no classes, and so no probabilities")
+        if self.kind == "K classes":
+            return outputs.detach().softmax(1).numpy()
+        positive = outputs.detach().sigmoid().numpy().reshape(-1)
+        return np.stack([1 - positive, positive], axis=1)
+
+    def predictions(self, outputs: Tensor) -> NDArray[Any]:
+        """Class numbers, int64, or values, float32, (n,), from outputs (n, out_features)."""
+        scores = outputs.detach().numpy()
+        if self.kind == "regression":
+            return scores.reshape(-1)
+        return scores.argmax(1) if self.kind == "K classes" else (scores.reshape(-1) > 0).astype(np.int64)
+
+
+def choose_head(labels: ArrayLike, task: Task | None = None) -> tuple[Head, NDArray[Any]]:
+    """The head for these labels, and the labels as numbers.
+
+    Text, truth values and at most 20 distinct whole numbers are classes, in sorted order; all else are values.
+
+    Args:
+        labels: (n,).
+        task: What to learn, where the labels' kind is not to decide.
+
+    Returns:
+        The head, and class numbers, int64, or values, float32, (n,).
+
+    Raises:
+        DataError: No labels, an empty or non-finite one, or fewer than two classes.
+        ArgumentError: Unknown task, or labels that are not one-dimensional.
+    """
+    if task not in (None, "classification", "regression"):
+        raise ArgumentError(f"unknown task {task!r}{suggest(str(task), ('classification', 'regression'))}")
+    column = np.asarray(labels)
+    if column.ndim != 1:
+        raise ArgumentError(f"choose_head: expected labels of shape (n,), got {column.shape}")
+    if column.dtype.kind in "US":
+        column = column.astype(object)
+    target = Columns("labels", ("labels",), (column,)).target(0, task)
+    return Head(target.class_names), target.y

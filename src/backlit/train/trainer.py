@@ -1,0 +1,244 @@
+"""`Trainer`: fits a model to data, measures it, and predicts with it."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backlit.core.threads import get_num_threads, set_num_threads
+from backlit.errors import ArgumentError, ArgumentTypeError, IndexRangeError
+from backlit.nn import CrossEntropyLoss, Module, NLLLoss
+from backlit.ops import Tensor, manual_seed
+from backlit.optim import Optimizer
+from backlit.train.callbacks import Callbacks
+from backlit.train.feed import Feed
+from backlit.train.fit import Fit
+from backlit.train.loop import Work, evaluate_batches
+from backlit.train.metrics import UserMetric, resolve_metrics
+from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, float_dtype, predict
+from backlit.train.run import Run
+
+
+class Trainer:
+    """Fits a model to data.
+
+    Args:
+        model: Called with a batch of inputs; gives predictions.
+        loss: `loss(prediction, target)`, a scalar tensor.
+        optimizer: Over the model's parameters.
+        metrics: Names ("accuracy", "top5", "r2", "mae", "mse") or functions `f(pred, target)` of a batch that return
+            its mean over the rows; each is averaged over all rows.
+        callbacks: Objects that define any of `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end`,
+            `on_fit_end`, each called with the trainer; see `Callbacks`.
+        scheduler: Stepped after each epoch (`ReduceLROnPlateau` with the validation loss, or the loss where there is no
+            validation data); `OneCycleLR` after each batch.
+        clip_grad_norm: The largest norm of all gradients together; larger ones are scaled down.
+        seed: Seeds the default generator, of shuffling and dropout, when the trainer is made; None: it goes on.
+
+    Attributes:
+        history: The current or last fit's values, a list for each name.
+        epoch: Epochs that the fit has finished.
+        step: Updates that the fit has made.
+        stop: Set it in a callback to end the fit.
+
+    Raises:
+        ArgumentError: A value out of range, an unknown metric or hook, an optimizer of another model's parameters.
+        ArgumentTypeError: Something of another kind.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Callable[[Any, Any], Any],
+        optimizer: Optimizer,
+        *,
+        metrics: Sequence[str | UserMetric] = (),
+        callbacks: Sequence[Any] = (),
+        scheduler: Any = None,
+        clip_grad_norm: float | None = None,
+        seed: int | None = None,
+    ) -> None:
+        if not isinstance(model, Module):
+            raise ArgumentTypeError(f"Trainer: model must be an nn.Module, got {type(model).__name__}")
+        if isinstance(loss, type) or not callable(loss):
+            raise ArgumentTypeError(f"Trainer: loss must be a function or a loss such as nn.MSELoss(), got {loss!r}")
+        if not isinstance(optimizer, Optimizer):
+            raise ArgumentTypeError(f"Trainer: optimizer must be an optim.Optimizer, got {type(optimizer).__name__}")
+        if scheduler is not None and not hasattr(scheduler, "step"):
+            raise ArgumentTypeError(f"Trainer: scheduler must have a method step, got {type(scheduler).__name__}")
+        own = {id(parameter) for parameter in model.parameters()}
+        if not any(id(parameter) in own for group in optimizer.param_groups for parameter in group["params"]):
+            raise ArgumentError("Trainer: the optimizer has none of the model's parameters; give it model.parameters()")
+        if clip_grad_norm is not None and not 0 < clip_grad_norm < math.inf:
+            raise ArgumentError(f"Trainer: clip_grad_norm must be positive and finite, got {clip_grad_norm!r}")
+        self.model, self.loss, self.optimizer, self.scheduler = model, loss, optimizer, scheduler
+        self.metrics = resolve_metrics(metrics, loss)
+        self.callbacks = Callbacks(callbacks)
+        self.clip_grad_norm, self.seed = clip_grad_norm, seed
+        self.history: dict[str, list[float]] = {}
+        self.epoch = self.step = 0
+        self.stop = False
+        self._work: Work | None = None
+        if seed is not None:
+            manual_seed(seed)
+
+    @property
+    def last_loss(self) -> float:
+        """The loss of the last batch, before its update; NaN where there was none yet."""
+        return math.nan if self._work is None else self._work.last_loss
+
+    def fit(
+        self,
+        train: Any,
+        val: Any = None,
+        *,
+        epochs: int,
+        batch_size: BatchSize = 32,
+        shuffle: bool = True,
+        compile: bool = True,
+        threads: int | None = None,
+        checkpoint: str | Path | None = None,
+        checkpoint_every: int | None = None,
+        resume: str | Path | None = None,
+        progress: bool | None = None,
+    ) -> Run:
+        """Train the model; a second call goes on with the same model and optimizer.
+
+        Ctrl-C ends training after the current step, with everything learnt until then. The values in the history are
+        averages over an epoch's rows, taken while the model changes; `val_…` values are taken after the epoch.
+
+        Args:
+            train: A pair (inputs, targets) of arrays or tensors, a `Dataset` of such rows, or a `DataLoader`, which
+                brings its own batch size and order. Arrays of floats are brought to the type of the parameters.
+            val: The same kinds of data, for `val_loss` and each `val_NAME`.
+            epochs: Passes over the data; in a resumed fit, those before it included.
+            batch_size: Rows of a step: "full" for gradient descent on all, 1 for stochastic, between for mini-batches.
+            shuffle: Whether each epoch has a new random order of the rows; with "full" there is none to choose.
+            compile: Whether epochs may run as compiled code where that is available. Results do not depend on it, and
+                in this version it changes nothing: all training runs eagerly.
+            threads: Threads of matrix products during the fit; None: as set.
+            checkpoint: A file in which the state is saved after each epoch, whole or not at all.
+            checkpoint_every: Also after this number of steps.
+            resume: A checkpoint to go on from. Data, model, optimizer and arguments must be the same; then the result
+                is, bit for bit, that of a fit without a break.
+            progress: Whether a bar is drawn on standard error; None: if that is a terminal.
+
+        Raises:
+            ArgumentError: An argument is out of range.
+            DataError, ShapeError, IndexRangeError: The data cannot be used: see the message. Nothing was trained.
+            NonFiniteError: A loss is NaN or infinite. The message names the cause; that step's update was not made.
+            MissingFileError, FileError, StateError: `resume` is missing, damaged, or of another training.
+        """
+        _check_count("epochs", epochs)
+        _check_flag("shuffle", shuffle)
+        _check_flag("compile", compile)
+        _check_count("threads", threads, optional=True)
+        _check_count("checkpoint_every", checkpoint_every, optional=True)
+        if checkpoint_every is not None and checkpoint is None:
+            raise ArgumentError("fit: checkpoint_every needs a file, checkpoint=PATH")
+        path = None if checkpoint is None else Path(checkpoint)
+        if path is not None and not path.parent.is_dir():
+            raise ArgumentError(f"fit: the folder of checkpoint={str(checkpoint)!r} does not exist")
+        dtype = float_dtype(self.model)
+        feed = Feed(train, batch_size, shuffle=shuffle, name="train", dtype=dtype)
+        held_out = None if val is None else Feed(val, ROWS_AT_ONCE, shuffle=False, name="val", dtype=dtype)
+        names = [name for metric in ("loss", *(m.name for m in self.metrics)) for name in (metric, f"val_{metric}")]
+        self.history = {name: [] for name in names if held_out is not None or not name.startswith("val_")}
+        self.epoch, self.step, self.stop = 0, 0, False
+        check = self._label_check(feed, held_out)
+        self._work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm, check)
+        fit = Fit(self, self._work, feed, held_out, epochs=epochs, checkpoint=path, checkpoint_every=checkpoint_every)
+        with _threads(threads):
+            fit.run(None if resume is None else Path(resume), progress)
+        return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted)
+
+    def evaluate(self, data: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> dict[str, float]:
+        """The loss and each metric by name, averaged over the rows of `data`, in evaluation mode.
+
+        Args:
+            data: The kinds of data that `fit` takes.
+            batch_size: Rows at once; of no influence but on memory, time and rounding.
+
+        Raises:
+            DataError, ShapeError, IndexRangeError: The data cannot be used.
+        """
+        feed = Feed(data, batch_size, shuffle=False, name="data", dtype=float_dtype(self.model))
+        return evaluate_batches(self.model, self.loss, feed.batches(), self.metrics).means(self.metrics)
+
+    def predict(self, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> Tensor:
+        """The model's outputs for all rows; arguments, results and errors as `Run.predict`."""
+        return predict(self.model, inputs, batch_size=batch_size)
+
+    def _label_check(self, *feeds: Feed | None) -> Callable[[Any], None] | None:
+        """A look at all class labels, for when the first prediction shows how many classes there are."""
+        loss = self.loss
+        if not isinstance(loss, CrossEntropyLoss | NLLLoss):
+            return None
+
+        def check(prediction: Any) -> None:
+            if prediction.ndim < 2:
+                return
+            classes = prediction.shape[1]
+            for feed in feeds:
+                if feed is None or feed.targets is None or feed.targets.dtype.kind not in "iu":
+                    continue
+                labels = feed.targets
+                if labels.min() >= 0 and labels.max() < classes:
+                    continue
+                wrong = np.argwhere(((labels < 0) | (labels >= classes)) & (labels != loss.ignore_index))
+                if len(wrong):
+                    place = tuple(wrong[0])
+                    raise IndexRangeError(
+                        f"{feed.name}: row {place[0]} has label {labels[place]}, but the model has {classes} outputs, "
+                        f"so labels run from 0 to {classes - 1}"
+                    )
+
+        return check
+
+    def _config(self, feed: Feed, epochs: int, shuffle: bool) -> dict[str, Any]:
+        options = {
+            name: value
+            for name, value in self.optimizer.defaults.items()
+            if value is None or isinstance(value, bool | int | float | str | tuple)
+        }
+        return {
+            "epochs": epochs,
+            "batch_size": feed.loader.batch_size,
+            "shuffle": shuffle,
+            "rows": feed.n_rows,
+            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "metrics": [metric.name for metric in self.metrics],
+            "optimizer": {"name": type(self.optimizer).__name__, **options},
+            "scheduler": None if self.scheduler is None else type(self.scheduler).__name__,
+            "clip_grad_norm": self.clip_grad_norm,
+            "seed": self.seed,
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+        }
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    if count is None:
+        yield
+        return
+    before = get_num_threads()
+    set_num_threads(count)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
+def _check_count(name: str, value: Any, *, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ArgumentError(f"fit: {name} must be a positive whole number, got {value!r}")
+
+
+def _check_flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ArgumentTypeError(f"fit: {name} must be True or False, got {value!r}")
