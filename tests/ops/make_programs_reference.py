@@ -21,10 +21,17 @@ def reference(run, *args):
         return None
 
 
+def line(program):
+    """One program a line, so that a change of one shows as one."""
+    name, found = program
+    return f"{json.dumps(name)}: {json.dumps(found)}"
+
+
 if __name__ == "__main__":
     found = {
         "shapes": {name: reference(run_shape_program, *program) for name, program in SHAPES.items()},
         "views": {name: reference(run_view_program, program, X, Y) for name, program in VIEWS.items()},
     }
-    text = json.dumps(found, indent=0, sort_keys=True)
-    Path(__file__).with_name("programs_reference.json").write_text(text + "\n", encoding="utf-8")
+    lines = (f'"{kind}": {{\n' + ",\n".join(map(line, programs.items())) + "\n}" for kind, programs in found.items())
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    Path(__file__).with_name("programs_reference.json").write_text(text, encoding="utf-8")

@@ -261,7 +261,11 @@ def _assign(input: "Tensor", key: Any, value: Any) -> None:
         with np.errstate(all="ignore"):
             part[places] = value
     except (IndexError, ValueError, OverflowError) as error:
-        raise put_at.failure(error, [array, value], {"key": key}) from error
+        kind = IndexRangeError if isinstance(error, IndexError) else ShapeError
+        raise kind(
+            f"setitem: a value of shape {np.shape(value)} cannot be put into a tensor of shape {array.shape} at "
+            f"{key!r}; {error}"
+        ) from error
     wrote(input._storage, "setitem")
 
 
