@@ -1,0 +1,160 @@
+"""The table of layers and losses that drives the shared checks, and the numbers they are tried on.
+
+Entries are texts that mean the same in PyTorch and in backlit, so that reference/make_networks.py runs the same table.
+"""
+
+import numpy as np
+
+# A module, and the shapes of its inputs; ("labels", shape, classes) stands for integers below `classes`.
+LAYERS = [
+    ("Identity()", [(3, 4)]),
+    ("Linear(4, 3)", [(5, 4)]),
+    ("Linear(4, 3, bias=False)", [(2, 5, 4)]),
+    ("Linear(4, 3)", [(4,)]),
+    ("Linear(4, 3)", [(0, 4)]),
+    ("Linear(1, 1)", [(1, 1)]),
+    ("Bilinear(3, 4, 2)", [(5, 3), (5, 4)]),
+    ("Bilinear(3, 4, 2, bias=False)", [(2, 5, 3), (2, 5, 4)]),
+    ("Flatten()", [(2, 3, 4)]),
+    ("Flatten(0, 1)", [(2, 3, 4)]),
+    ("Unflatten(1, (2, 3))", [(4, 6)]),
+    ("Dropout(0.0)", [(3, 4)]),
+    ("Dropout(0.25, inplace=False).eval()", [(3, 4)]),
+    ("Embedding(6, 3)", [("labels", (2, 4), 6)]),
+    ("Embedding(6, 3, padding_idx=1)", [("labels", (5,), 6)]),
+    ("Embedding(6, 3, padding_idx=-1)", [("labels", (5,), 6)]),
+    ("BatchNorm1d(4)", [(5, 4)]),
+    ("BatchNorm1d(4, eps=0.01, momentum=None)", [(5, 4, 3)]),
+    ("BatchNorm1d(4, momentum=0.5, affine=False)", [(5, 4)]),
+    ("BatchNorm1d(4, track_running_stats=False)", [(5, 4)]),
+    ("BatchNorm1d(4).eval()", [(5, 4)]),
+    ("BatchNorm1d(4).eval()", [(5, 4, 2)]),
+    ("LayerNorm(4)", [(5, 4)]),
+    ("LayerNorm((3, 4), eps=0.001)", [(2, 3, 4)]),
+    ("LayerNorm(4, elementwise_affine=False)", [(2, 3, 4)]),
+    ("LayerNorm(4, bias=False)", [(5, 4)]),
+    ("Threshold(0.1, 20)", [(3, 4)]),
+    ("Sigmoid()", [(3, 4)]),
+    ("Tanh()", [(3, 4)]),
+    ("ReLU()", [(3, 4)]),
+    ("ReLU(inplace=False)", [(3, 0)]),
+    ("LeakyReLU()", [(3, 4)]),
+    ("LeakyReLU(0.1)", [(3, 4)]),
+    ("PReLU()", [(3, 4)]),
+    ("PReLU(4)", [(3, 4, 2)]),
+    ("ELU(alpha=0.7)", [(3, 4)]),
+    ("SELU()", [(3, 4)]),
+    ("CELU(alpha=2.0)", [(3, 4)]),
+    ("GELU()", [(3, 4)]),
+    ("GELU(approximate='tanh')", [(3, 4)]),
+    ("SiLU()", [(3, 4)]),
+    ("Mish()", [(3, 4)]),
+    ("Softplus()", [(3, 4)]),
+    ("Softplus(beta=2.0, threshold=1.5)", [(3, 4)]),
+    ("Softmax(dim=1)", [(3, 4)]),
+    ("Softmax(dim=0)", [(3, 4)]),
+    ("LogSoftmax(dim=-1)", [(2, 3, 4)]),
+    ("Softmin(dim=1)", [(3, 4)]),
+    ("Hardtanh()", [(3, 4)]),
+    ("Hardtanh(-0.5, 2.0)", [(3, 4)]),
+    ("Hardsigmoid()", [(3, 4)]),
+    ("Hardswish()", [(3, 4)]),
+    ("ReLU6()", [(3, 4)]),
+    ("LogSigmoid()", [(3, 4)]),
+    ("Softsign()", [(3, 4)]),
+    ("Tanhshrink()", [(3, 4)]),
+    ("Softshrink()", [(3, 4)]),
+    ("Hardshrink(0.3)", [(3, 4)]),
+    ("Sequential(Flatten(), Linear(12, 5), ReLU(), Linear(5, 3))", [(2, 3, 4)]),
+    ("Sequential(Linear(4, 6), BatchNorm1d(6), GELU(), Sequential(Linear(6, 2), Tanh()))", [(5, 4)]),
+]
+
+# A loss, the shape of its input and its target: a shape, "probabilities", "labels" with the shape of the labels.
+CLASSES = ("labels", (5,), 3)
+LOSSES = [
+    *[
+        (f"{name}(reduction='{reduction}'{more})", (3, 4), (3, 4))
+        for name, more in [
+            ("MSELoss", ""),
+            ("L1Loss", ""),
+            ("SmoothL1Loss", ""),
+            ("SmoothL1Loss", ", beta=0.4"),
+            ("SmoothL1Loss", ", beta=0.0"),
+            ("HuberLoss", ""),
+            ("HuberLoss", ", delta=0.4"),
+        ]
+        for reduction in ("none", "mean", "sum")
+    ],
+    *[
+        (f"{name}(reduction='{reduction}'{more})", (5, 3), ("probabilities", (5, 3)))
+        for name, more in [
+            ("BCEWithLogitsLoss", ""),
+            ("BCEWithLogitsLoss", ", pos_weight=tensor([2.0, 0.5, 1.0])"),
+            ("BCEWithLogitsLoss", ", weight=tensor([2.0, 0.5, 1.0])"),
+            ("KLDivLoss", ""),
+            ("CrossEntropyLoss", ""),
+            ("CrossEntropyLoss", ", weight=tensor([2.0, 0.5, 1.0])"),
+            ("CrossEntropyLoss", ", label_smoothing=0.2"),
+        ]
+        for reduction in ("none", "mean", "sum")
+    ],
+    *[
+        (f"BCELoss(reduction='{reduction}'{more})", ("probabilities", (5, 3)), ("labels01", (5, 3)))
+        for more in ("", ", weight=tensor([2.0, 0.5, 1.0])")
+        for reduction in ("none", "mean", "sum")
+    ],
+    ("KLDivLoss(reduction='batchmean')", (5, 3), ("probabilities", (5, 3))),
+    ("KLDivLoss(reduction='sum', log_target=True)", (5, 3), (5, 3)),
+    *[
+        (f"{name}(reduction='{reduction}'{more})", shape, target)
+        for name, more in [
+            ("CrossEntropyLoss", ""),
+            ("CrossEntropyLoss", ", ignore_index=1"),
+            ("CrossEntropyLoss", ", weight=tensor([2.0, 0.5, 1.0])"),
+            ("CrossEntropyLoss", ", weight=tensor([2.0, 0.5, 1.0]), ignore_index=1"),
+            ("CrossEntropyLoss", ", label_smoothing=0.2"),
+            ("CrossEntropyLoss", ", weight=tensor([2.0, 0.5, 1.0]), ignore_index=1, label_smoothing=0.2"),
+            ("NLLLoss", ""),
+            ("NLLLoss", ", weight=tensor([2.0, 0.5, 1.0]), ignore_index=0"),
+        ]
+        for reduction in ("none", "mean", "sum")
+        for shape, target in [((5, 3), CLASSES), ((2, 3, 4), ("labels", (2, 4), 3))]
+    ],
+    ("CrossEntropyLoss()", (3,), ("labels", (), 3)),
+    ("CrossEntropyLoss(reduction='none', label_smoothing=0.1)", (3,), ("labels", (), 3)),
+    ("CrossEntropyLoss()", (3,), ("probabilities", (3,))),
+    ("NLLLoss(reduction='none')", (3,), ("labels", (), 3)),
+    ("MSELoss()", (1, 1), (1, 1)),
+    ("MSELoss(reduction='sum')", (0, 2), (0, 2)),
+]
+
+
+def numbers(shape, start=0):
+    """Numbers of both signs, none at a kink, spread out and always the same."""
+    places = np.arange(start, start + int(np.prod(shape)), dtype=np.float64)
+    return (1.7 * np.sin(2.3 * places + 0.7) + 0.0003).reshape(shape)
+
+
+def inputs(specs):
+    """Arrays for the inputs of a module."""
+    arrays = []
+    for position, spec in enumerate(specs):
+        if spec[0] == "labels":
+            arrays.append((np.arange(int(np.prod(spec[1]))) * 5 % spec[2]).reshape(spec[1]))
+        elif spec[0] == "probabilities":
+            scores = np.exp(numbers(spec[1], 11))
+            arrays.append(scores / scores.sum(axis=-1, keepdims=True))
+        elif spec[0] == "labels01":
+            arrays.append((numbers(spec[1], 3) > 0).astype(np.float64))
+        else:
+            arrays.append(numbers(spec, 100 * position))
+    return arrays
+
+
+def state(named):
+    """Values for parameters and buffers, given names and shapes; counters stay as they are."""
+    return {
+        name: numbers(shape, 7 * place + 1) ** 2 + 0.1 if "var" in name else numbers(shape, 7 * place + 1)
+        for place, (name, shape) in enumerate(named)
+        if "num_batches" not in name
+    }
