@@ -10,7 +10,6 @@ import json
 import math
 import os
 import struct
-import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,6 +74,8 @@ def load(f: "str | os.PathLike[str] | IO[bytes]", map_location: Device = None, *
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that, whatever happens, `path` holds either all of `data` or what it held before."""
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

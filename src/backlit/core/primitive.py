@@ -13,9 +13,9 @@ from backlit.core.recording import Record
 from backlit.core.rules import Rule
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, Storage, Symbol, TensorBase, make, refresh_view
-from backlit.errors import BacklitError, IndexRangeError, NonFiniteError, ShapeError
+from backlit.errors import BacklitError, DtypeError, IndexRangeError, NonFiniteError, ShapeError
 
-Samples = Callable[[np.random.Generator], list[tuple[tuple[Any, ...], dict[str, Any]]]]
+Samples = Callable[["np.random.Generator"], list[tuple[tuple[Any, ...], dict[str, Any]]]]
 _SILENT: dict[str, Any] = {"all": "ignore"}
 
 
@@ -28,8 +28,8 @@ class Primitive:
         role: The part it plays in a backward pass, in a few words ("swaps and scales").
         notation: How it is written in mathematics, with the inputs' names in braces.
         elementwise: Whether each element of the result depends on the matching elements of broadcast inputs only.
-        promote: "same" brings all inputs to their common type first, "float" does so and makes integers floats,
-            None leaves the types alone.
+        promote: "same" brings all inputs to their common type first, "number" does so and refuses bool, "float" does so
+            and makes bool and integers floats, None leaves the types alone.
         unpromoted: Names of inputs that keep their type (conditions, indices).
         view: Whether the result may share the memory of the first input.
         hidden: Number of results, counted from the end, that only the gradient rules see.
@@ -200,7 +200,7 @@ class Primitive:
                 arrays.append(a.item() if isinstance(a, np.generic) else a)
         if self.promote is None or first is None:
             return arrays, needed
-        if (uniform and (first.kind == "f" or not (plain or self.promote == "float"))) and not self._unpromoted:
+        if (uniform and (first.kind == "f" or not (plain or self.promote != "same"))) and not self._unpromoted:
             return arrays, needed
         target = self.common_dtype(arrays)
         for position, array in enumerate(arrays):
@@ -213,6 +213,8 @@ class Primitive:
         target = result_dtype(o for position, o in enumerate(operands) if position not in self._unpromoted)
         if self.promote == "float" and target.kind != "f":
             target = get_default_dtype().numpy
+        if self.promote == "number" and target.kind == "b":
+            raise DtypeError(f"{self.name}: bool tensors do not take part; convert them with .int() or .float()")
         return target
 
     def keeps_dtype(self, position: int) -> bool:

@@ -191,7 +191,7 @@ def logical_xor(input: "Tensor", other: "Tensor") -> "Tensor":
     return _logical_xor.bind(input, other)
 
 
-def _integers(rng: np.random.Generator) -> list[Any]:
+def _integers(rng: "np.random.Generator") -> list[Any]:
     return [((rng.integers(0, 9, (2, 3)), rng.integers(0, 9, (2, 3))), {})]
 
 

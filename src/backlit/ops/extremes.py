@@ -81,7 +81,7 @@ def amin(input: "Tensor", dim: Dims = (), keepdim: bool = False) -> "Tensor":
 # -- values and indices along one dimension --------------------------------------------------------------------------
 
 
-def _along_samples(rng: np.random.Generator, **settings: int) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def _along_samples(rng: "np.random.Generator", **settings: int) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [
         ((rng.normal(size=(3, 4)),), {"dim": 0, "keepdim": False, **settings}),
         ((rng.normal(size=(3, 4)),), {"dim": 1, "keepdim": True, **settings}),
@@ -232,7 +232,7 @@ def kthvalue(input: "Tensor", k: int, dim: int = -1, keepdim: bool = False) -> V
 # -- indices alone ---------------------------------------------------------------------------------------------------
 
 
-def _index_samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def _index_samples(rng: "np.random.Generator") -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [
         ((rng.normal(size=(3, 4)),), {"dim": dim, "keepdim": keepdim}) for dim, keepdim in ((None, False), (1, True))
     ]

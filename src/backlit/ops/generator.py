@@ -3,7 +3,7 @@
 Because the state is a tensor that each draw reads and writes, a traced program carries it like any other state.
 """
 
-import secrets
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,7 @@ class Generator:
 
     def seed(self) -> int:
         """Begin at a seed of the operating system's choice, and return it."""
-        chosen = secrets.randbits(63)
+        chosen = _random_seed()
         self.manual_seed(chosen)
         return chosen
 
@@ -139,8 +139,12 @@ def _key(seed: object) -> int:
     return number - (1 << 64) if number >= 1 << 63 else number
 
 
+def _random_seed() -> int:
+    return int.from_bytes(os.urandom(8), "little") >> 1
+
+
 default_generator = Generator()
-default_generator._first = secrets.randbits(63)
+default_generator._first = _random_seed()
 
 
 def manual_seed(seed: int) -> Generator:

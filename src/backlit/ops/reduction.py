@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Dims = int | Sequence[int] | None
 
 
-def samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def samples(rng: "np.random.Generator") -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     """Arguments on which the common tests try a reduction."""
     return [
         ((rng.normal(size=(3, 4)),), {"dim": None, "keepdim": False}),

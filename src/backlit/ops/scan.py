@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # `reverse` runs from the end of the dimension to its start: gradients flow that way.
 
 
-def _samples(rng: np.random.Generator, arrays: int = 1) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def _samples(rng: "np.random.Generator", arrays: int = 1) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [
         (tuple(rng.normal(size=(3, 4)) for _ in range(arrays)), {"dim": dim, "reverse": reverse})
         for dim, reverse in ((0, False), (1, True))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
 
-def _samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def _samples(rng: "np.random.Generator") -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [
         ((rng.normal(size=(3, 4)),), {"dim": 1}),
         ((rng.normal(size=(2, 3, 4)),), {"dim": 1}),

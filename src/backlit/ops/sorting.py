@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
 
-def _samples(rng: np.random.Generator, **settings: Any) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def _samples(rng: "np.random.Generator", **settings: Any) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [
         ((rng.normal(size=(3, 4)),), {"dim": dim, "descending": descending, **settings})
         for dim, descending in ((0, False), (1, True))

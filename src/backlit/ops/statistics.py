@@ -28,7 +28,7 @@ Number = int | float
 Reduced = tuple[int, ...] | None
 
 
-def _samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def _samples(rng: "np.random.Generator") -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     several = [(arrays, settings) for arrays, settings in reduction_samples(rng) if arrays[0].ndim]
     return [(arrays, {**settings, "correction": c}) for arrays, settings in several for c in (0, 1)]
 
@@ -177,8 +177,7 @@ def _norm_gradient(g: "Tensor", ans: "Tensor", x: "Tensor", p: float, dim: Reduc
     if math.isinf(p):
         reached = (x.abs() == length).to(x.dtype)
         return x.sign() * reached * (g / reached.sum(dim, keepdim=True))
-    # Any number in place of a length 0 gives 0, since then every x is 0.
-    length = where(length == 0, 1.0, length)
+    g, length = where(length == 0, 0.0, g), where(length == 0, 1.0, length)
     if p == 2:
         return x * (g / length)
     # |x|^(p-1) with 1 in place of 0, whose sign makes it 0: at p < 1 the power itself would be infinite there.
