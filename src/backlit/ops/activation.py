@@ -13,7 +13,7 @@ from backlit.core.primitive import primitive
 from backlit.errors import ArgumentError, ShapeError
 from backlit.ops.choice import where
 from backlit.ops.exponential import exp
-from backlit.ops.special import erf
+from backlit.ops.special import erfc
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -35,13 +35,13 @@ def _at_zero(x: Any, **_: Any) -> Any:
 def relu_gradient(xp: Any, arrived: Any, x: Any, *, slope: float) -> Any:
     """What arrives at a ReLU of input or value `x`, let through where that is positive, else times `slope`."""
     passed = xp.multiply(arrived, x > 0)
-    return passed if slope == 0 else passed + xp.multiply(arrived, x <= 0) * slope
+    return passed if slope == 0 else passed + xp.multiply(arrived, ~(x > 0)) * slope
 
 
 relu_gradient.gradient(arrived=lambda g, x, slope: relu_gradient.bind(g, x, slope=slope))
 
 
-@primitive(role="gates", notation="max(0, {x})", elementwise=True, kinks=_at_zero)
+@primitive(role="gates", notation="max(0, {x})", elementwise=True, promote="number", kinks=_at_zero)
 def _relu(xp: Any, x: Any) -> Any:
     return xp.maximum(x, 0)
 
@@ -58,6 +58,7 @@ def relu(input: "Tensor") -> "Tensor":
     role="gates",
     notation="max({slope} {x}, {x})",
     elementwise=True,
+    promote="number",
     kinks=_at_zero,
     samples=lambda rng: [((rng.normal(size=(2, 3)),), {"slope": slope}) for slope in (0.1, 2.0, -0.5)],
 )
@@ -73,7 +74,9 @@ def leaky_relu(input: "Tensor", negative_slope: float = 0.01) -> "Tensor":
     return _leaky_relu.bind(input, slope=negative_slope)
 
 
-@primitive(role="gates", notation="{x} if {x} > 0 else {a} {x}", elementwise=True, kinks=lambda x, a: abs(x))
+@primitive(
+    role="gates", notation="{x} if {x} > 0 else {a} {x}", elementwise=True, promote="number", kinks=lambda x, a: abs(x)
+)
 def _prelu(xp: Any, x: Any, a: Any) -> Any:
     return xp.where(x > 0, x, a * x)
 
@@ -204,12 +207,12 @@ def tanh(input: "Tensor") -> "Tensor":
 
 @primitive(role=_SLOPE, notation="{x} Phi({x})", elementwise=True, promote="float")
 def _gelu(xp: Any, x: Any) -> Any:
-    return x * ((xp.erf(x * math.sqrt(0.5)) + 1) * 0.5)
+    return x * (xp.erfc(x * -math.sqrt(0.5)) * 0.5)
 
 
 def _gelu_gradient(g: "Tensor", x: "Tensor") -> "Tensor":
     density = exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
-    return g * ((erf(x * math.sqrt(0.5)) + 1) * 0.5 + x * density)
+    return g * (erfc(x * -math.sqrt(0.5)) * 0.5 + x * density)
 
 
 _gelu.gradient(x=_gelu_gradient)

@@ -30,7 +30,9 @@ def add(input: "Tensor", other: "Tensor | Number", *, alpha: Number = 1) -> "Ten
     return _add.bind(input, other if alpha == 1 else other * alpha)
 
 
-@primitive(role="distributes, the second with its sign turned", notation="{x} - {y}", elementwise=True)
+@primitive(
+    role="distributes, the second with its sign turned", notation="{x} - {y}", elementwise=True, promote="number"
+)
 def _sub(xp: Any, x: Any, y: Any) -> Any:
     return xp.subtract(x, y)
 
@@ -48,7 +50,7 @@ def rsub(input: "Tensor", other: "Tensor | Number", *, alpha: Number = 1) -> "Te
     return _sub.bind(other, input if alpha == 1 else input * alpha)
 
 
-@primitive(role="turns the sign", notation="-{x}", elementwise=True)
+@primitive(role="turns the sign", notation="-{x}", elementwise=True, promote="number")
 def _neg(xp: Any, x: Any) -> Any:
     return xp.negative(x)
 
@@ -97,7 +99,9 @@ def _whole(x: Any, y: Any) -> Any:
     return abs(x / y - np.round(x / y))
 
 
-@primitive(role="stops", notation="floor({x} / {y})", elementwise=True, domain=(0.3, 3.0), kinks=_whole)
+@primitive(
+    role="stops", notation="floor({x} / {y})", elementwise=True, promote="number", domain=(0.3, 3.0), kinks=_whole
+)
 def _div_floor(xp: Any, x: Any, y: Any) -> Any:
     return xp.floor_divide(x, y)
 
@@ -105,7 +109,9 @@ def _div_floor(xp: Any, x: Any, y: Any) -> Any:
 _div_floor.gradient(x=lambda g: g * 0, y=lambda g: g * 0)
 
 
-@primitive(role="stops", notation="trunc({x} / {y})", elementwise=True, domain=(0.3, 3.0), kinks=_whole)
+@primitive(
+    role="stops", notation="trunc({x} / {y})", elementwise=True, promote="number", domain=(0.3, 3.0), kinks=_whole
+)
 def _div_trunc(xp: Any, x: Any, y: Any) -> Any:
     if xp.result_type(x, y).kind == "f":
         return xp.trunc(xp.true_divide(x, y))
@@ -127,7 +133,7 @@ def _fill(xp: Any, x: Any, value: Any) -> Any:
     return xp.full(x.shape, value, x.dtype)
 
 
-_fill.gradient(value=lambda g: g.sum())
+_fill.gradient(x=lambda g: g * 0, value=lambda g: g.sum())
 
 
 def fill(input: "Tensor", value: "Tensor | Number") -> "Tensor":

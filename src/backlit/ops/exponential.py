@@ -133,7 +133,7 @@ def rsqrt(input: "Tensor") -> "Tensor":
     return _rsqrt.bind(input)
 
 
-@primitive(role=_SLOPE, notation="{x}^2", elementwise=True)
+@primitive(role=_SLOPE, notation="{x}^2", elementwise=True, promote="number")
 def _square(xp: Any, x: Any) -> Any:
     return xp.square(x)
 
@@ -159,7 +159,7 @@ def reciprocal(input: "Tensor") -> "Tensor":
     return _reciprocal.bind(input)
 
 
-@primitive(role=_SLOPE, notation="{x}^{y}", elementwise=True, domain=(0.3, 2.5))
+@primitive(role=_SLOPE, notation="{x}^{y}", elementwise=True, promote="number", domain=(0.3, 2.5))
 def _pow(xp: Any, x: Any, y: Any) -> Any:
     # The operator knows faster ways for the exponents 2 and 0.5.
     return x**y

@@ -24,6 +24,7 @@ def _from_three(x: Any) -> Any:
     role="gates",
     notation="{x} within [{low}, {high}]",
     elementwise=True,
+    promote="number",
     kinks=_from_ends,
     samples=lambda rng: [((rng.normal(size=(2, 3)),), {"low": -0.5, "high": 0.7})],
 )
@@ -82,6 +83,7 @@ def hardswish(input: "Tensor") -> "Tensor":
     role="gates",
     notation="{x} if {x} > {threshold} else {value}",
     elementwise=True,
+    promote="number",
     kinks=lambda x, threshold, value: abs(x - threshold),
     samples=lambda rng: [((rng.normal(size=(2, 3)),), {"threshold": 0.3, "value": -2.0})],
 )
@@ -97,7 +99,7 @@ def threshold(input: "Tensor", threshold: float, value: float) -> "Tensor":
     return _threshold.bind(input, threshold=threshold, value=value)
 
 
-@primitive(role="stops", notation="1 if {x} >= 0 else 0", elementwise=True, kinks=lambda x: abs(x))
+@primitive(role="stops", notation="1 if {x} >= 0 else 0", elementwise=True, promote="number", kinks=lambda x: abs(x))
 def _step(xp: Any, x: Any) -> Any:
     return (x >= 0).astype(x.dtype)
 
@@ -114,6 +116,7 @@ def step(input: "Tensor") -> "Tensor":
     role="gates",
     notation="{x} towards 0 by {lambd}",
     elementwise=True,
+    promote="number",
     kinks=lambda x, lambd: abs(abs(x) - lambd),
     samples=lambda rng: [((rng.normal(size=(2, 3)),), {"lambd": 0.4})],
 )
@@ -139,11 +142,12 @@ def softshrink(input: "Tensor", lambd: float = 0.5) -> "Tensor":
     role="gates",
     notation="{x} if |{x}| > {lambd} else 0",
     elementwise=True,
+    promote="number",
     kinks=lambda x, lambd: abs(abs(x) - lambd),
     samples=lambda rng: [((rng.normal(size=(2, 3)),), {"lambd": 0.4})],
 )
 def _hardshrink(xp: Any, x: Any, *, lambd: float) -> Any:
-    return xp.where(xp.abs(x) > lambd, x, 0)
+    return xp.where(xp.abs(x) <= lambd, 0, x)
 
 
 _hardshrink.gradient(x=lambda g, x, lambd: where(abs(x) > lambd, g, 0))

@@ -20,7 +20,7 @@ def _from_half(x: Any, *, decimals: int) -> Any:
     return np.abs(x * 10.0**decimals % 1 - 0.5) / 10.0**decimals
 
 
-@primitive(role="stops", notation="floor({x})", elementwise=True, kinks=_from_whole)
+@primitive(role="stops", notation="floor({x})", elementwise=True, promote="number", kinks=_from_whole)
 def _floor(xp: Any, x: Any) -> Any:
     return xp.floor(x)
 
@@ -33,7 +33,7 @@ def floor(input: "Tensor") -> "Tensor":
     return _floor.bind(input)
 
 
-@primitive(role="stops", notation="ceil({x})", elementwise=True, kinks=_from_whole)
+@primitive(role="stops", notation="ceil({x})", elementwise=True, promote="number", kinks=_from_whole)
 def _ceil(xp: Any, x: Any) -> Any:
     return xp.ceil(x)
 
@@ -50,6 +50,7 @@ def ceil(input: "Tensor") -> "Tensor":
     role="stops",
     notation="round({x})",
     elementwise=True,
+    promote="number",
     kinks=_from_half,
     samples=lambda rng: [((rng.normal(size=(2, 3)),), {"decimals": 0}), ((rng.normal(size=4),), {"decimals": 1})],
 )
@@ -65,7 +66,7 @@ def round(input: "Tensor", *, decimals: int = 0) -> "Tensor":
     return _round.bind(input, decimals=decimals)
 
 
-@primitive(role="stops", notation="trunc({x})", elementwise=True, kinks=_from_whole)
+@primitive(role="stops", notation="trunc({x})", elementwise=True, promote="number", kinks=_from_whole)
 def _trunc(xp: Any, x: Any) -> Any:
     return xp.trunc(x)
 
@@ -78,7 +79,7 @@ def trunc(input: "Tensor") -> "Tensor":
     return _trunc.bind(input)
 
 
-@primitive(role="passes on", notation="frac({x})", elementwise=True, kinks=_from_whole)
+@primitive(role="passes on", notation="frac({x})", elementwise=True, promote="number", kinks=_from_whole)
 def _frac(xp: Any, x: Any) -> Any:
     return x - xp.trunc(x)
 
@@ -91,7 +92,7 @@ def frac(input: "Tensor") -> "Tensor":
     return _frac.bind(input)
 
 
-@primitive(role="stops", notation="sign({x})", elementwise=True, kinks=lambda x: np.abs(x))
+@primitive(role="stops", notation="sign({x})", elementwise=True, promote="number", kinks=lambda x: np.abs(x))
 def _sign(xp: Any, x: Any) -> Any:
     return xp.sign(x)
 
@@ -104,7 +105,13 @@ def sign(input: "Tensor") -> "Tensor":
     return _sign.bind(input)
 
 
-@primitive(role="turns the sign of negative ones", notation="|{x}|", elementwise=True, kinks=lambda x: np.abs(x))
+@primitive(
+    role="turns the sign of negative ones",
+    notation="|{x}|",
+    elementwise=True,
+    promote="number",
+    kinks=lambda x: np.abs(x),
+)
 def _abs(xp: Any, x: Any) -> Any:
     return xp.abs(x)
 
@@ -122,7 +129,12 @@ def _from_multiple(x: Any, y: Any) -> Any:
 
 
 @primitive(
-    role="passes the first on", notation="{x} mod {y}", elementwise=True, domain=(0.3, 3.0), kinks=_from_multiple
+    role="passes the first on",
+    notation="{x} mod {y}",
+    elementwise=True,
+    promote="number",
+    domain=(0.3, 3.0),
+    kinks=_from_multiple,
 )
 def _remainder(xp: Any, x: Any, y: Any) -> Any:
     return xp.remainder(x, y)
@@ -137,7 +149,12 @@ def remainder(input: "Tensor | Number", other: "Tensor | Number") -> "Tensor":
 
 
 @primitive(
-    role="passes the first on", notation="fmod({x}, {y})", elementwise=True, domain=(0.3, 3.0), kinks=_from_multiple
+    role="passes the first on",
+    notation="fmod({x}, {y})",
+    elementwise=True,
+    promote="number",
+    domain=(0.3, 3.0),
+    kinks=_from_multiple,
 )
 def _fmod(xp: Any, x: Any, y: Any) -> Any:
     return xp.fmod(x, y)

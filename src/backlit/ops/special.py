@@ -118,6 +118,14 @@ def xlogy(input: "Tensor | Number", other: "Tensor | Number") -> "Tensor":
     return _xlogy.bind(lift(input, tensor), lift(other, tensor))
 
 
+@primitive(role=_SLOPE, notation="log({x} / (1 - {x}))", elementwise=True, promote="float", domain=(0.1, 0.9))
+def _logit(xp: Any, x: Any) -> Any:
+    return xp.log(x / (1 - x))
+
+
+_logit.gradient(x=lambda g, x: g / (x * (1 - x)))
+
+
 def logit(input: "Tensor", eps: float | None = None) -> "Tensor":
     """log(x / (1 - x)), the inverse of the sigmoid.
 
@@ -125,5 +133,4 @@ def logit(input: "Tensor", eps: float | None = None) -> "Tensor":
         input: Probabilities.
         eps: If given, `input` is first clamped to [eps, 1 - eps].
     """
-    x = input if eps is None else clamp(input, eps, 1 - eps)
-    return log(x / (1 - x))
+    return _logit.bind(input if eps is None else clamp(input, eps, 1 - eps))
