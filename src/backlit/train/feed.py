@@ -49,11 +49,9 @@ class Feed:
         if isinstance(data, DataLoader):
             self.loader = data
         elif isinstance(data, Dataset):
-            order = None if isinstance(data, IterableDataset) else shuffle and batch_size != "full"
-            self.loader = DataLoader(data, batch_size, order)
+            self.loader = _loader(data, batch_size, shuffle)
         else:
-            dataset = TensorDataset(*_pair(data, name, dtype))
-            self.loader = DataLoader(dataset, batch_size, shuffle and batch_size != "full")
+            self.loader = _loader(TensorDataset(*_pair(data, name, dtype)), batch_size, shuffle)
         self._rows: Rows | None = None if self.loader.num_workers else self.loader.rows()
         self.n_rows, self.n_batches = _length(self.loader.dataset), _length(self.loader)
         if self.n_batches == 0:
@@ -100,6 +98,15 @@ class Feed:
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.n_rows} rows in {self.n_batches} batches"
+
+
+def _loader(dataset: Dataset[Any], batch_size: int | Literal["full"], shuffle: bool) -> DataLoader[Any]:
+    if isinstance(dataset, IterableDataset):
+        return DataLoader(dataset, batch_size)
+    if shuffle and batch_size != "full":
+        return DataLoader(dataset, batch_size, shuffle=True)
+    # Each pass draws a number, which must not disturb the random numbers of training.
+    return DataLoader(dataset, batch_size, generator=Generator())
 
 
 def check_batch_size(batch_size: Any) -> None:

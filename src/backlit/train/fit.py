@@ -4,7 +4,9 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backlit.errors import StateError
+import numpy as np
+
+from backlit.errors import FileError, StateError
 from backlit.ops import default_generator
 from backlit.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from backlit.train.callbacks import Callbacks
@@ -169,6 +171,8 @@ class Fit:
     def _load(self, path: Path) -> None:
         trainer = self.trainer
         state = read_state(path)
+        if not isinstance(state, dict) or "outline" not in state:
+            raise FileError(f"{path}: not a checkpoint of a fit")
         for what, expected in self._outline().items():
             saved = state["outline"].get(what)
             if saved != expected:
@@ -183,6 +187,6 @@ class Fit:
         position, sums = state["position"], state["sums"]
         trainer.epoch, trainer.step, trainer.stop = position["epoch"], position["step"], position["stop"]
         self.batch = position["batch"]
-        self.sums = Sums(sums["rows"], sums["loss"], [value.numpy() for value in sums["metrics"]])
+        self.sums = Sums(sums["rows"], sums["loss"], [np.asarray(value) for value in sums["metrics"]])
         self.work.first_loss, self.work.last_loss = state["losses"]["first"], state["losses"]["last"]
         trainer.history = state["history"]

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from backlit import nn
 from backlit.data.datasets import Columns
-from backlit.errors import ArgumentError, suggest
+from backlit.errors import ArgumentError, DataError, suggest
 from backlit.ops import Tensor
 
 Kind = Literal["regression", "two classes", "K classes"]
@@ -104,6 +104,8 @@ def choose_head(labels: ArrayLike, task: Task | None = None) -> tuple[Head, NDAr
     column = np.asarray(labels)
     if column.ndim != 1:
         raise ArgumentError(f"choose_head: expected labels of shape (n,), got {column.shape}")
+    if not column.size:
+        raise DataError("choose_head: there are no labels")
     if column.dtype.kind in "US":
         column = column.astype(object)
     target = Columns("labels", ("labels",), (column,)).target(0, task)

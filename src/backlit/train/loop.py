@@ -1,6 +1,5 @@
 """The loop over an epoch's batches, where the time of a fit is spent: forward, a look at the loss, backward, update."""
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from backlit.core.modes import no_grad
 from backlit.nn import Module
 from backlit.nn.utils import clip_grad_norm_
 from backlit.ops import Generator, default_generator
+from backlit.optim import LBFGS
 from backlit.train.diagnosis import explain
 from backlit.train.metrics import Metric
 
@@ -97,8 +97,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.model, default_generator)
-        closure = inspect.signature(self.optimizer.step).parameters.get("closure")
-        self._step = self._step_by_closure if closure and closure.default is closure.empty else self._step_once
+        self._step = self._step_by_closure if isinstance(self.optimizer, LBFGS) else self._step_once
 
     def update(self, loss: Any, inputs: Any, target: Any) -> None:
         """Send gradients back from `loss` and let the optimizer use them."""
@@ -112,7 +111,7 @@ class Work:
         self.optimizer.step()
 
     def _step_by_closure(self, loss: Any, inputs: Any, target: Any) -> None:
-        """For optimizers that look at the loss at several places, such as LBFGS."""
+        """For the optimizer that looks at the loss at several places in a step."""
 
         def closure() -> Any:
             self.optimizer.zero_grad()

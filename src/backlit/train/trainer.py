@@ -11,7 +11,7 @@ import numpy as np
 from backlit.core.threads import get_num_threads, set_num_threads
 from backlit.errors import ArgumentError, ArgumentTypeError, IndexRangeError
 from backlit.nn import CrossEntropyLoss, Module, NLLLoss
-from backlit.ops import Tensor, manual_seed
+from backlit.ops import Generator, Tensor, manual_seed
 from backlit.optim import Optimizer
 from backlit.train.callbacks import Callbacks
 from backlit.train.feed import Feed
@@ -36,7 +36,7 @@ class Trainer:
         scheduler: Stepped after each epoch (`ReduceLROnPlateau` with the validation loss, or the loss where there is no
             validation data); `OneCycleLR` after each batch.
         clip_grad_norm: The largest norm of all gradients together; larger ones are scaled down.
-        seed: Seeds the default generator, of shuffling and dropout, when the trainer is made; None: it goes on.
+        seed: With it the first fit seeds the default generator, which shuffling and dropout use; later fits go on.
 
     Attributes:
         history: The current or last fit's values, a list for each name.
@@ -82,8 +82,9 @@ class Trainer:
         self.epoch = self.step = 0
         self.stop = False
         self._work: Work | None = None
+        self._unused_seed = seed
         if seed is not None:
-            manual_seed(seed)
+            Generator().manual_seed(seed)  # an error now and not at the first fit
 
     @property
     def last_loss(self) -> float:
@@ -151,6 +152,9 @@ class Trainer:
         check = self._label_check(feed, held_out)
         self._work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm, check)
         fit = Fit(self, self._work, feed, held_out, epochs=epochs, checkpoint=path, checkpoint_every=checkpoint_every)
+        if self._unused_seed is not None:
+            manual_seed(self._unused_seed)
+            self._unused_seed = None
         with _threads(threads):
             fit.run(None if resume is None else Path(resume), progress)
         return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted)
