@@ -103,6 +103,7 @@ SCHEDULES: dict[str, Any] = {
         o, 1.0, epochs=6, steps_per_epoch=10, three_phase=True, anneal_strategy="linear", base_momentum=[0.8, 0.7]
     ),
     "sequence": _sequence,
+    "nested": lambda lr, o: lr.SequentialLR(o, [_sequence(lr, o), lr.ExponentialLR(o, 0.9)], [30]),
     "plateau": lambda lr, o: lr.ReduceLROnPlateau(o, factor=0.5, patience=2, cooldown=2, min_lr=[1e-3, 1e-2]),
     "plateau max": lambda lr, o: lr.ReduceLROnPlateau(
         o, "max", threshold=0.01, threshold_mode="abs", patience=3, eps=1e-3

@@ -23,8 +23,6 @@ class CosineAnnealingLR(LRScheduler):
         rates = [group["lr"] for group in self._groups]
         if self._is_initial:
             return rates
-        if self._step_count == 1 and self.last_epoch > 0:
-            return self._get_closed_form_lr()
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:
             # The rate is at its least, where the ratio below has no value.
             rise = (1 - cos(pi / self.T_max)) / 2
