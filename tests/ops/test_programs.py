@@ -8,9 +8,10 @@ import pytest
 
 import backlit
 from backlit.core.primitive import Primitive
-from backlit.errors import BacklitError
+from backlit.errors import BacklitError, GraphError
+from backlit.graph.trace import trace
 from tests.ops import shape_programs, view_programs
-from tests.ops.program_checks import X, Y, run_shape_program, run_view_program
+from tests.ops.program_checks import X, Y, leaves, run_shape_program, run_view_program
 
 REFERENCE = json.loads(Path(__file__).with_name("programs_reference.json").read_text(encoding="utf-8"))
 
@@ -42,6 +43,41 @@ def test_shapes_and_indices_as_in_pytorch(name):
 @pytest.mark.parametrize("name", view_programs.PROGRAMS)
 def test_writes_and_views_as_in_pytorch(name):
     check(run_view_program, REFERENCE["views"][name], view_programs.PROGRAMS[name], X, Y)
+
+
+def with_gradients(program):
+    """The program with its gradients, as a function of tensors that a trace can take."""
+
+    def run(*tensors):
+        found = program(backlit, *tensors)
+        results = list(found) if isinstance(found, (tuple, list)) else [found]
+        parts = [(r * r).sum() for r in results if r.requires_grad]
+        if parts:
+            sum(parts[1:], parts[0]).backward()
+        return (*results, *(x.grad for x in tensors if x.grad is not None))
+
+    return run
+
+
+SHAPES_THAT_DEPEND_ON_VALUES = ("mask", "two masks", "nonzero", "argwhere", "repeat_interleave tensor")
+TRACED = {name: program for name, program in shape_programs.PROGRAMS.items() if REFERENCE["shapes"][name]}
+TRACED |= {name: (program, X, Y) for name, program in view_programs.PROGRAMS.items() if REFERENCE["views"][name]}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_a_trace_gives_what_eager_execution_gives(name):
+    program, *arrays = TRACED[name]
+    run = with_gradients(program)
+    try:
+        traced = trace(run, *leaves(backlit, arrays))
+    except GraphError as error:
+        assert name.startswith(SHAPES_THAT_DEPEND_ON_VALUES), name
+        assert "depends on values" in str(error) or "asked for its values" in str(error)
+        return
+    expected = run(*leaves(backlit, arrays))
+    found = traced.run(*leaves(backlit, arrays))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-12, err_msg=name)
 
 
 def test_a_wrong_gradient_is_caught(monkeypatch):

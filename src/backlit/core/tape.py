@@ -144,14 +144,15 @@ class Binding:
         """The inputs that were kept, unchecked."""
         return self._saved or ()
 
-    def keep_copy(self, tensor: TensorBase) -> None:
-        """Keep the present values of a kept input whose memory is about to get this binding's result."""
+    def keep_copy(self, tensor: TensorBase, copy: Callable[[Any], Any]) -> None:
+        """Keep a copy of a kept input, because its memory is about to get this binding's own result."""
         saved = self._saved or ()
         if any(a is tensor for a in saved):
-            copied = make(tensor._array.copy())
-            copied._node, copied._index = tensor._node, tensor._index
+            copied = copy(tensor)
             self._saved = tuple(copied if a is tensor else a for a in saved)
-            self._versions = [0 if a is copied else v for a, v in zip(self._saved, self._versions, strict=True)]
+            self._versions = [
+                _version(a) if a is copied else v for a, v in zip(self._saved, self._versions, strict=True)
+            ]
 
     def kept(self) -> tuple[Any, Any]:
         """The inputs and the result that were kept, after checking that nothing has changed them since.

@@ -60,6 +60,9 @@ def write(target: TensorBase, source: TensorBase, operation: str) -> None:
     array, values = target._array, source._array
     if values.shape != array.shape and not _broadcasts(values.shape, array.shape):
         raise ShapeError(f"{operation}: a result of shape {values.shape} cannot be put into shape {array.shape}")
+    node = tape_of(source)[0]
+    if node is not None:
+        node.keep_copy(target, Helpers.copy)
     if values.dtype != array.dtype:
         if operation != "copy_" and not np.can_cast(values.dtype, array.dtype, "same_kind"):
             raise DtypeError(f"{operation}: a result of type {values.dtype} cannot be put into type {array.dtype}")
@@ -75,8 +78,6 @@ def write(target: TensorBase, source: TensorBase, operation: str) -> None:
             "the array was read-only; use .clone() first"
         )
     about_to_write(target._storage)
-    if source._node is not None:
-        source._node.keep_copy(target)
     if target._base is not None:
         _write_view(target, source, operation)
         return

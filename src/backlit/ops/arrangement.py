@@ -266,9 +266,10 @@ def repeat_interleave(input: "Tensor", repeats: "Tensor | int", dim: int | None 
     if isinstance(repeats, TensorBase):
         if repeats._array.shape not in ((), (1,), (size,)):
             raise ShapeError(f"repeat_interleave: expected {size} numbers, got shape {repeats._array.shape}")
-        if (repeats._array < 0).any():
+        times = np.asarray(repeats._array)
+        if (times < 0).any():
             raise ArgumentError("repeat_interleave: a slice cannot be repeated a negative number of times")
-        index = make(np.repeat(np.arange(size), repeats._array))
+        index = make(np.repeat(np.arange(size), times))
     elif repeats < 0:
         raise ArgumentError(f"repeat_interleave: a slice cannot be repeated {repeats} times")
     else:

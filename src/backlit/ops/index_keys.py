@@ -7,8 +7,9 @@ import numpy as np
 
 from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
-from backlit.core.tensor_base import TensorBase, make
+from backlit.core.tensor_base import TensorBase
 from backlit.errors import IndexRangeError
+from backlit.ops.creation import tensor
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -22,8 +23,14 @@ Picks = list[tuple[int, Any]]
 def as_index(entry: Any) -> Any:
     """The tensor meant by an index that is a tensor, an array or a sequence."""
     if not isinstance(entry, TensorBase):
-        array = np.asarray(entry)
-        entry = make(array.astype(np.int64) if array.size == 0 and array.dtype.kind == "f" else array)
+        try:
+            array = np.asarray(entry)
+        except ValueError:
+            raise IndexRangeError(f"an index must be a sequence of one shape, got {entry!r}") from None
+        empty = array.size == 0 and array.dtype.kind == "f"
+        if array.dtype.kind in "iub" or empty:
+            return tensor(array.astype(np.int64) if empty else array)
+        raise IndexRangeError(f"indices must be integers or booleans, got {entry!r} of type {array.dtype}")
     if entry._array.dtype.kind not in "iub":
         raise IndexRangeError(f"indices must be integers or booleans, got a tensor of type {entry._array.dtype}")
     return entry
@@ -49,7 +56,7 @@ def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, Picks]:
         if entry is None or entry is Ellipsis or isinstance(entry, slice):
             taken += isinstance(entry, slice)
         elif isinstance(entry, (bool, np.bool_)):
-            entries[position] = make(np.asarray(entry))
+            entries[position] = bool(entry)
         elif _is_integer(entry):
             entries[position] = operator.index(entry)
             taken += 1
@@ -81,12 +88,17 @@ def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, Picks]:
                 raise IndexRangeError(f"slice bounds must be integers or None, got {entry}") from None
             place += 1
             source += 1
+        elif isinstance(entry, bool):
+            # All or nothing of a new dimension.
+            basic.append(None)
+            picks.append((place, as_index([0] if entry else [])))
+            place += 1
         elif isinstance(entry, int):
             basic.append(entry)
             source += 1
         elif entry._array.dtype.kind == "b":
             found = _unmask(entry, shape, source)
-            # A mask without dimensions picks from a new dimension: all of it or nothing.
+            # A mask without dimensions picks from a new dimension, as True and False do.
             basic += [(None, None, None)] * entry._array.ndim or [None]
             picks += [(place + offset, index) for offset, index in enumerate(found)]
             place += len(found)
@@ -101,14 +113,23 @@ def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, Picks]:
     return tuple(basic), picks
 
 
-def _unmask(mask: "Tensor", shape: tuple[int, ...], source: int) -> list["Tensor"]:
-    """A mask as one index tensor for each of its dimensions."""
-    own = mask._array.shape
+def check_mask(own: tuple[int, ...], shape: tuple[int, ...], source: int) -> None:
+    """Raise unless a mask of shape `own` fits the dimensions from `source` on of a tensor of shape `shape`.
+
+    Raises:
+        IndexRangeError: It does not.
+    """
     if own != shape[source : source + len(own)]:
         raise IndexRangeError(
             f"a mask of shape {own} does not fit dimensions {source} to {source + len(own) - 1} of a tensor of "
             f"shape {shape}"
         )
+
+
+def _unmask(mask: "Tensor", shape: tuple[int, ...], source: int) -> list["Tensor"]:
+    """A mask as one index tensor for each of its dimensions."""
+    own = mask._array.shape
+    check_mask(own, shape, source)
     if not own:
         return [places_of.bind(mask.reshape(1))[:, 0]]
     found = places_of.bind(mask)

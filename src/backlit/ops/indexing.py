@@ -17,8 +17,9 @@ from backlit.core.tensor_base import TensorBase
 from backlit.core.writing import about_to_write, check_writable, write, wrote
 from backlit.errors import DtypeError, IndexRangeError, ShapeError
 from backlit.ops.casting import cast
+from backlit.ops.choice import where
 from backlit.ops.creation import array_of, tensor
-from backlit.ops.index_keys import Key, Picks, as_index, split_key
+from backlit.ops.index_keys import Key, Picks, as_index, check_mask, split_key
 from backlit.ops.joining import stack
 from backlit.ops.shape import broadcast_tensors
 
@@ -226,6 +227,13 @@ def setitem(input: "Tensor", key: Any, value: Any) -> None:
         value = constant(value, kind)
     elif value._array.dtype != kind:
         value = cast.bind(value, kind=kind)
+    if isinstance(key, TensorBase) and key._array.dtype.kind == "b" and value._array.ndim == 0:
+        # Of a shape known beforehand, so that it can be traced.
+        shape, own = input._array.shape, key._array.shape
+        check_mask(own, shape, 0)
+        mask = key.reshape((*own, *(1,) * (len(shape) - len(own))))  # type: ignore[attr-defined]
+        write(input, where(mask, value, input), "setitem")
+        return
     basic, picks = split_key(key, input._array.shape)
     part = input if picks and _is_whole(basic) else _getitem.bind(input, key=basic)
     if picks:
