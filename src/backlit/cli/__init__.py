@@ -1,0 +1,36 @@
+"""The command `backlit`."""
+
+import sys
+from collections.abc import Sequence
+
+from backlit.cli.arguments import parse
+from backlit.cli.predict import predict
+from backlit.cli.settings import PredictSettings
+from backlit.cli.train import train
+from backlit.errors import BacklitError
+
+_INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C has ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: What stands after `backlit`; None: what the process was started with.
+
+    Returns:
+        The exit status: 0, or 1 after an error, which is said in one line on standard error.
+    """
+    try:
+        settings = parse(sys.argv[1:] if arguments is None else arguments)
+        if isinstance(settings, PredictSettings):
+            predict(settings)
+        else:
+            train(settings)
+    except (BacklitError, OSError) as error:
+        sys.stderr.write(f"backlit: error: {' '.join(str(error).split())}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("backlit: interrupted\n")
+        return _INTERRUPTED
+    return 0

@@ -1,0 +1,135 @@
+"""The command line of `backlit`."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from backlit.cli import settings
+from backlit.cli.settings import PredictSettings, TrainSettings
+from backlit.errors import ArgumentError, suggest
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What `backlit train` is asked for.
+
+    Attributes:
+        settings: Those of a new run; None where one is resumed.
+        resume: The folder of the run to resume, or None.
+        out: The folder for a new run; None: one that does not exist yet, below `runs`.
+    """
+
+    settings: TrainSettings | None
+    resume: Path | None
+    out: Path | None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Errors are said by the command in one line, without the usage."""
+        raise ArgumentError(message)
+
+
+def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings:
+    """Read the arguments.
+
+    Raises:
+        ArgumentError: They cannot be understood.
+    """
+    parser = _parser()
+    found, rest = parser.parse_known_args(list(arguments))
+    if rest:
+        options = [option for action in found.parser._actions for option in action.option_strings]
+        near = suggest(rest[0], options) if rest[0].startswith("-") else ""
+        raise ArgumentError(f"unknown argument {rest[0]!r}{near}")
+    given = vars(found)
+    command = given.pop("command")
+    del given["parser"]
+    if command == "predict":
+        return PredictSettings(**given)
+    return _train_request(given)
+
+
+def _train_request(given: dict[str, Any]) -> TrainRequest:
+    resume, out = given.pop("resume"), given.pop("out")
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if resume is not None:
+        extra = [*chosen, *(["out"] if out is not None else [])]
+        if extra:
+            raise ArgumentError(
+                f"--resume goes on with the run's own settings and data; leave out {', '.join(map(_as_typed, extra))}"
+            )
+        return TrainRequest(None, resume, None)
+    if "data" not in chosen:
+        raise ArgumentError("train: name a data set or a file, as in `backlit train digits`, or a run, --resume RUN")
+    return TrainRequest(TrainSettings(**chosen), None, out)
+
+
+def _as_typed(name: str) -> str:
+    return "NAME_OR_PATH" if name == "data" else "--" + name.replace("_", "-")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="backlit", description="Neural networks you can see through.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    train = commands.add_parser(
+        "train",
+        help="train a network on a data set or a file",
+        description="Train a network on a data set or a file, and leave a run: a folder with the model, how it was "
+        "trained, its history and pictures. The output layer and the loss are chosen from the targets.",
+    )
+    train.add_argument("data", nargs="?", metavar="NAME_OR_PATH", help="digits, fashion-mnist, two-moons, …, or a file")
+    train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
+    train.add_argument(
+        "--target", metavar="COLUMN", help="the column to predict (default: target, label, class, y, else the last)"
+    )
+    train.add_argument(
+        "--hidden", type=_reads(settings.read_hidden), metavar="64,64", help="sizes of the hidden layers; 0: none"
+    )
+    train.add_argument("--activation", metavar="NAME", help="relu (default), tanh, sigmoid, gelu, …")
+    train.add_argument("--optimizer", metavar="NAME", help="adam (default), sgd, adamw, rmsprop, …")
+    train.add_argument("--lr", type=_reads(settings.read_rate), metavar="RATE", help="learning rate")
+    train.add_argument(
+        "--batch-size",
+        type=_reads(settings.read_batch_size),
+        metavar="N|full|1",
+        help="rows of a step: full-batch, stochastic (1) or mini-batch",
+    )
+    train.add_argument("--epochs", type=_reads(settings.read_count), metavar="N", help="passes over the data")
+    train.add_argument(
+        "--val",
+        type=_reads(settings.read_share),
+        metavar="SHARE",
+        help="share of the rows kept for the test (default: the data set's own test rows, else 0.2)",
+    )
+    train.add_argument(
+        "--seed", type=_reads(settings.read_seed), metavar="N", help="of all that is random (default: 0)"
+    )
+    train.add_argument("--out", type=Path, metavar="FOLDER", help="the run's folder (default: a new one below runs)")
+    train.set_defaults(parser=train)
+
+    predict = commands.add_parser(
+        "predict",
+        help="predict with a run",
+        description="Predict for each row of a data set or a file, and write CSV.",
+    )
+    predict.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
+    predict.add_argument("data", metavar="DATA", help="a data set or a file with the columns that the run learnt from")
+    predict.add_argument("--out", type=Path, metavar="FILE", help="the CSV file to write (default: standard output)")
+    predict.set_defaults(parser=predict)
+    return parser
+
+
+def _reads(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A reader whose error argparse puts behind the option's name."""
+
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except ArgumentError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert

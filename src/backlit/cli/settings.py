@@ -1,0 +1,177 @@
+"""What the command is asked to do: settings with their defaults, and the words that name their values."""
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from backlit import nn, optim
+from backlit.errors import ArgumentError, FileError, suggest
+
+# PyTorch's default for plain gradient descent, 0.001, is meant for long training; the other optimizers keep theirs.
+_SGD_RATE = 0.1
+_MANY_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """Settings of `backlit predict`.
+
+    Attributes:
+        run: The run's folder.
+        data: The name of a data set, or a file.
+        out: The CSV file to write; None: standard output.
+    """
+
+    run: Path
+    data: str
+    out: Path | None
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of `backlit train`; None stands for a default that depends on the data.
+
+    Attributes:
+        data: The name of a data set, or a file.
+        target: The column to predict; None: one called so, else the last.
+        hidden: Sizes of the hidden layers.
+        activation: Between layers, by the name of its class in `backlit.nn`.
+        optimizer: By the name of its class in `backlit.optim`.
+        lr: Learning rate.
+        batch_size: Rows of a step, or "full".
+        epochs: Passes over the data.
+        val: Share of the rows that is kept for the test; None: the data set's own test rows, else 0.2.
+        seed: Of the split, the first weights and the order of the rows.
+    """
+
+    data: str
+    target: str | None = None
+    hidden: tuple[int, ...] | None = None
+    activation: str = "relu"
+    optimizer: str = "adam"
+    lr: float | None = None
+    batch_size: int | str | None = None
+    epochs: int | None = None
+    val: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _named(self.activation, _activations(), "activation")
+        _named(self.optimizer, _optimizers(), "optimizer")
+
+    def filled(self, n_rows: int, n_features: int) -> "TrainSettings":
+        """The settings with the defaults for training data of this size."""
+        many = n_rows >= _MANY_ROWS
+        kind = self.optimizer_class
+        rate = _SGD_RATE if kind is optim.SGD else float(inspect.signature(kind).parameters["lr"].default)
+        defaults: dict[str, Any] = {
+            "hidden": (256, 128) if n_features > 100 else (64, 64),
+            "lr": rate,
+            "batch_size": 128 if many else 32,
+            "epochs": 10 if many else 40,
+        }
+        return TrainSettings(
+            **{name: defaults.get(name) if value is None else value for name, value in asdict(self).items()}
+        )
+
+    @property
+    def activation_class(self) -> type[nn.Module]:
+        """The activation's class."""
+        return _named(self.activation, _activations(), "activation")
+
+    @property
+    def optimizer_class(self) -> type[optim.Optimizer]:
+        """The optimizer's class."""
+        return _named(self.optimizer, _optimizers(), "optimizer")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any], place: str) -> "TrainSettings":
+        """The settings that `to_dict` gave; `place` is where they come from, for the message of `FileError`."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(saved, Mapping) or set(saved) != names or not isinstance(saved["hidden"], list):
+            raise FileError(f"{place}: not the settings of a run of this version")
+        return cls(**{**saved, "hidden": tuple(saved["hidden"])})
+
+
+def _activations() -> dict[str, type[nn.Module]]:
+    found = {name.lower(): getattr(nn, name) for name in nn.__all__}
+    where = nn.ReLU.__module__
+    return {name: kind for name, kind in found.items() if getattr(kind, "__module__", "") == where and _plain(kind)}
+
+
+def _plain(kind: Any) -> bool:
+    """Whether a class can be made without arguments."""
+    parameters = inspect.signature(kind).parameters.values()
+    return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
+
+
+def _optimizers() -> dict[str, type[optim.Optimizer]]:
+    found = {name.lower(): getattr(optim, name) for name in optim.__all__}
+    return {
+        name: kind
+        for name, kind in found.items()
+        if isinstance(kind, type) and issubclass(kind, optim.Optimizer) and kind is not optim.Optimizer
+    }
+
+
+def _named(name: str, known: Mapping[str, Any], what: str) -> Any:
+    plain = name.lower().replace("_", "").replace("-", "")
+    if plain not in known:
+        raise ArgumentError(f"unknown {what} {name!r}{suggest(plain, known)}")
+    return known[plain]
+
+
+def read_hidden(text: str) -> tuple[int, ...]:
+    """`"64,64"` as sizes of layers; `""` and `"0"` mean none."""
+    if text.strip() in ("", "0"):
+        return ()
+    return tuple(read_count(part) for part in text.split(","))
+
+
+def read_count(text: str) -> int:
+    """A positive whole number."""
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise ArgumentError(f"expected a positive whole number, got {text!r}")
+    return int(text)
+
+
+def read_seed(text: str) -> int:
+    """A whole number from 0 on."""
+    if not text.strip().isdecimal() or int(text) >= 1 << 63:
+        raise ArgumentError(f"expected a whole number from 0 to 2^63 - 1, got {text!r}")
+    return int(text)
+
+
+def read_batch_size(text: str) -> int | str:
+    """`"full"` or a positive whole number."""
+    return "full" if text == "full" else read_count(text)
+
+
+def read_rate(text: str) -> float:
+    """A positive number."""
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise ArgumentError(f"expected a positive number, got {text!r}")
+    return value
+
+
+def read_share(text: str) -> float:
+    """A number between 0 and 1."""
+    value = _number(text)
+    if not 0 < value < 1:
+        raise ArgumentError(f"expected a share between 0 and 1, got {text!r}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
