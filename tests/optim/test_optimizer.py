@@ -116,9 +116,14 @@ def test_hooks_run_around_a_step() -> None:
     seen: list[Any] = []
     optimizer = optim.SGD([parameter(2)])
     optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(("before", o, args, kwargs)))
-    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("after", o, args, kwargs)))
+    handle = optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("after", o, args, kwargs)))
     optimizer.step()
     assert seen == [("before", optimizer, (), {}), ("after", optimizer, (), {})]
+    copy.deepcopy(optimizer).step()
+    assert len(seen) == 2
+    handle.remove()
+    optimizer.step()
+    assert [entry[0] for entry in seen] == ["before", "after", "before"]
 
 
 def test_an_optimizer_of_ones_own_needs_only_a_step() -> None:
@@ -268,6 +273,7 @@ def test_loading_takes_pytorchs_extras_and_types() -> None:
 
 BAD_STATES: dict[str, tuple[Any, str]] = {
     "nothing": ({}, "has the entries 'state' and 'param_groups'"),
+    "bad groups": ({"state": {}, "param_groups": [[0]]}, "must be a dict with 'params'"),
     "other groups": (
         {"state": {}, "param_groups": [{"params": [0]}, {"params": [1]}]},
         r"saved groups have \[1, 1\] parameters, those of this optimizer \[1\]",

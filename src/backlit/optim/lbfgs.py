@@ -75,27 +75,11 @@ class LBFGS(Optimizer):
             raise ArgumentError(f"{self.name}: all parameters must be in one group")
         super().add_param_group(param_group)
 
-    def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
-        """Do up to `max_iter` iterations.
-
-        Args:
-            closure: Evaluates the model anew, gradients included, and returns the loss.
-
-        Returns:
-            What the first call of `closure` returned.
-        """
+    def _step(self, closure: Callable[[], Loss] | None) -> Loss | None:
         if closure is None:
             raise ArgumentError(f"{self.name}: step needs a closure that evaluates the model and returns the loss")
         if STATE.trace is not None:
             raise GraphError(f"{self.name}: a step branches on losses, so it cannot be traced; call it eagerly")
-        for hook in self._pre_hooks:
-            hook(self, (closure,), {})
-        first = self._minimize(closure)
-        for hook in self._post_hooks:
-            hook(self, (closure,), {})
-        return first
-
-    def _minimize(self, closure: Callable[[], Loss]) -> Loss:
         group = self.param_groups[0]
         lr, line_search = group["lr"], group["line_search_fn"]
         # The state is one for all parameters; the first one keeps it.

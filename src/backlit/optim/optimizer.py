@@ -12,6 +12,7 @@ from backlit.core.modes import STATE, enable_grad
 from backlit.core.tensor_base import TensorBase, make
 from backlit.core.writing import write
 from backlit.errors import ArgumentError, ArgumentTypeError, StateError, suggest
+from backlit.ops.hooks import RemovableHandle
 from backlit.ops.tensor import Tensor
 from backlit.optim.checks import number
 from backlit.optim.param_group import ParamGroup
@@ -45,8 +46,8 @@ class Optimizer:
         self.param_groups: list[ParamGroup] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self._edits = 0
-        self._pre_hooks: list[Callable[..., None]] = []
-        self._post_hooks: list[Callable[..., None]] = []
+        self._pre_hooks: dict[int, Callable[..., None]] = {}
+        self._post_hooks: dict[int, Callable[..., None]] = {}
         if isinstance(params, (TensorBase, Mapping, str)):
             raise ArgumentTypeError(
                 f"{self.name}: params must be an iterable of tensors, (name, tensor) pairs or dicts, got one "
@@ -69,6 +70,10 @@ class Optimizer:
             lines.append(f"Parameter Group {i}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has no hooks, as in PyTorch: they are usually closures over what surrounds this one.
+        return {**vars(self), "_pre_hooks": {}, "_post_hooks": {}}
 
     # -- what a subclass says ----------------------------------------------------------------------------------------
 
@@ -180,8 +185,15 @@ class Optimizer:
         Returns:
             What `closure` returned.
         """
-        for hook in self._pre_hooks:
-            hook(self, () if closure is None else (closure,), {})
+        args = () if closure is None else (closure,)
+        for hook in list(self._pre_hooks.values()):
+            hook(self, args, {})
+        loss = self._step(closure)
+        for hook in list(self._post_hooks.values()):
+            hook(self, args, {})
+        return loss
+
+    def _step(self, closure: Callable[[], Loss] | None) -> Loss | None:
         loss = None
         if closure is not None:
             with enable_grad():
@@ -192,8 +204,6 @@ class Optimizer:
                 self._step_group(group)
         finally:
             STATE.grad_enabled = before
-        for hook in self._post_hooks:
-            hook(self, () if closure is None else (closure,), {})
         return loss
 
     def _step_group(self, group: ParamGroup) -> None:
@@ -218,13 +228,13 @@ class Optimizer:
             rows.append((p, *slots, grad))
         self.rule.each(rows, **settings)
 
-    def register_step_pre_hook(self, hook: Callable[..., None]) -> None:
-        """Call `hook(optimizer, args, kwargs)` before each step."""
-        self._pre_hooks.append(hook)
+    def register_step_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step, until the handle removes it."""
+        return RemovableHandle(self._pre_hooks, hook)
 
-    def register_step_post_hook(self, hook: Callable[..., None]) -> None:
-        """Call `hook(optimizer, args, kwargs)` after each step."""
-        self._post_hooks.append(hook)
+    def register_step_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step, until the handle removes it."""
+        return RemovableHandle(self._post_hooks, hook)
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -270,6 +280,8 @@ class Optimizer:
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
             raise StateError(f"{self.name}: a state dict has the entries 'state' and 'param_groups'")
         saved = state_dict["param_groups"]
+        if not all(isinstance(group, Mapping) and "params" in group for group in saved):
+            raise StateError(f"{self.name}: each of the saved 'param_groups' must be a dict with 'params'")
         sizes, expected = [len(g["params"]) for g in saved], [len(g["params"]) for g in self.param_groups]
         if sizes != expected:
             raise StateError(
