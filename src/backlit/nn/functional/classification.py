@@ -34,32 +34,31 @@ def _check_labels(labels: Any, classes: int, ignore_index: int, operation: str) 
 
 
 def _kernel(xp: Any, input: Any, target: Any, *, reduction: str, ignore_index: int) -> Any:
-    ignored = _check_labels(target, input.shape[1], ignore_index, "cross_entropy")
-    labels = np.where(target == ignore_index, 0, target) if ignored else target
-    slope = input - input.max(axis=1, keepdims=True)
-    if input.ndim == 2:
-        rows = np.arange(len(labels))
-        loss = -slope[rows, labels]
-    else:
-        places = np.expand_dims(labels, 1)
-        loss = -np.take_along_axis(slope, places, 1).squeeze(1)
+    classes = input.shape[1]
+    ignored = _check_labels(target, classes, ignore_index, "cross_entropy")
+    labels = (np.where(target == ignore_index, 0, target) if ignored else target).reshape(-1)
+    # A copy with the classes first: NumPy reduces many long rows faster than many short ones.
+    slope = np.array(np.moveaxis(input, 1, 0), order="C").reshape(classes, labels.size)
+    rows = np.arange(labels.size)
+    slope -= np.maximum.reduce(slope, axis=0, initial=-np.inf)
+    picked = slope[labels, rows]
     np.exp(slope, out=slope)
-    total = slope.sum(axis=1, keepdims=True)
+    total = np.add.reduce(slope, axis=0)
     slope /= total
-    loss += np.log(total).squeeze(1)
-    if input.ndim == 2:
-        slope[rows, labels] -= 1
-    else:
-        np.put_along_axis(slope, places, np.take_along_axis(slope, places, 1) - 1, 1)
-    count: Any = loss.size
+    slope[labels, rows] -= 1
+    loss = np.log(total, out=total)
+    loss -= picked
+    count = labels.size
     if ignored:
-        used = target != ignore_index
-        loss = np.where(used, loss, 0)
-        slope *= np.expand_dims(used, 1)
-        count = np.count_nonzero(used)
+        used = (target != ignore_index).reshape(-1)
+        # Not a product: what is ignored may be infinite.
+        loss[~used] = 0
+        slope[:, ~used] = 0
+        count = int(np.count_nonzero(used))
+    slope = np.moveaxis(slope.reshape(classes, *target.shape), 0, 1)
     if reduction == "none":
-        return loss, slope, np.asarray(count)
-    loss = loss.sum()
+        return loss.reshape(target.shape), slope, np.asarray(count)
+    loss = np.add.reduce(loss)
     return loss / count if reduction == "mean" else loss, slope, np.asarray(count)
 
 
@@ -93,7 +92,7 @@ def _cross_entropy(input: Tensor, target: Tensor, *, reduction: str, ignore_inde
 def _picked(scores: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Any:
     """The score of each row's class, negated, weighted and reduced."""
     used = target != ignore_index
-    labels = where(used, target, 0)
+    labels = where(used, target, 0).long()
     loss = -scores.gather(1, labels.unsqueeze(1)).squeeze(1)
     factor = used.to(scores.dtype) if weight is None else weight[labels] * used
     loss = where(used, loss * factor, 0.0)
