@@ -62,6 +62,8 @@ class _Walk:
         self.captured: list[TensorBase | None] | None = None
         self.at_nodes: dict[tuple[int, int], list[int]] = {}
         self.at_leaves: dict[int, list[int]] = {}
+        # Leaves with hooks, which see the whole gradient at once: what has arrived so far.
+        self.hooked: dict[int, tuple[TensorBase, Any]] = {}
         if inputs is not None:
             self.captured = [None] * len(inputs)
             for position, tensor in enumerate(inputs):
@@ -105,6 +107,11 @@ class _Walk:
                 if record is not None:
                     record.left[position] = array
                 self._send(edge, grad, own)
+        for leaf, grad in self.hooked.values():
+            self._reach_leaf(leaf, _run_hooks(leaf._hooks or {}, grad), False)
+            if self.captured is None:
+                for hook in list((leaf._accumulated_hooks or {}).values()):
+                    hook(leaf)
         return self.captured
 
     def _on_the_way(self, roots: Sequence[TensorBase]) -> set[int]:
@@ -131,7 +138,11 @@ class _Walk:
     def _send(self, edge: Any, grad: Any, own: bool = False) -> None:
         """Let a gradient arrive at the other end of an edge; `own` says that nobody else can hold its memory."""
         if isinstance(edge, TensorBase):
-            self._reach_leaf(edge, grad, own)
+            if edge._hooks or edge._accumulated_hooks:
+                before = self.hooked.get(id(edge))
+                self.hooked[id(edge)] = edge, grad if before is None else Helpers.add(before[1], grad)
+            else:
+                self._reach_leaf(edge, grad, own)
             return
         node, index = edge
         sequence = node.sequence
@@ -175,25 +186,21 @@ class _Walk:
         return grad if grad._array.dtype == kind else Helpers.cast(grad, kind)
 
     def _reach_leaf(self, leaf: TensorBase, grad: Any, own: bool) -> None:
-        if leaf._hooks is not None:
-            grad = _run_hooks(leaf._hooks, grad)
-            own = False
         if self.captured is not None:
             for position in self.at_leaves.get(id(leaf), ()):
                 before = self.captured[position]
                 self.captured[position] = grad if before is None else Helpers.add(before, grad)
             return
         self._accumulate(leaf, grad, own)
-        if leaf._accumulated_hooks is not None:
-            for hook in list(leaf._accumulated_hooks.values()):
-                hook(leaf)
 
     def _accumulate(self, tensor: TensorBase, grad: Any, own: bool = False) -> None:
         before = tensor.grad
         if STATE.trace is not None:
-            tensor.grad = grad if before is None else Helpers.add(before, grad)
+            fresh = own and not self.create_graph and grad._base is None
+            tensor.grad = Helpers.add(before, grad) if before is not None else grad if fresh else Helpers.copy(grad)
         elif before is None:
-            tensor._grad = grad if self.create_graph or (own and grad._array.base is None) else Helpers.copy(grad)
+            fresh = own and not self.create_graph and grad._array.base is None
+            tensor._grad = grad if fresh else Helpers.copy(grad)
         elif self.create_graph:
             tensor._grad = Helpers.add(before, grad)
         elif before._array.flags.writeable and before._node is None and not before._storage.watchers:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.core.backward import run_backward, wrap
+from backlit.core.backward import Helpers, run_backward, wrap
 from backlit.core.modes import STATE
 from backlit.core.primitive import _SILENT, Primitive
 from backlit.core.rules import Rule
@@ -64,13 +64,17 @@ class Composite(Primitive):
         return [wrap(grad) for grad in grads]
 
     def _formula_gradients(self, binding: Binding, g: Any, saved: tuple[Any, ...]) -> Sequence[Any]:
+        wanted = [i for i, needed in enumerate(binding.needs) if needed]
         before, STATE.grad_enabled = STATE.grad_enabled, True
         try:
-            result = self.formula(*saved, **binding.settings)
+            # Copies, because one input may have been computed from another, whose gradient is not ours to give.
+            inputs = list(saved)
+            for i in wanted:
+                inputs[i] = Helpers.copy(saved[i])
+            result = self.formula(*inputs, **binding.settings)
         finally:
             STATE.grad_enabled = before
-        wanted = [i for i, needed in enumerate(binding.needs) if needed]
-        found = run_backward([result], [g], inputs=[saved[i] for i in wanted], retain_graph=True, create_graph=True)
+        found = run_backward([result], [g], inputs=[inputs[i] for i in wanted], retain_graph=True, create_graph=True)
         grads: list[Any] = [None] * len(saved)
         for i, grad in zip(wanted, found or (), strict=True):
             grads[i] = grad

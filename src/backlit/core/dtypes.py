@@ -117,6 +117,11 @@ def promote(first: np.dtype[Any], second: np.dtype[Any]) -> np.dtype[Any]:
     return np.promote_types(first, second)
 
 
+def keeps_kind(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
+    """Whether a conversion makes no integer of a float and no bool of a number."""
+    return _CATEGORY[source.kind] <= _CATEGORY[target.kind]
+
+
 def result_dtype(operands: Iterable[Any]) -> np.dtype[Any]:
     """The type in which an operation on `operands` runs.
 

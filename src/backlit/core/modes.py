@@ -1,6 +1,7 @@
 """What holds for a thread at the moment: gradient mode, tracing, recording, anomaly detection, module path."""
 
 import threading
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -54,6 +55,12 @@ class _Mode(ContextDecorator):
         self._fields = fields
         self._before: list[dict[str, Any]] = []
 
+    def _recreate_cm(self) -> "_Mode":
+        """A mode for one call of a decorated function, which several threads may call at once."""
+        twin = object.__new__(type(self))
+        twin._fields, twin._before = self._fields, []
+        return twin
+
     def __enter__(self) -> None:
         self._before.append({name: getattr(STATE, name) for name in self._fields})
         for name, value in self._fields.items():
@@ -66,37 +73,55 @@ class _Mode(ContextDecorator):
             setattr(STATE, name, value)
 
 
-class no_grad(_Mode):
+class _BareMode(_Mode):
+    """A mode that decorates a function with or without parentheses."""
+
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
+        return super().__new__(cls) if orig_func is None else cls()(orig_func)
+
+
+class no_grad(_BareMode):
     """Inside, operations are not taped: results need no gradient. A context manager and a decorator."""
 
     def __init__(self) -> None:
         super().__init__(grad_enabled=False)
 
 
-class enable_grad(_Mode):
+class enable_grad(_BareMode):
     """Inside, operations are taped again, also within `no_grad`."""
 
     def __init__(self) -> None:
         super().__init__(grad_enabled=True)
 
 
-class set_grad_enabled(_Mode):
-    """Switch taping on or off: at once when called, and back on leaving when used as a context manager."""
+class _Switch(_Mode):
+    """A mode that holds from the call on; as a context manager until the end of the block, as a decorator inside."""
 
-    def __init__(self, mode: bool) -> None:
-        super().__init__(grad_enabled=mode)
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
         super().__enter__()
 
     def __enter__(self) -> None:
         if not self._before:
             super().__enter__()
 
+    def __call__(self, func: Any) -> Any:
+        self.__exit__(None, None, None)
+        return super().__call__(func)
+
+
+class set_grad_enabled(_Switch):
+    """Switch taping on or off: at once when called, and back on leaving when used as a context manager."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(grad_enabled=mode)
+
 
 class inference_mode(_Mode):
     """Like `no_grad`, and the results can never take part in a gradient later."""
 
     def __init__(self, mode: bool = True) -> None:
-        super().__init__(**({"grad_enabled": False, "inference": True} if mode else {"inference": False}))
+        super().__init__(grad_enabled=not mode, inference=mode)
 
 
 class detect_anomaly(_Mode):
@@ -105,20 +130,15 @@ class detect_anomaly(_Mode):
     An operation *makes* one when its inputs were finite and a result is not.
     """
 
-    def __init__(self, mode: bool = True) -> None:
-        super().__init__(anomaly=mode)
+    def __init__(self, check_nan: bool = True) -> None:
+        super().__init__(anomaly=check_nan)
 
 
-class set_detect_anomaly(_Mode):
+class set_detect_anomaly(_Switch):
     """Switch anomaly detection on or off: at once when called, and back on leaving when used as a context manager."""
 
     def __init__(self, mode: bool) -> None:
         super().__init__(anomaly=mode)
-        super().__enter__()
-
-    def __enter__(self) -> None:
-        if not self._before:
-            super().__enter__()
 
 
 def is_grad_enabled() -> bool:

@@ -3,6 +3,7 @@
 A recorded value shares memory with the tensor that it was until something writes there; then it is copied first.
 """
 
+import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,7 @@ class Value:
 
     def __init__(self, array: Array, storage: Storage) -> None:
         self.array = array
-        storage.watchers.append(self)
-
-    def detach_from_memory(self) -> None:
-        """Copy the array, because its memory is about to be written."""
-        self.array = self.array.copy()
+        storage.watchers.append(weakref.ref(self))
 
 
 class Record:

@@ -1,5 +1,6 @@
 """The part of a tensor that differentiation needs: an array, its storage, its place on the tape, its gradient."""
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,7 +24,7 @@ class Storage:
         version: Number of in-place writes so far; None for tensors made in inference mode, which are not counted.
         written_by: The operation of the last write, for messages.
         rebased: Number of writes after which other views of the same base must look up their place on the tape anew.
-        watchers: Recorded values that must be copied before the next write.
+        watchers: References to recorded values that must be copied before the next write.
     """
 
     __slots__ = ("rebased", "version", "watchers", "written_by")
@@ -32,7 +33,7 @@ class Storage:
         self.version = version
         self.written_by = ""
         self.rebased = 0
-        self.watchers: list[Value] = []
+        self.watchers: list[weakref.ref[Value]] = []
 
 
 class Symbol:
@@ -109,7 +110,8 @@ class TensorBase:
             )
         if needed and self._array.dtype.kind != "f":
             raise GradientError(
-                f"only floating-point tensors can require gradients, this one is {self._array.dtype}; use .float() first"
+                f"only floating-point tensors can require gradients, this one is {self._array.dtype}; "
+                "use .float() first"
             )
         self._requires_grad = bool(needed)
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from backlit.core.backward import Helpers
+from backlit.core.dtypes import keeps_kind
 from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive
 from backlit.core.tape import Binding
@@ -31,8 +32,14 @@ def check_writable(target: TensorBase, operation: str) -> None:
 def about_to_write(storage: Storage) -> None:
     """Copy recorded values that show this memory, before it changes."""
     if storage.watchers:
-        for value in storage.watchers:
-            value.detach_from_memory()
+        copies: dict[int, Array] = {}
+        for reference in storage.watchers:
+            value = reference()
+            if value is not None:
+                key = id(value.array)
+                if key not in copies:
+                    copies[key] = value.array.copy()
+                value.array = copies[key]
         storage.watchers.clear()
 
 
@@ -64,7 +71,7 @@ def write(target: TensorBase, source: TensorBase, operation: str) -> None:
     if node is not None:
         node.keep_copy(target, Helpers.copy)
     if values.dtype != array.dtype:
-        if operation != "copy_" and not np.can_cast(values.dtype, array.dtype, "same_kind"):
+        if operation != "copy_" and not keeps_kind(values.dtype, array.dtype):
             raise DtypeError(f"{operation}: a result of type {values.dtype} cannot be put into type {array.dtype}")
         source = Helpers.cast(source, array.dtype)
     if source._array.shape != array.shape:

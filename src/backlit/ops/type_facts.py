@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from backlit.core.dtypes import as_numpy_dtype, dtype, from_numpy_dtype, get_default_dtype, promote, result_dtype
+from backlit.core.dtypes import (
+    as_numpy_dtype,
+    dtype,
+    from_numpy_dtype,
+    get_default_dtype,
+    keeps_kind,
+    promote,
+    result_dtype,
+)
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import DtypeError, ShapeError
 
@@ -57,9 +65,7 @@ def result_type(tensor1: "Tensor | Number", tensor2: "Tensor | Number") -> dtype
 
 def can_cast(from_: dtype, to: dtype) -> bool:
     """Whether the conversion keeps the kind: no float becomes an integer, no number a bool."""
-    kinds = "buif"
-    source, target = as_numpy_dtype(from_).kind, as_numpy_dtype(to).kind
-    return kinds.index(source) <= kinds.index(target) or {source, target} == {"i", "u"}
+    return keeps_kind(as_numpy_dtype(from_), as_numpy_dtype(to))
 
 
 class finfo:
