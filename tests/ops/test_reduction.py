@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jax import lax
 from jax.nn import log_softmax, softmax
 from jax.scipy.special import logsumexp
 
@@ -233,6 +234,20 @@ def test_values_along_a_dimension_agree_with_jax(name, reference):
     scalar = getattr(backlit.tensor(2.5), name)(0)
     assert scalar.values.item() == 2.5
     assert scalar.indices.shape == ()
+
+
+def test_running_extremes_agree_with_jax_and_name_the_last_of_ties():
+    for dim in (0, 1, -1):
+        beside_jax(lambda t, dim=dim: t.cummax(dim).values, lambda t, dim=dim: lax.cummax(t, dim % 3), X)
+        beside_jax(lambda t, dim=dim: t.cummin(dim).values, lambda t, dim=dim: lax.cummin(t, dim % 3), X)
+    x = backlit.tensor([1.0, 3.0, 2.0, 3.0, math.nan, 9.0], requires_grad=True)
+    values, indices = x.cummax(0)
+    assert indices.tolist() == [0, 1, 1, 3, 4, 4]
+    assert values.isnan().tolist() == [False] * 4 + [True] * 2
+    values.backward(backlit.ones(6))
+    assert x.grad.tolist() == [1, 2, 0, 1, 2, 0]
+    assert backlit.tensor([3, 1, 1]).cummin(0).indices.tolist() == [0, 1, 2]
+    assert backlit.tensor(3.0).cummin(0).values.shape == ()
 
 
 def test_named_pairs_print_as_in_pytorch():

@@ -278,6 +278,8 @@ from backlit.ops.rounding import (
     trunc,
 )
 from backlit.ops.scan import (
+    cummax,
+    cummin,
     cumprod,
     cumsum,
     diff,
@@ -438,6 +440,8 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "cummax",
+    "cummin",
     "cumprod",
     "cumsum",
     "default_generator",

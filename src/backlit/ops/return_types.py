@@ -38,3 +38,11 @@ class sort(ValuesAndIndices):
 
 class topk(ValuesAndIndices):
     """What `backlit.topk` returns."""
+
+
+class cummax(ValuesAndIndices):
+    """What `backlit.cummax` returns."""
+
+
+class cummin(ValuesAndIndices):
+    """What `backlit.cummin` returns."""

@@ -1,4 +1,4 @@
-"""Running sums and products along a dimension, and the product over one."""
+"""Running sums, products and extremes along a dimension, and the product over one."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backlit.core.dtypes import dtype
-from backlit.core.primitive import primitive
+from backlit.core.primitive import Primitive, primitive
 from backlit.errors import ArgumentError
+from backlit.ops import return_types
 from backlit.ops.dims import one_dim, reduced_dims
+from backlit.ops.gathering import gather_adjoint
 from backlit.ops.joining import cat
 from backlit.ops.reduction import restore, same_dtype_shape, to_type, widen_integers
 from backlit.ops.reduction import samples as reduction_samples
+from backlit.ops.return_types import ValuesAndIndices
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -160,6 +163,51 @@ def prod(input: "Tensor", dim: int | None = None, keepdim: bool = False, *, dtyp
     input = to_type(input, dtype) if dtype is not None else widen_integers(input)
     found = None if dim is None else reduced_dims(one_dim(dim, input._array.ndim, "prod"), input._array.ndim, "prod")
     return _prod.bind(input, dim=found, keepdim=keepdim)
+
+
+def _along_samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    return [((rng.normal(size=(3, 4)),), {"dim": dim}) for dim in (0, 1)]
+
+
+def _running(xp: Any, x: Any, values: Any, dim: int) -> tuple[Any, Any]:
+    """Running extremes, and the last place at which each was reached; from the first NaN on, that is a NaN's."""
+    reached = (x == values) | (x != x)
+    places = xp.arange(x.shape[dim]).reshape((-1,) + (1,) * (x.ndim - 1 - dim))
+    return values, xp.maximum.accumulate(xp.where(reached, places, 0), axis=dim)
+
+
+@primitive(role="routes", notation="cummax {x}", promote=None, samples=_along_samples)
+def _cummax(xp: Any, x: Any, *, dim: int) -> Any:
+    return _running(xp, x, xp.maximum.accumulate(x, axis=dim), dim)
+
+
+@primitive(role="routes", notation="cummin {x}", promote=None, samples=_along_samples)
+def _cummin(xp: Any, x: Any, *, dim: int) -> Any:
+    return _running(xp, x, xp.minimum.accumulate(x, axis=dim), dim)
+
+
+for _operation in (_cummax, _cummin):
+    _operation.gradient(
+        x=lambda g, ans, x_shape, dim: gather_adjoint.bind(g[0], ans[1], dim=dim, shape=x_shape),
+    )
+    _operation.shape(lambda x, dim: ((x.shape, x.dtype), (x.shape, np.dtype(np.int64))))
+
+
+def _bind_running(operation: Primitive, input: "Tensor", dim: int) -> tuple[Any, ...]:
+    found = one_dim(dim, input._array.ndim, operation.name)
+    if input._array.ndim:
+        return operation.bind(input, dim=found)
+    return tuple(part.squeeze(0) for part in operation.bind(input.unsqueeze(0), dim=0))
+
+
+def cummax(input: "Tensor", dim: int) -> ValuesAndIndices:
+    """The largest element so far along `dim`, and where it stands; the last of those that tie."""
+    return return_types.cummax(*_bind_running(_cummax, input, dim))
+
+
+def cummin(input: "Tensor", dim: int) -> ValuesAndIndices:
+    """The smallest element so far along `dim`, and where it stands; the last of those that tie."""
+    return return_types.cummin(*_bind_running(_cummin, input, dim))
 
 
 def diff(

@@ -33,6 +33,8 @@ class ReductionMethods(TensorBase):
 
     cumsum = scan.cumsum
     cumprod = scan.cumprod
+    cummax = scan.cummax
+    cummin = scan.cummin
     diff = scan.diff
 
     sort = sorting.sort
