@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import jax.scipy.special
 import numpy as np
 
 import backlit
@@ -298,3 +301,38 @@ def check_formula(operation: Composite, call: Call) -> None:
     expected = results_of(operation.formula(*call.tensors(), **call.settings))
     for found, wanted in zip(results, expected, strict=True):
         close(found, wanted, 1e-12, f"{operation.name}: kernel beside formula")
+
+
+class JaxNamespace:
+    """What forward rules may use, as JAX has it."""
+
+    SPECIAL = ("erf", "erfc", "erfinv", "gammaln", "digamma", "polygamma")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(jax.scipy.special if name in self.SPECIAL else jnp, name)
+
+    def scatter_add(self, x: Any, index: Any, values: Any) -> Any:
+        return x.at[index].add(values)
+
+    def scatter_set(self, x: Any, index: Any, values: Any) -> Any:
+        return x.at[index].set(values)
+
+    def random_bits(self, state: Any, count: int) -> Any:
+        return jnp.zeros(count, jnp.uint64)
+
+
+def check_portable(operation: Primitive, call: Call) -> None:
+    """The forward rule runs in JAX, which knows shapes and types only while it compiles, and foretells the same."""
+    arrays, _ = operation._prepare(tuple(call.tensors()))
+    symbols = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arrays if isinstance(a, np.ndarray)]
+
+    def forward(*traced: Any) -> Any:
+        remaining = iter(traced)
+        args = [next(remaining) if isinstance(a, np.ndarray) else a for a in arrays]
+        return operation.forward(JaxNamespace(), *args, **call.settings)
+
+    found = results_of(jax.eval_shape(forward, *symbols))
+    foretold = operation.infer(*arrays, **call.settings)
+    assert [(f.shape, f.dtype) for f in found] == [(s.shape, s.dtype) for s in foretold], (
+        f"{operation.name}: shapes and types in JAX"
+    )

@@ -183,6 +183,14 @@ def test_where_and_clamp_agree_with_jax(shapes: Any, seed: int) -> None:
     np.testing.assert_array_equal(np.asarray(result), jnp.minimum(jnp.maximum(x, low), high))
 
 
+def test_bounds_of_wide_rows() -> None:
+    x = np.random.default_rng(3).normal(size=(2, 100)).astype("float32")
+    wide = backlit.tensor(x)
+    np.testing.assert_array_equal(np.asarray(wide.relu()), np.maximum(x, 0))
+    np.testing.assert_array_equal(np.asarray(wide.clamp(-0.5, 0.75)), np.clip(x, -0.5, 0.75))
+    np.testing.assert_array_equal(np.asarray(ops.hardtanh(wide)), np.clip(x, -1, 1))
+
+
 def test_a_wrong_function_is_caught() -> None:
     with pytest.raises(AssertionError):
         compare("sin", jnp.tanh, [np.array([0.3])], ("float64",))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import jax
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from tests.ops.operation_checks import (
     check_gradient,
     check_infer,
     check_layout,
+    check_portable,
     check_precision,
     in_layouts,
     in_shapes,
@@ -74,6 +76,12 @@ def test_float32_agrees_with_float64(operation: Primitive) -> None:
     for call in calls(operation):
         if smooth_at(operation, call):
             check_precision(operation, call)
+
+
+@of_all([p for p in EVERY if not p.dynamic and not isinstance(p, Composite)])
+def test_forward_rule_is_portable(operation: Primitive) -> None:
+    for call in calls(operation):
+        check_portable(operation, call)
 
 
 @of_all(COMPOSITES)
@@ -141,6 +149,12 @@ def test_a_result_that_widens_is_caught(planted: type[Primitive]) -> None:
     wrong = planted(lambda xp, x: x * np.float64(2), name="wrong", elementwise=True)
     with pytest.raises(AssertionError, match="type float64 from float32"):
         check_precision(wrong, *calls(wrong))
+
+
+def test_a_rule_that_asks_for_values_is_caught(planted: type[Primitive]) -> None:
+    wrong = planted(lambda xp, x: x if x.sum() > 0 else -x, name="wrong", elementwise=True)
+    with pytest.raises(jax.errors.ConcretizationTypeError):
+        check_portable(wrong, *calls(wrong))
 
 
 def test_a_kernel_that_is_not_its_formula_is_caught(planted: type[Primitive]) -> None:

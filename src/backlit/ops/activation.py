@@ -11,7 +11,7 @@ import numpy as np
 
 from backlit.core.primitive import primitive
 from backlit.errors import ArgumentError, ShapeError
-from backlit.ops.choice import where
+from backlit.ops.choice import as_row, where
 from backlit.ops.exponential import exp
 from backlit.ops.special import erfc
 
@@ -43,7 +43,7 @@ relu_gradient.gradient(arrived=lambda g, x, slope: relu_gradient.bind(g, x, slop
 
 @primitive(role="gates", notation="max(0, {x})", elementwise=True, promote="number", kinks=_at_zero)
 def _relu(xp: Any, x: Any) -> Any:
-    return xp.maximum(x, 0)
+    return xp.maximum(x, as_row(xp, 0, x))
 
 
 _relu.gradient(x=lambda g, ans: relu_gradient.bind(g, ans, slope=0))

@@ -83,6 +83,15 @@ def minimum(input: "Tensor", other: "Tensor") -> "Tensor":
     return _minimum.bind(input, other)
 
 
+def as_row(xp: Any, bound: Any, x: Any) -> Any:
+    """A number as one row of a wide array `x`, anything else as it is.
+
+    NumPy compares row with row by vector instructions, but row with number element by element.
+    """
+    wide = x.ndim and x.shape[-1] >= 64 and isinstance(bound, int | float)
+    return xp.full(x.shape[-1:], bound, x.dtype) if wide else bound
+
+
 def _to_bounds(x: Any, min: Any, max: Any) -> Any:
     to_min, to_max = (np.inf if bound is None else abs(x - bound) for bound in (min, max))
     between = np.inf if min is None or max is None else abs(max - min)
@@ -103,8 +112,8 @@ def _to_bounds(x: Any, min: Any, max: Any) -> Any:
 )
 def _clamp(xp: Any, x: Any, min: Any, max: Any) -> Any:
     if min is not None:
-        x = xp.maximum(x, min)
-    return x if max is None else xp.minimum(x, max)
+        x = xp.maximum(x, as_row(xp, min, x))
+    return x if max is None else xp.minimum(x, as_row(xp, max, x))
 
 
 def _inside(x: "Tensor", min: Any, max: Any) -> Any:

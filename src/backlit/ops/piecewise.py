@@ -6,7 +6,7 @@ import numpy as np
 
 from backlit.core.primitive import primitive
 from backlit.errors import ArgumentError
-from backlit.ops.choice import where
+from backlit.ops.choice import as_row, where
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -29,7 +29,7 @@ def _from_three(x: Any) -> Any:
     samples=lambda rng: [((rng.normal(size=(2, 3)),), {"low": -0.5, "high": 0.7})],
 )
 def _hardtanh(xp: Any, x: Any, *, low: float, high: float) -> Any:
-    return xp.minimum(xp.maximum(x, low), high)
+    return xp.minimum(xp.maximum(x, as_row(xp, low, x)), as_row(xp, high, x))
 
 
 _hardtanh.gradient(x=lambda g, x, low, high: where((x > low) & (x < high), g, 0))
