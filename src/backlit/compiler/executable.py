@@ -1,0 +1,192 @@
+"""An executable: a program as machine code, with its arena, ready to run on arrays."""
+
+import ctypes
+import functools
+import itertools
+import weakref
+from typing import Any
+
+import numpy as np
+
+from backlit.compiler import driver, llvm
+from backlit.compiler.cores import CALL_BACK
+from backlit.compiler.plan import Plan, plan, rewrite_transposed_products
+from backlit.compiler.program import Program
+from backlit.compiler.rows import Affine, Inverse, at
+from backlit.core.namespace import NUMPY
+from backlit.core.primitive import Primitive
+
+_STEP = ctypes.CFUNCTYPE(
+    ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
+)
+_EPOCH = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+_executables: "weakref.WeakValueDictionary[int, Executable]" = weakref.WeakValueDictionary()
+_ids = itertools.count(1)
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+def _call_back(executable: int, number: int, rows: int) -> None:
+    """Run a forward rule that has no native lowering, for the executable of this number."""
+    _executables[executable].call_back(number, rows)
+
+
+_IMPORTS = {CALL_BACK: ctypes.cast(_call_back, ctypes.c_void_p).value or 0}
+
+
+class Code:
+    """Machine code of a program and the plan it was made from; shared by all executables of the same program.
+
+    Attributes:
+        plan: The plan.
+        places: For each place of memory, its slot in the table of addresses.
+        text: The optimised LLVM code.
+        step: The native step.
+        epoch: The native loop over batches.
+    """
+
+    def __init__(self, program: Program, *, rows: int, guard: int | None, arguments: int) -> None:
+        self.plan: Plan = plan(program, guard)
+        self.guard = guard
+        self.arguments = arguments
+        self.places: dict[Any, int] = {}
+        places = [("status", 0), ("executable", 0), *self.plan.memory.values()]
+        places += [("input", i) for i, _ in program.writes]
+        places += [(kind, i) for i in range(arguments) for kind in ("input", "data")]
+        places += [("collect", j) for j, o in enumerate(program.outputs) if _per_row(program, o)]
+        for place in places:
+            self.places.setdefault(place, len(self.places))
+        module = driver.emit(
+            self.plan, self.places, llvm.vector_bytes(), rows=rows, guard=guard, arguments=arguments
+        )
+        self.module = llvm.optimise(str(module))
+        machine_code = llvm.target_machine().emit_object(self.module)
+        self._library = llvm.Library(machine_code, ("step", "epoch"), _IMPORTS)
+        self.step = self._library.function("step", _STEP)
+        self.epoch = self._library.function("epoch", _EPOCH)
+
+
+def _per_row(program: Program, output: int) -> bool:
+    shape = program.steps[output].shape
+    return bool(shape) and isinstance(shape[0], Affine) and shape[0] == Affine(1, 0)
+
+
+@functools.lru_cache(maxsize=256)
+def _cached_code(key: str, holder: "_Holder", rows: int, guard: int | None, arguments: int) -> Code:
+    return Code(holder.program, rows=rows, guard=guard, arguments=arguments)
+
+
+class _Holder:
+    """Carries a program past the cache, which goes by its text."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+def code_for(program: Program, *, rows: int, guard: bool, arguments: int) -> Code:
+    """The machine code of a program, made once a process for programs that are equal."""
+    program = rewrite_transposed_products(program)
+    first = program.outputs[0] if guard else None
+    return _cached_code(str(program), _Holder(program), rows, first, arguments)
+
+
+class Executable:
+    """Machine code with memory of its own.
+
+    Args:
+        code: What to run.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        self.table = (ctypes.c_void_p * len(code.places))()
+        self._address = ctypes.addressof(self.table)
+        self._capacity = -1
+        self.status = np.zeros(1, np.int64)
+        self.control = np.zeros(driver.CONTROL_WORDS, np.int64)
+        self._control_address = self.control.ctypes.data
+        self._error: BaseException | None = None
+        self.put(("status", 0), self.status.ctypes.data)
+        self._id = next(_ids)
+        _executables[self._id] = self
+        self.put(("executable", 0), self._id)
+
+    def put(self, place: tuple[str, int], address: int) -> None:
+        """Note where a place is."""
+        slot = self.code.places.get(place)
+        if slot is not None:
+            self.table[slot] = address
+
+    def prepare(self, rows: int) -> None:
+        """Lay out the arena for up to so many rows."""
+        if rows <= self._capacity:
+            return
+        offsets, size = self.code.plan.layout(rows)
+        self._arena = np.empty(size + 64, np.uint8)
+        base = -(-self._arena.ctypes.data // 64) * 64
+        for number, offset in offsets.items():
+            self.put(("arena", number), base + offset)
+        self._capacity = rows
+
+    def run(self, inputs: list[Any], rows: int) -> int:
+        """Run the step once on arrays, one for each input; returns the native status."""
+        self.prepare(rows)
+        for number, array in enumerate(inputs):
+            self.put(("input", number), array.ctypes.data)
+        self.status[0] = 0
+        status = self.code.step(self._address, rows, 0, 1, self._control_address)
+        self.raise_error()
+        return int(status)
+
+    def raise_error(self) -> None:
+        """Raise what went wrong inside a call back into Python."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def result(self, output: int, rows: int) -> Any:
+        """A copy of a returned value."""
+        step = self.code.plan.program.steps[output]
+        return self._array(output, rows).reshape(tuple(at(n, rows) for n in step.shape)).copy()
+
+    def _array(self, number: int, rows: int) -> Any:
+        """The memory of a step as an array."""
+        step = self.code.plan.program.steps[number]
+        shape = tuple(at(n, rows) for n in step.shape)
+        size = self.code.plan.size(number, rows)
+        address = self.table[self.code.places[self.code.plan.memory[number]]]
+        buffer = (ctypes.c_char * size).from_address(address or 0) if size else b""
+        return np.frombuffer(buffer, np.dtype(step.dtype)).reshape(shape)
+
+    def call_back(self, number: int, rows: int) -> None:
+        """Run a forward rule that has no native lowering, on the memory of the native program."""
+        try:
+            steps = self.code.plan.program.steps
+            step = steps[number]
+            arrays = [self._array(a, rows) for a in step.args]
+            with np.errstate(all="ignore"):
+                if step.kind == "random":
+                    value = NUMPY.random_bits(arrays[0], at(step.shape[0], rows))
+                else:
+                    places, settings, index = step.attrs
+                    given = iter(arrays)
+                    operands = [next(given) if p is None else _instance(p[0], rows) for p in places]
+                    options = {name: _instance(v, rows) for name, v in settings}
+                    found = Primitive.registry[step.op].forward(NUMPY, *operands, **options)
+                    value = found[index] if isinstance(found, tuple) else found
+            np.copyto(self._array(number, rows), value)
+        except BaseException as error:  # noqa: BLE001 (an exception cannot pass through native code)
+            self._error = self._error or error
+
+
+def _instance(value: Any, rows: int) -> Any:
+    """A setting for so many rows."""
+    if isinstance(value, Affine | Inverse):
+        return value.at(rows)
+    return tuple(_instance(v, rows) for v in value) if isinstance(value, tuple) else value

@@ -1,0 +1,118 @@
+"""One program for any number of rows, found by comparing two programs traced at different numbers.
+
+Every number in the two programs is either the same, or the same affine function of the number of rows, or a constant
+divided by it. What fits none of these makes the program one for its exact shapes.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from backlit.compiler.program import Program, Step
+
+# Two primes at which the programs are traced: no network's sizes are likely to coincide with them.
+SAMPLES = (1021, 1031)
+
+
+class NotUniform(Exception):  # noqa: N818 (it is no error: it says "compile for these rows alone")
+    """The two programs differ in more than the number of rows."""
+
+
+@dataclass(frozen=True)
+class Affine:
+    """`scale * rows + offset`."""
+
+    scale: Any
+    offset: Any = 0
+
+    def at(self, rows: int) -> Any:
+        """The number for so many rows."""
+        return self.scale * rows + self.offset
+
+    def __mul__(self, other: int) -> "Affine":
+        return Affine(self.scale * other, self.offset * other)
+
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        return f"{'' if self.scale == 1 else self.scale}r{f'+{self.offset}' if self.offset else ''}"
+
+
+@dataclass(frozen=True)
+class Inverse:
+    """`scale / rows`."""
+
+    scale: float
+
+    def at(self, rows: int) -> float:
+        """The number for so many rows."""
+        return self.scale / rows
+
+    def __str__(self) -> str:
+        return f"{self.scale}/r"
+
+
+def at(value: Any, rows: int) -> Any:
+    """A number of a program for so many rows."""
+    return value.at(rows) if isinstance(value, Affine | Inverse) else value
+
+
+def uniform(first: Program, second: Program) -> Program:
+    """The program of which these two are the instances at `SAMPLES`.
+
+    Raises:
+        NotUniform: There is none.
+    """
+    result = Program()
+    numbers = first.alive()
+    others = second.alive()
+    if len(numbers) != len(others) or len(first.outputs) != len(second.outputs):
+        raise NotUniform
+    renamed: dict[int, int] = {}
+    same: dict[int, int] = {}
+    for a, b in zip(numbers, others, strict=True):
+        one, two = first.steps[a], second.steps[b]
+        fits = (one.kind, one.op, one.dtype) == (two.kind, two.op, two.dtype)
+        if not fits or [same[x] for x in one.args] != list(two.args):
+            raise NotUniform
+        same[a] = b
+        renamed[a] = result.add(
+            one.kind,
+            one.op,
+            tuple(renamed[x] for x in one.args),
+            _match(one.attrs, two.attrs),
+            _match(one.shape, two.shape),
+            one.dtype,
+        )
+        result.notes[renamed[a]] = first.notes.get(a, "")
+    if [same[o] for o in first.outputs] != second.outputs:
+        raise NotUniform
+    if [(i, same[s]) for i, s in first.writes] != second.writes:
+        raise NotUniform
+    result.outputs = [renamed[o] for o in first.outputs]
+    result.writes = [(i, renamed[s]) for i, s in first.writes]
+    return result
+
+
+def _match(a: Any, b: Any) -> Any:
+    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        return tuple(_match(x, y) for x, y in zip(a, b, strict=True))
+    if a == b or (a != a and b != b):
+        return a
+    if isinstance(a, int | float) and isinstance(b, int | float) and not isinstance(a, bool):
+        low, high = SAMPLES
+        if isinstance(a, int) and isinstance(b, int):
+            scale, rest = divmod(b - a, high - low)
+            if not rest:
+                return Affine(scale, a - scale * low)
+        elif math.isclose(a / low, b / high, rel_tol=1e-12):
+            return Affine(a / low)
+        if math.isclose(a * low, b * high, rel_tol=1e-12):
+            return Inverse(a * low)
+    raise NotUniform
+
+
+def instance(step: Step, rows: int) -> Step:
+    """A step for so many rows."""
+    shape = tuple(at(n, rows) for n in step.shape)
+    return Step(step.kind, step.op, step.args, step.attrs, shape, step.dtype)

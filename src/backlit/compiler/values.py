@@ -1,0 +1,255 @@
+"""Values in machine code: vectors of lanes or single numbers, and every elementwise operation on them.
+
+`OPERATIONS` maps the name of a NumPy ufunc to what emits it. All of it works on vectors and on single numbers alike.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.ir as ir
+
+from backlit.compiler import functions
+
+_BITS = {"f4": 32, "f8": 64, "i1": 8, "i2": 16, "i4": 32, "i8": 64, "u1": 8, "u8": 64, "b1": 1}
+_INT = ir.IntType(64)
+Emit = Callable[..., Any]
+
+
+def scalar_type(kind: str) -> ir.Type:
+    """The type in which a number of this kind is computed with; a bool is one bit."""
+    if kind == "f4":
+        return ir.FloatType()
+    if kind == "f8":
+        return ir.DoubleType()
+    return ir.IntType(_BITS[kind])
+
+
+def memory_type(kind: str) -> ir.Type:
+    """The type in which a number of this kind stands in memory; a bool is one byte."""
+    return ir.IntType(8) if kind == "b1" else scalar_type(kind)
+
+
+def item_size(kind: str) -> int:
+    """Bytes of one element in memory."""
+    return int(kind[1:])
+
+
+class Code:
+    """Emits instructions on values of `lanes` lanes; 1 means single numbers.
+
+    Attributes:
+        builder: The LLVM builder; set anew for each function.
+        lanes: Number of lanes.
+    """
+
+    def __init__(self, module: ir.Module, builder: ir.IRBuilder, lanes: int) -> None:
+        self.module = module
+        self.builder = builder
+        self.lanes = lanes
+
+    def type(self, kind: str) -> ir.Type:
+        """The type of a value of this kind."""
+        element = scalar_type(kind)
+        return element if self.lanes == 1 else ir.VectorType(element, self.lanes)
+
+    def constant(self, value: Any, kind: str) -> Any:
+        """One number in every lane."""
+        if kind == "b1":
+            value = int(bool(value))
+        elif kind[0] != "f":
+            value = int(value)
+        element = ir.Constant(scalar_type(kind), value)
+        return element if self.lanes == 1 else ir.Constant(self.type(kind), [element] * self.lanes)
+
+    def splat(self, value: Any) -> Any:
+        """A single number repeated in every lane."""
+        if self.lanes == 1:
+            return value
+        vector = ir.VectorType(value.type, self.lanes)
+        undefined = ir.Constant(vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+        places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, undefined, places)
+
+    def steps(self) -> Any:
+        """0, 1, 2, ... in the lanes."""
+        if self.lanes == 1:
+            return ir.Constant(_INT, 0)
+        return ir.Constant(ir.VectorType(_INT, self.lanes), list(range(self.lanes)))
+
+    def intrinsic(self, name: str, *args: Any) -> Any:
+        """Call an LLVM intrinsic that is overloaded on the type of its first argument."""
+        suffix = overload(args[0].type)
+        return self.call(f"llvm.{name}.{suffix}", args[0].type, *args)
+
+    def call(self, name: str, result: ir.Type, *args: Any) -> Any:
+        """Call an external function or intrinsic by its full name."""
+        known = self.module.globals.get(name)
+        if known is None:
+            known = ir.Function(self.module, ir.FunctionType(result, [a.type for a in args]), name)
+        return self.builder.call(known, args)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        """x y + z, rounded once."""
+        return self.intrinsic("fma", x, y, z)
+
+    def cast(self, x: Any, before: str, after: str) -> Any:
+        """A value in another kind, by NumPy's rules."""
+        target, b = self.type(after), self.builder
+        if before == after:
+            return x
+        if after == "b1":
+            zero = self.constant(0, before)
+            return b.fcmp_unordered("!=", x, zero) if before[0] == "f" else b.icmp_signed("!=", x, zero)
+        unsigned = before[0] in "ub"
+        if before[0] == "f":
+            if after[0] == "f":
+                return b.fpext(x, target) if after == "f8" else b.fptrunc(x, target)
+            # Saturating, so that values out of range are not undefined behaviour.
+            return self.call(f"llvm.fptosi.sat.{overload(target)}.{overload(x.type)}", target, x)
+        if after[0] == "f":
+            return b.uitofp(x, target) if unsigned else b.sitofp(x, target)
+        if _BITS[before] == _BITS[after]:
+            return x
+        if _BITS[before] > _BITS[after]:
+            return b.trunc(x, target)
+        return b.zext(x, target) if unsigned else b.sext(x, target)
+
+
+def overload(kind: Any) -> str:
+    """The suffix by which LLVM names an intrinsic for a type."""
+    if isinstance(kind, ir.VectorType):
+        return f"v{kind.count}{overload(kind.element)}"
+    if isinstance(kind, ir.PointerType):
+        return "p0"
+    if isinstance(kind, ir.FloatType):
+        return "f32"
+    return "f64" if isinstance(kind, ir.DoubleType) else f"i{kind.width}"
+
+
+# -- elementwise operations --------------------------------------------------------------------------------------------
+
+
+def _arithmetic(floating: str, whole: str) -> Emit:
+    def emit(code: Code, kind: str, x: Any, y: Any) -> Any:
+        return getattr(code.builder, floating if kind[0] == "f" else whole)(x, y)
+
+    return emit
+
+
+def _comparison(sign: str) -> Emit:
+    def emit(code: Code, kind: str, x: Any, y: Any) -> Any:
+        if kind[0] == "f":
+            compare = code.builder.fcmp_unordered if sign == "!=" else code.builder.fcmp_ordered
+            return compare(sign, x, y)
+        signed = kind[0] == "i"
+        return (code.builder.icmp_signed if signed else code.builder.icmp_unsigned)(sign, x, y)
+
+    return emit
+
+
+def _extreme(sign: str, intrinsic: str) -> Emit:
+    def emit(code: Code, kind: str, x: Any, y: Any) -> Any:
+        if kind[0] == "f":
+            b = code.builder
+            # x where it is larger or not a number, else y: NaN comes through from either side.
+            keep = b.or_(b.fcmp_ordered(sign, x, y), b.fcmp_unordered("!=", x, x))
+            return b.select(keep, x, y)
+        if kind == "b1":
+            return code.builder.or_(x, y) if sign == ">" else code.builder.and_(x, y)
+        return code.builder.select(_comparison(sign)(code, kind, x, y), x, y)
+
+    return emit
+
+
+def _through(intrinsic: str) -> Emit:
+    return lambda code, kind, x: code.intrinsic(intrinsic, x) if kind[0] == "f" else x
+
+
+def _negative(code: Code, kind: str, x: Any) -> Any:
+    return code.builder.fneg(x) if kind[0] == "f" else code.builder.neg(x)
+
+
+def _absolute(code: Code, kind: str, x: Any) -> Any:
+    if kind[0] == "f":
+        return code.intrinsic("fabs", x)
+    if kind[0] in "ub":
+        return x
+    return code.builder.select(code.builder.icmp_signed("<", x, code.constant(0, kind)), code.builder.neg(x), x)
+
+
+def _sign(code: Code, kind: str, x: Any) -> Any:
+    b, zero = code.builder, code.constant(0, kind)
+    if kind[0] != "f":
+        negative = b.select(b.icmp_signed("<", x, zero), code.constant(-1, kind), zero)
+        return b.select(b.icmp_signed(">", x, zero), code.constant(1, kind), negative)
+    positive = b.select(b.fcmp_ordered(">", x, zero), code.constant(1, kind), x)
+    return b.select(b.fcmp_ordered("<", x, zero), code.constant(-1, kind), positive)
+
+
+def _reciprocal(code: Code, kind: str, x: Any) -> Any:
+    return code.builder.fdiv(code.constant(1, kind), x)
+
+
+def _isfinite(code: Code, kind: str, x: Any) -> Any:
+    if kind[0] != "f":
+        return code.constant(1, "b1")
+    return code.builder.fcmp_ordered("<", code.intrinsic("fabs", x), code.constant(float("inf"), kind))
+
+
+def _isinf(code: Code, kind: str, x: Any) -> Any:
+    if kind[0] != "f":
+        return code.constant(0, "b1")
+    return code.builder.fcmp_ordered("==", code.intrinsic("fabs", x), code.constant(float("inf"), kind))
+
+
+def _isnan(code: Code, kind: str, x: Any) -> Any:
+    return code.builder.fcmp_unordered("!=", x, x) if kind[0] == "f" else code.constant(0, "b1")
+
+
+def _function(name: str) -> Emit:
+    return lambda code, kind, *args: getattr(functions, name)(code, kind, *args)
+
+
+OPERATIONS: dict[str, Emit] = {
+    "add": _arithmetic("fadd", "add"),
+    "subtract": _arithmetic("fsub", "sub"),
+    "multiply": _arithmetic("fmul", "mul"),
+    "divide": lambda code, kind, x, y: code.builder.fdiv(x, y),
+    "negative": _negative,
+    "positive": lambda code, kind, x: x,
+    "absolute": _absolute,
+    "fabs": _absolute,
+    "sign": _sign,
+    "square": lambda code, kind, x: _arithmetic("fmul", "mul")(code, kind, x, x),
+    "reciprocal": _reciprocal,
+    "maximum": _extreme(">", "maximum"),
+    "minimum": _extreme("<", "minimum"),
+    "less": _comparison("<"),
+    "less_equal": _comparison("<="),
+    "greater": _comparison(">"),
+    "greater_equal": _comparison(">="),
+    "equal": _comparison("=="),
+    "not_equal": _comparison("!="),
+    "isnan": _isnan,
+    "isinf": _isinf,
+    "isfinite": _isfinite,
+    "logical_and": lambda code, kind, x, y: code.builder.and_(code.cast(x, kind, "b1"), code.cast(y, kind, "b1")),
+    "logical_or": lambda code, kind, x, y: code.builder.or_(code.cast(x, kind, "b1"), code.cast(y, kind, "b1")),
+    "logical_xor": lambda code, kind, x, y: code.builder.xor(code.cast(x, kind, "b1"), code.cast(y, kind, "b1")),
+    "logical_not": lambda code, kind, x: code.builder.not_(code.cast(x, kind, "b1")),
+    "bitwise_and": lambda code, kind, x, y: code.builder.and_(x, y),
+    "bitwise_or": lambda code, kind, x, y: code.builder.or_(x, y),
+    "bitwise_xor": lambda code, kind, x, y: code.builder.xor(x, y),
+    "invert": lambda code, kind, x: code.builder.not_(x),
+    "right_shift": lambda code, kind, x, y: (code.builder.lshr if kind[0] == "u" else code.builder.ashr)(x, y),
+    "left_shift": lambda code, kind, x, y: code.builder.shl(x, y),
+    "sqrt": _through("sqrt"),
+    "floor": _through("floor"),
+    "ceil": _through("ceil"),
+    "trunc": _through("trunc"),
+    "rint": _through("roundeven"),
+    "exp": _function("exp"),
+    "log": _function("log"),
+    "tanh": _function("tanh"),
+}
