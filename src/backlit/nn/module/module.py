@@ -66,10 +66,7 @@ class Module(StateDict):
         running, state = _RUNNING, STATE
         paths, before = running.paths, state.path
         if paths is None:
-            try:
-                running.paths = self._current_tree().paths
-            except AttributeError as error:
-                raise self._not_initialised("call the module") from error
+            running.paths = self._current_tree().paths
             state.path = ""
         else:
             # A module that is no part of the outermost one runs under its caller's path.
@@ -89,7 +86,7 @@ class Module(StateDict):
                 return members[name]
         if name.startswith("__"):
             raise AttributeError(name)
-        if "_parameters" not in fields and name in Module.__annotations__:
+        if "_parameters" not in fields:
             raise self._not_initialised(f"use {name!r}")
         known = [n for n in dir(self) if not n.startswith("_")]
         near = suggest(name, known)
@@ -102,12 +99,12 @@ class Module(StateDict):
         if isinstance(value, Parameter):
             if "_parameters" not in fields:
                 raise self._not_initialised("assign parameters")
-            self._forget(name)
+            self._make_way(name)
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             if "_modules" not in fields:
                 raise self._not_initialised("assign modules")
-            self._forget(name)
+            self._make_way(name)
             self.add_module(name, value)
         elif name in fields.get("_parameters", ()):
             if value is not None:
@@ -139,8 +136,13 @@ class Module(StateDict):
         members = {name for kind in ("_parameters", "_buffers", "_modules") for name in fields.get(kind, ())}
         return sorted({*super().__dir__(), *(name for name in members if name.isidentifier())})
 
+    def _make_way(self, name: str) -> None:
+        """Let go of whatever attribute `name` is, for a parameter or module that takes its place."""
+        if not self._forget(name) and name not in Module.__annotations__:
+            self.__dict__.pop(name, None)
+
     def _forget(self, name: str) -> bool:
-        """Remove a parameter, buffer, module or plain attribute; was there a registered one?"""
+        """Let go of a parameter, buffer or module; was there one?"""
         found = False
         for members in (self._parameters, self._buffers, self._modules):
             if name in members:
@@ -149,8 +151,6 @@ class Module(StateDict):
         self._non_persistent.discard(name)
         if found:
             self._edited()
-        else:
-            self.__dict__.pop(name, None) if name not in Module.__annotations__ else None
         return found
 
     def _edited(self) -> None:

@@ -174,7 +174,8 @@ class Naming:
         for path, module in self.named_modules():
             paths[id(module)] = path
             modes.append(module.training)
-            edits = [p._edited_at for p in module._parameters.values() if p is not None]
+            # Tensors may stand in for parameters, as in a function of the parameters that is to be differentiated.
+            edits = [p._edited_at for p in module._parameters.values() if isinstance(p, Parameter)]
             edited_at = max(edited_at, module._edited_at, *edits)
         tree = self._tree = Tree(edited_at, tuple(modes), paths)
         return tree
