@@ -13,7 +13,7 @@ import numpy as np
 from backlit.core.modes import STATE
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import TensorBase, make, tape_of
-from backlit.errors import GradientError, NonFiniteError, ShapeError
+from backlit.errors import ArgumentTypeError, GradientError, NonFiniteError, ShapeError
 
 
 class Helpers:
@@ -241,12 +241,13 @@ def _check_finite(node: Binding, arrived: Sequence[Any], grads: Sequence[Any]) -
             )
 
 
-def start_gradients(roots: Sequence[TensorBase], grads: Sequence[TensorBase | None], caller: str) -> list[TensorBase]:
+def start_gradients(roots: Sequence[TensorBase], grads: Sequence[Any], caller: str) -> list[TensorBase]:
     """The gradients that arrive at `roots`: those given, or 1 for scalars.
 
     Raises:
         GradientError: A root needs no gradient, or is not a scalar and has no gradient given.
         ShapeError: A given gradient has another shape than its root.
+        ArgumentTypeError: A given gradient is no tensor.
     """
     found: list[TensorBase] = []
     for root, grad in zip(roots, grads, strict=True):
@@ -263,6 +264,8 @@ def start_gradients(roots: Sequence[TensorBase], grads: Sequence[TensorBase | No
                     "reduce it first, for example with .sum(), or pass `gradient` of that shape"
                 )
             grad = Helpers.ones_like(root)
+        elif not isinstance(grad, TensorBase):
+            raise ArgumentTypeError(f"{caller}: a gradient must be a tensor or None, got {type(grad).__name__}")
         elif grad._array.shape != shape:
             raise ShapeError(f"{caller}: the given gradient has shape {grad._array.shape}, the tensor {shape}")
         found.append(grad)
