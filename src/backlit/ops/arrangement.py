@@ -32,9 +32,9 @@ def _flip(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
 _flip.gradient(x=lambda g, dims: _flip.bind(g, dims=dims))
 
 
-def flip(input: "Tensor", *dims: Any) -> "Tensor":
+def flip(input: "Tensor", dims: int | Sequence[int]) -> "Tensor":
     """A copy of `input` with the order of elements reversed along `dims`."""
-    return _flip.bind(input, dims=some_dims(sizes_of(dims, "flip"), input._array.ndim, "flip"))
+    return _flip.bind(input, dims=some_dims(dims, input._array.ndim, "flip"))
 
 
 def rot90(input: "Tensor", k: int = 1, dims: Sequence[int] = (0, 1)) -> "Tensor":
@@ -50,7 +50,7 @@ def rot90(input: "Tensor", k: int = 1, dims: Sequence[int] = (0, 1)) -> "Tensor"
     if k % 4 == 0:
         return clone.bind(input)
     if k % 4 == 2:
-        return flip(input, first, second)
+        return flip(input, found)
     turned = input.transpose(first, second)
     return flip(turned, first) if k % 4 == 1 else flip(turned, second)
 
@@ -223,9 +223,9 @@ def _repeat_gradient(g: Any, x_shape: tuple[int, ...], times: tuple[int, ...]) -
 _repeat.gradient(x=_repeat_gradient)
 
 
-def tile(input: "Tensor", *dims: Any) -> "Tensor":
+def tile(input: "Tensor", dims: Sequence[int]) -> "Tensor":
     """`input` repeated along each dimension; where `dims` has fewer entries, the first dimensions stay."""
-    times = sizes_of(dims, "tile")
+    times = sizes_of((dims,), "tile")
     return _repeated(input, (1,) * (input._array.ndim - len(times)) + times, "tile")
 
 

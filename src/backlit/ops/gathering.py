@@ -300,7 +300,7 @@ def masked_fill(input: "Tensor", mask: "Tensor", value: "Tensor | Number") -> "T
         if value._array.ndim:
             raise ShapeError(f"masked_fill: the value must have no dimensions, got shape {value._array.shape}")
         value = value if value._array.dtype == kind else cast.bind(value, kind=kind)
-    elif kind.kind != "f":
+    elif kind.kind != "f" or type(value) not in (bool, int, float):
         value = constant(value, kind)
     return where(mask, value, input)
 

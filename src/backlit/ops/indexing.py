@@ -15,7 +15,7 @@ from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive, primitive
 from backlit.core.tensor_base import TensorBase
 from backlit.core.writing import about_to_write, check_writable, write, wrote
-from backlit.errors import DtypeError, IndexRangeError, ShapeError
+from backlit.errors import ArgumentTypeError, DtypeError, IndexRangeError, ShapeError
 from backlit.ops.casting import cast
 from backlit.ops.choice import where
 from backlit.ops.creation import array_of, tensor
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _indices(key: Key) -> tuple[Any, ...]:
-    return tuple(slice(*entry) if type(entry) is tuple else entry for entry in key)
+    return tuple([slice(*entry) if type(entry) is tuple else entry for entry in key])
 
 
 @primitive(
@@ -185,9 +185,11 @@ def getitem(input: "Tensor", key: Any) -> "Tensor":
         start, stop, step = key.start, key.stop, key.step
         if (start is None or type(start) is int) and (stop is None or type(stop) is int) and step is None:
             return _getitem.bind(input, key=((start, stop, None),))
+    elif type(key) is int:
+        return _getitem.bind(input, key=(key, Ellipsis))
     elif isinstance(key, TensorBase):
-        kind = key._array.dtype
-        if kind.kind == "i" and key._array.ndim and input._array.ndim:
+        index = key._array
+        if index.dtype.kind == "i" and index.ndim and input._array.ndim:
             return pick.bind(input, key, dim=0)
     basic, picks = split_key(key, input._array.shape)
     part = input if picks and _is_whole(basic) else _getitem.bind(input, key=basic)
@@ -298,6 +300,8 @@ def index_put(input: "Tensor", indices: "Sequence[Tensor]", values: "Tensor", ac
         ShapeError: `values` does not broadcast to the part.
         DtypeError: `values` is of another type than `input`.
     """
+    if not isinstance(indices, (tuple, list)):
+        raise ArgumentTypeError(f"index_put: indices must be a tuple of tensors, got {type(indices).__name__}")
     if values._array.dtype != input._array.dtype:
         raise DtypeError(f"index_put: values are of type {values._array.dtype}, expected {input._array.dtype}")
     _, picks = split_key(tuple(as_index(index) for index in indices), input._array.shape)

@@ -1,13 +1,13 @@
 """Several tensors made one, one made several, and tensors repeated or padded."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backlit.core.primitive import primitive
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError
-from backlit.ops.dims import one_dim
+from backlit.ops.dims import one_dim, sizes_of
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -51,6 +51,8 @@ def _stack_gradient(g: Any, needs: Any, dim: int) -> Any:
 
 
 def _listed(tensors: Any, operation: str) -> list[Any]:
+    if not isinstance(tensors, Iterable):
+        raise ArgumentTypeError(f"{operation}: expected a sequence of tensors, got {type(tensors).__name__}")
     found = list(tensors)
     if not found:
         raise ArgumentError(f"{operation}: expected at least one tensor, got an empty {type(tensors).__name__}")
@@ -148,7 +150,7 @@ def split(tensor: "Tensor", split_size_or_sections: int | Sequence[int], dim: in
             raise ArgumentError(f"split: the size of a part must be positive, got {size}")
         starts = range(0, total, size) if total else range(1)
         return tuple(_cut(tensor, found, start, min(start + size, total)) for start in starts)
-    sizes = tuple(split_size_or_sections)
+    sizes = sizes_of((split_size_or_sections,), "split")
     if sum(sizes) != total or min(sizes, default=0) < 0:
         raise ArgumentError(f"split: sizes {sizes} do not add up to {total}, the size of dim {dim}")
     return _parts(tensor, found, list(itertools.accumulate(sizes))[:-1])
@@ -161,8 +163,8 @@ def chunk(input: "Tensor", chunks: int, dim: int = 0) -> tuple["Tensor", ...]:
         ArgumentError: `chunks` is not positive.
     """
     found = _some_dim(input, dim, "chunk")
-    if chunks < 1:
-        raise ArgumentError(f"chunk: the number of chunks must be positive, got {chunks}")
+    if not isinstance(chunks, int) or chunks < 1:
+        raise ArgumentError(f"chunk: the number of chunks must be a positive integer, got {chunks!r}")
     size = input._array.shape[found]
     return split(input, -(-size // chunks), found) if size else _parts(input, found, [0] * (chunks - 1))
 
@@ -175,7 +177,7 @@ def tensor_split(input: "Tensor", indices_or_sections: int | Sequence[int], dim:
     """
     found = _some_dim(input, dim, "tensor_split")
     if not isinstance(indices_or_sections, int):
-        return _parts(input, found, list(indices_or_sections))
+        return _parts(input, found, sizes_of((indices_or_sections,), "tensor_split"))
     count = indices_or_sections
     if count < 1:
         raise ArgumentError(f"tensor_split: the number of parts must be positive, got {count}")

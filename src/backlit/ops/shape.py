@@ -239,6 +239,11 @@ def broadcast_to(input: "Tensor", shape: Sequence[int]) -> "Tensor":
     own, asked = input._array.shape, sizes_of((shape,), "expand")
     new = len(asked) - len(own)
     full = tuple(own[i - new] if size == -1 and i >= new else size for i, size in enumerate(asked))
+    if min(new, *full, 0) < 0 or any(have not in (1, want) for have, want in zip(own, full[new:], strict=True)):
+        raise ShapeError(
+            f"expand: shape {own} cannot become {asked}: counted from the right, sizes must be equal or 1 before, and "
+            "new dimensions stand on the left"
+        )
     return _expand.bind(input, shape=full)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from backlit.core.tensor_base import TensorBase
 from backlit.core.writing import write
-from backlit.errors import ShapeError
+from backlit.errors import ArgumentTypeError, ShapeError
 from backlit.ops import gathering, indexing
 from backlit.ops.methods.scheme import in_place
 
@@ -49,6 +49,8 @@ class IndexingMethods(TensorBase):
 
     def copy_(self: "Tensor", src: "Tensor", non_blocking: bool = False) -> "Tensor":
         """Put the values of `src` here; it broadcasts and is converted to this tensor's type."""
+        if not isinstance(src, TensorBase):
+            raise ArgumentTypeError(f"copy_: expected a tensor, got {type(src).__name__}; use fill_ or [...] = ")
         write(self, src, "copy_")
         return self
 

@@ -69,7 +69,11 @@ class ShapeMethods(TensorBase):
 
     broadcast_to = shape.broadcast_to
     contiguous = shape.contiguous
-    flip = arrangement.flip
+
+    def flip(self: "Tensor", *dims: Any) -> "Tensor":
+        """See `backlit.flip`; the dimensions may also be separate arguments."""
+        return arrangement.flip(self, sizes_of(dims, "flip"))
+
     rot90 = arrangement.rot90
     roll = arrangement.roll
     tril = arrangement.tril
@@ -80,7 +84,11 @@ class ShapeMethods(TensorBase):
     diag = arrangement.diag
     diag_embed = arrangement.diag_embed
     repeat = arrangement.repeat
-    tile = arrangement.tile
+
+    def tile(self: "Tensor", *dims: Any) -> "Tensor":
+        """See `backlit.tile`; the numbers may also be separate arguments."""
+        return arrangement.tile(self, sizes_of(dims, "tile"))
+
     repeat_interleave = arrangement.repeat_interleave
     select = joining.select
     narrow = joining.narrow
