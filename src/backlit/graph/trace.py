@@ -16,7 +16,7 @@ from backlit.core.primitive import Primitive
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Storage, Symbol, TensorBase, make
 from backlit.core.writing import about_to_write, view_write, wrote
-from backlit.errors import GraphError, ShapeError
+from backlit.errors import BacklitError, GraphError, ShapeError
 from backlit.graph.graph import Graph, Node, Ref, Type
 from backlit.graph.interpreter import interpret
 from backlit.graph.verify import verify
@@ -70,7 +70,7 @@ class Trace:
         try:
             results = tuple(Type.of(s) for s in operation.infer(*operands, **settings))
         except (ValueError, TypeError, IndexError) as error:
-            raise error if isinstance(error, ShapeError) else operation.failure(error, operands, settings) from error
+            raise error if isinstance(error, BacklitError) else operation.failure(error, operands, settings) from error
         self.nodes.append(Node(operation, inputs, settings, results, STATE.path, STATE.phase))
         return len(self.nodes) - 1
 

@@ -149,7 +149,9 @@ def _linear_gradient(g: Any, input: Any, weight: Any, bias: Any, needs: Any) -> 
     rows = g if g.ndim == 2 else g.reshape(g.size // (weight.shape[0] or 1), weight.shape[0])
     for_input = for_weight = for_bias = None
     if needs[0]:
-        for_input = np.matmul(rows, weight).reshape(input.shape)
+        for_input = np.matmul(rows, weight)
+        if input.ndim != 2:
+            for_input = for_input.reshape(input.shape)
     if needs[1]:
         for_weight = np.matmul(rows.T, input if input.ndim == 2 else input.reshape(rows.shape[0], input.shape[-1]))
     if needs[2]:
