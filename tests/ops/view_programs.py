@@ -214,6 +214,37 @@ def two_shapes(t, x, y):
     return b * y
 
 
+def augmented_assignments(t, x, y):
+    b = x.clone()
+    b[0] += y[0]
+    b[1:] *= y[:2]
+    b.t()[0] -= x[0, :3]
+    b[[0, 2]] /= 2
+    return b * b
+
+
+def mask_assigned(t, x, y):
+    b = x.clone()
+    b[b > 1] *= y[0, 0]
+    return b * b
+
+
+def overlapping_parts(t, x, y):
+    b = x.clone()
+    b[1:] = b[:-1] * y[0]
+    b[:, 1:].add_(b[:, :-1].clone())
+    return b * b
+
+
+def views_in_a_loop(t, x, y):
+    b = x.clone()
+    for row in range(3):
+        b[row].mul_(y[0])
+        b.narrow(1, row, 2)[row].add_(1)
+        b.select(1, row)[0] = y[row, row]
+    return b * b
+
+
 def extra_dimensions(t, x, y):
     b = x.clone()
     b[0] = y[1:2].unsqueeze(0)
