@@ -44,7 +44,7 @@ def worth_sharing(plan: Plan, kernel: Kernel, rows: int) -> bool:
     return source > _PARALLEL_LOOP
 
 
-def emit(plan: Plan, places: dict[Any, int], width: int, *, rows: int, guard: int | None, arguments: int) -> ir.Module:
+def emit(plan: Plan, places: dict[Any, int], width: int, *, rows: int, guards: tuple[int, ...], arguments: int) -> ir.Module:
     """The module of a plan: its kernels, `step` and `epoch`.
 
     Args:
@@ -52,7 +52,7 @@ def emit(plan: Plan, places: dict[Any, int], width: int, *, rows: int, guard: in
         places: For each place of memory, its slot in the table.
         width: Bytes of a vector register.
         rows: Rows of a typical batch, by which threads are given to kernels.
-        guard: The step whose value must be finite before anything outside is written.
+        guards: The steps whose values must be finite before anything outside is written; the first is the loss.
         arguments: How many of the inputs, counted from the first, are rows of batches.
     """
     module = ir.Module("backlit")
@@ -62,8 +62,8 @@ def emit(plan: Plan, places: dict[Any, int], width: int, *, rows: int, guard: in
         emit_core(emitter)
         kernels.append(emitter.function)
     barrier = _emit_barrier(module)
-    step = _emit_step(module, plan, kernels, barrier, places, rows, guard)
-    _emit_epoch(module, plan, step, barrier, places, guard, arguments)
+    step = _emit_step(module, plan, kernels, barrier, places, rows, guards)
+    _emit_epoch(module, plan, step, barrier, places, guards, arguments)
     return module
 
 
@@ -97,7 +97,7 @@ def _pointer(b: ir.IRBuilder, table: Any, slot: int) -> Any:
 
 
 def _emit_step(
-    module: ir.Module, plan: Plan, kernels: list[Any], barrier: Any, places: dict[Any, int], rows: int, guard: int | None
+    module: ir.Module, plan: Plan, kernels: list[Any], barrier: Any, places: dict[Any, int], rows: int, guards: tuple[int, ...]
 ) -> Any:
     function = ir.Function(module, _STEP, "step")
     table, count, thread, threads, control = function.args
@@ -109,7 +109,7 @@ def _emit_step(
             with b.if_then(b.icmp_signed("==", thread, number(0))):
                 b.call(code, [table, count, number(0), number(1)])
         b.call(barrier, [control, threads])
-        if guard is not None and guard in kernel.roots:
+        for guard in (g for g in guards if g in kernel.roots):
             kind = plan.program.steps[guard].dtype
             value = b.load(_pointer(b, table, places[plan.memory[guard]]), typ=scalar_type(kind))
             bad = b.fcmp_unordered("!=", b.fsub(value, value), ir.Constant(scalar_type(kind), 0.0))
@@ -120,7 +120,7 @@ def _emit_step(
 
 
 def _emit_epoch(
-    module: ir.Module, plan: Plan, step: Any, barrier: Any, places: dict[Any, int], guard: int | None, arguments: int
+    module: ir.Module, plan: Plan, step: Any, barrier: Any, places: dict[Any, int], guards: tuple[int, ...], arguments: int
 ) -> None:
     function = ir.Function(module, _EPOCH, "epoch")
     table, control, thread, threads = function.args
@@ -148,18 +148,17 @@ def _emit_epoch(
     rows = b.select(b.icmp_signed("<", left, batch), left, batch)
     low = b.sdiv(b.mul(rows, thread), threads)
     high = b.sdiv(b.mul(rows, b.add(thread, number(1))), threads)
-    for n, one in enumerate(steps):
+    for one in steps:
         if one.kind == "input" and one.attrs < arguments:
             _emit_gather(module, b, table, places, one, order, begin, low, high)
-            del n
     b.call(barrier, [control, threads])
     status = b.call(step, [table, rows, thread, threads, control])
     with b.if_then(b.icmp_signed("!=", status, number(0)), likely=False):
         b.ret(status)
     with b.if_then(b.icmp_signed("==", thread, number(0))):
-        if guard is not None:
-            kind = steps[guard].dtype
-            value = b.load(_pointer(b, table, places[plan.memory[guard]]), typ=scalar_type(kind))
+        if guards:
+            kind = steps[guards[0]].dtype
+            value = b.load(_pointer(b, table, places[plan.memory[guards[0]]]), typ=scalar_type(kind))
             wide = value if kind == "f8" else b.fpext(value, ir.DoubleType())
             b.store(wide, b.gep(losses, [s], source_etype=ir.DoubleType()))
         for position, output in enumerate(plan.program.outputs):

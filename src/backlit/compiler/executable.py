@@ -45,9 +45,9 @@ class Code:
         epoch: The native loop over batches.
     """
 
-    def __init__(self, program: Program, *, rows: int, guard: int | None, arguments: int) -> None:
-        self.plan: Plan = plan(program, guard)
-        self.guard = guard
+    def __init__(self, program: Program, *, rows: int, guards: tuple[int, ...], arguments: int) -> None:
+        self.plan: Plan = plan(program, guards)
+        self.guards = guards
         self.arguments = arguments
         self.places: dict[Any, int] = {}
         places = [("status", 0), ("executable", 0), *self.plan.memory.values()]
@@ -57,7 +57,7 @@ class Code:
         for place in places:
             self.places.setdefault(place, len(self.places))
         module = driver.emit(
-            self.plan, self.places, llvm.vector_bytes(), rows=rows, guard=guard, arguments=arguments
+            self.plan, self.places, llvm.vector_bytes(), rows=rows, guards=guards, arguments=arguments
         )
         self.module = llvm.optimise(str(module))
         machine_code = llvm.target_machine().emit_object(self.module)
@@ -72,8 +72,8 @@ def _per_row(program: Program, output: int) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _cached_code(key: str, holder: "_Holder", rows: int, guard: int | None, arguments: int) -> Code:
-    return Code(holder.program, rows=rows, guard=guard, arguments=arguments)
+def _cached_code(key: str, holder: "_Holder", rows: int, guards: tuple[int, ...], arguments: int) -> Code:
+    return Code(holder.program, rows=rows, guards=guards, arguments=arguments)
 
 
 class _Holder:
@@ -89,11 +89,18 @@ class _Holder:
         return True
 
 
-def code_for(program: Program, *, rows: int, guard: bool, arguments: int) -> Code:
-    """The machine code of a program, made once a process for programs that are equal."""
+def code_for(program: Program, *, rows: int, guards: int, arguments: int) -> Code:
+    """The machine code of a program, made once a process for programs that are equal.
+
+    Args:
+        program: The program.
+        rows: Rows of a typical batch, by which threads are given to kernels.
+        guards: How many of the outputs, from the first, must be finite before anything outside is written.
+        arguments: How many of the inputs, from the first, are rows of batches.
+    """
     program = rewrite_transposed_products(program)
-    first = program.outputs[0] if guard else None
-    return _cached_code(str(program), _Holder(program), rows, first, arguments)
+    watched = tuple(dict.fromkeys(program.outputs[:guards]))
+    return _cached_code(str(program), _Holder(program), rows, watched, arguments)
 
 
 class Executable:

@@ -7,7 +7,7 @@ for which there is no step is called back at run time, and the compiler's report
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -341,8 +341,13 @@ class LoweringNamespace(NumpyNamespace):
         return state._add("random", "", (state.number,), (), (count,), np.uint64)
 
 
-def lower(graph: Graph) -> Program:
-    """The loop-level program of a graph: each node's forward rule run on symbolic arrays."""
+def lower(graph: Graph, further: Sequence[Ref] = ()) -> Program:
+    """The loop-level program of a graph: each node's forward rule run on symbolic arrays.
+
+    Args:
+        graph: The graph.
+        further: Results to return after the graph's own, such as gradients.
+    """
     program = Program()
     namespace = LoweringNamespace(program)
     values: dict[Ref, LoweredArray] = {}
@@ -361,8 +366,7 @@ def lower(graph: Graph) -> Program:
         where = f"{node.operation.name} {node.path}".rstrip()
         program.notes.update(dict.fromkeys(range(before, len(program.steps)), where))
     places = {number: position for position, number in enumerate((*graph.arguments, *graph.states))}
-    program.outputs = [values[ref].number for ref in graph.outputs]
-    program.outputs += [values[ref].number for _, ref in graph.grads if ref is not None]
+    program.outputs = [values[ref].number for ref in (*graph.outputs, *further)]
     program.writes = [(places[number], values[ref].number) for number, ref in graph.writes]
     return program
 

@@ -133,14 +133,14 @@ def access(program: Program, number: int, stored: set[int]) -> Access | None:
 
 
 class _Planner:
-    def __init__(self, program: Program, guard: int | None) -> None:
+    def __init__(self, program: Program, guards: tuple[int, ...]) -> None:
         self.program = program
         self.alive = program.alive()
         self.uses: dict[int, list[int]] = {n: [] for n in self.alive}
         for n in self.alive:
             for a in program.steps[n].args:
                 self.uses[a].append(n)
-        self.guard = guard
+        self.guards = guards
         self.stored: set[int] = set()
         self.kernels: list[Kernel] = []
         self.home: dict[int, int] = {}
@@ -268,7 +268,7 @@ class _Planner:
             before[k] |= {self.home[a] for a in found if a in self.home and self.home[a] != k}
         stores: dict[int, list[tuple[str, int]]] = {}
         inputs = {self.program.steps[n].attrs: n for n in self.alive if self.program.steps[n].kind == "input"}
-        guard = None if self.guard is None else self.home.get(self.guard)
+        guards = {self.home[g] for g in self.guards if g in self.home}
         late: list[tuple[int, int]] = []
         for i, final in self.program.writes:
             k = self.home.get(final)
@@ -280,11 +280,10 @@ class _Planner:
                 late.append((i, final))
                 continue
             edges = {r for r in range(count) if old is not None and old in reads[r] and r != k}
-            if guard is not None and guard != k:
-                edges.add(guard)
+            edges |= guards - {k}
             aligned = old is None or reads[k].get(old, True)
             trial = [b | (edges if j == k else set()) for j, b in enumerate(before)]
-            if not aligned or guard == k or _sorted(trial) is None:
+            if not aligned or k in guards or _sorted(trial) is None:
                 late.append((i, final))
                 continue
             before = trial
@@ -352,14 +351,14 @@ def _sorted(before: list[set[int]]) -> list[int] | None:
     return done
 
 
-def plan(program: Program, guard: int | None = None) -> Plan:
+def plan(program: Program, guards: tuple[int, ...] = ()) -> Plan:
     """Plan a program.
 
     Args:
         program: The program.
-        guard: A step before which nothing outside may be written, such as the loss.
+        guards: Steps before which nothing outside may be written, such as the loss.
     """
-    planner = _Planner(program, guard)
+    planner = _Planner(program, guards)
     planner.choose_memory()
     planner.group()
     return planner.order()

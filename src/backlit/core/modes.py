@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from backlit.core.primitive import Primitive
     from backlit.core.recording import Recording
+    from backlit.core.stateful import Stateful
     from backlit.core.tensor_base import TensorBase
 
 
@@ -26,6 +27,9 @@ class Tracer(Protocol):
 
     def version(self, tensor: "TensorBase") -> int:
         """Number of writes to the memory of `tensor`, as seen inside the trace."""
+
+    def use(self, owner: "Stateful") -> None:
+        """Note that the program depends on the structure of a module or an optimizer."""
 
     def get_grad(self, tensor: "TensorBase") -> "TensorBase | None":
         """The gradient of `tensor`, as seen inside the trace."""

@@ -13,6 +13,7 @@ import numpy as np
 from backlit.core.backward import Helpers
 from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive
+from backlit.core.stateful import Stateful
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Storage, Symbol, TensorBase, make
 from backlit.core.writing import about_to_write, view_write, wrote
@@ -38,6 +39,7 @@ class Trace:
     def __init__(self, names: Mapping[int, str]) -> None:
         self.nodes: list[Node] = []
         self.captured: dict[int, TensorBase] = {}
+        self.used: list[Stateful] = []
         self._names = names
         self._memory: dict[int, _Memory] = {}
         self._views: dict[int, tuple[Ref, int]] = {}
@@ -213,6 +215,11 @@ class Trace:
         """Number of writes to the memory of a tensor since the trace began."""
         return self.memory(tensor).version
 
+    def use(self, owner: Stateful) -> None:
+        """Note that the program depends on the structure of a module or an optimizer."""
+        if owner not in self.used:
+            self.used.append(owner)
+
     def get_grad(self, tensor: TensorBase) -> TensorBase | None:
         """The gradient of a tensor, as seen inside the trace."""
         return self.grads[id(tensor)][1] if id(tensor) in self.grads else tensor._grad
@@ -257,6 +264,9 @@ class Traced:
     Attributes:
         graph: The program.
         states: The outside tensors, one for each of `graph.states`.
+        used: The modules and optimizers on whose structure the program depends.
+        several: Whether the function returns a tuple.
+        grad_owners: For each of `graph.grads`, the outside tensor, or the position of the argument, that gets it.
     """
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], names: Mapping[str, TensorBase]) -> None:
@@ -272,17 +282,18 @@ class Traced:
             given = [next(inputs) if isinstance(a, TensorBase) else a for a in args]
             stand_ins = [g for g in given if isinstance(g, TensorBase)]
             result = function(*given)
-            self._several = isinstance(result, (tuple, list))
-            outputs = list(result) if self._several else [] if result is None else [result]
+            self.several = isinstance(result, (tuple, list))
+            outputs = list(result) if self.several else [] if result is None else [result]
             if not all(isinstance(o, TensorBase) for o in outputs):
                 raise GraphError("a traced function must return a tensor, a tuple of tensors, or None")
             self.graph, owners = trace.finish(stand_ins, outputs)
         finally:
             STATE.trace = before
+        self.used = trace.used
         self.states = [trace.captured[number] for number in self.graph.states]
         position = {id(s): i for i, s in enumerate(stand_ins)}
         # Gradients that the program leaves on an argument go to the argument of the call.
-        self._grad_owners = [position.get(id(o), o) for o in owners]
+        self.grad_owners = [position.get(id(o), o) for o in owners]
 
     def run(self, *args: Any) -> Any:
         """Run the graph on arguments of the traced types by the interpreter, and leave what it writes.
@@ -307,13 +318,13 @@ class Traced:
             about_to_write(tensor._storage)
             np.copyto(tensor._array, array)
             wrote(tensor._storage, "a traced program")
-        for owner, (_, ref) in zip(self._grad_owners, self.graph.grads, strict=True):
+        for owner, (_, ref) in zip(self.grad_owners, self.graph.grads, strict=True):
             tensor = tensors[owner] if isinstance(owner, int) else owner
             tensor.grad = None if ref is None else make(values[ref].copy())
         results = [make(values[ref].copy()) for ref in self.graph.outputs]
         if not results:
             return None
-        return tuple(results) if self._several else results[0]
+        return tuple(results) if self.several else results[0]
 
 
 def trace(function: Callable[..., Any], *args: Any, names: Mapping[str, TensorBase] | None = None) -> Traced:

@@ -185,6 +185,8 @@ class Optimizer:
         Returns:
             What `closure` returned.
         """
+        if STATE.trace is not None:
+            STATE.trace.use(self)
         args = () if closure is None else (closure,)
         for hook in list(self._pre_hooks.values()):
             hook(self, args, {})

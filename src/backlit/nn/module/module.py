@@ -12,6 +12,7 @@ from backlit.core.tensor_base import Storage, TensorBase
 from backlit.errors import ArgumentError, ArgumentTypeError, MissingNameError, StateError, suggest
 from backlit.nn.module.state_dict import StateDict
 from backlit.nn.parameter import Edits, Parameter
+from backlit.ops.device import check_device
 from backlit.ops.tensor import Tensor
 
 
@@ -68,6 +69,8 @@ class Module(StateDict):
         if paths is None:
             running.paths = self._current_tree().paths
             state.path = ""
+            if state.trace is not None:
+                state.trace.use(self)
         else:
             # A module that is no part of the outermost one runs under its caller's path.
             state.path = paths.get(id(self), before)
@@ -271,7 +274,7 @@ class Module(StateDict):
             **kwargs: `device`, `dtype` by name; `non_blocking` and `copy` have no effect on the only device.
 
         Raises:
-            ArgumentError: Another device than the CPU.
+            DeviceError: Another device than the CPU.
             ArgumentTypeError: The type is not a floating-point type.
         """
         kind = kwargs.get("dtype")
@@ -280,8 +283,8 @@ class Module(StateDict):
                 kind = argument.dtype  # type: ignore[attr-defined]
             elif isinstance(argument, dtype) or argument is float:
                 kind = argument
-            elif argument is not None and not isinstance(argument, bool) and not str(argument).startswith("cpu"):
-                raise ArgumentError(f"Module.to: the only device is 'cpu', got {argument!r}")
+            elif not isinstance(argument, bool):
+                check_device(argument)
         if kind is None:
             return self
         target = as_numpy_dtype(kind)
