@@ -168,6 +168,17 @@ def test_an_index_out_of_range_is_named_and_nothing_changes(key):
         assert y._version == 0
 
 
+@pytest.mark.parametrize("needed", [False, True])
+def test_nothing_can_be_picked_from_nothing(needed):
+    x = backlit.zeros(0, 3).requires_grad_(needed).clone()
+    with pytest.raises(IndexRangeError, match="non-empty take from an empty"):
+        x[[0]]
+    with pytest.raises(IndexRangeError, match="out of bounds"):
+        x[[0]] = 1.0
+    assert x[[]].shape == (0, 3)
+    x[[]] = 1.0
+
+
 @pytest.mark.parametrize(
     ("key", "words"),
     [

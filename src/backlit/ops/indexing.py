@@ -282,7 +282,10 @@ def _assign(input: "Tensor", key: Any, value: Any) -> None:
 def _put(operation: Primitive, part: "Tensor", picks: Picks, value: "Tensor", caller: str) -> "Tensor":
     """`part` with `value`, broadcast, put or added where the index tensors say."""
     places, dims = _stacked(picks), tuple(dim for dim, _ in picks)
-    shape = _index.infer(part._array, places._array, dims=dims)[0].shape
+    rest = [size for dim, size in enumerate(part._array.shape) if dim not in dims]
+    adjacent = dims == tuple(range(dims[0], dims[0] + len(dims)))
+    first = dims[0] if adjacent else 0
+    shape = (*rest[:first], *places._array.shape[1:], *rest[first:])
     return operation.bind(part, places, _fitted(value, shape, caller).expand(shape), dims=dims)
 
 
