@@ -357,6 +357,7 @@ def test_composed_functions() -> None:
     assert backlit.polygamma(1, x).tolist() == pytest.approx([np.pi**2 / 6, np.pi**2 / 6 - 1])
     assert backlit.where(x > 1, 1, 2.0).dtype == ops.float32
     assert backlit.where(x > 1, 1, 2).tolist() == [2, 1]
+    assert [places.tolist() for places in backlit.where(x > 1)] == [[1]]
     assert backlit.xlogy(0, x).tolist() == [0.0, 0.0]
     assert backlit.allclose(x, x + 1e-9)
     assert backlit.equal(x, x)
@@ -418,6 +419,10 @@ def test_in_place_names_itself_in_errors() -> None:
         (lambda: backlit.tensor([2]) ** -1, "negative integer powers"),
         (lambda: -backlit.tensor([True]), "neg: bool tensors do not take part"),
         (lambda: backlit.tensor([True]) - backlit.tensor([True]), "sub: bool tensors do not take part"),
+        (lambda: backlit.exp([1.0]), r"exp: expected tensors, got list \[1.0\]"),
+        (lambda: backlit.mul(backlit.ones(2), "3"), "mul: expected tensors, got str '3'"),
+        (lambda: backlit.where(backlit.ones(2), 1, 2), "where: the condition is float32, expected a bool tensor"),
+        (lambda: backlit.where(backlit.ones(2) > 0, 1), "where: give both"),
         (lambda: backlit.div(backlit.ones(2), 2, rounding_mode="up"), "rounding_mode is 'up'"),
         (lambda: backlit.clamp(backlit.ones(2)), "clamp: both bounds are None"),
         (lambda: backlit.gelu(backlit.ones(2), approximate="fast"), "approximate is 'fast'"),

@@ -1,6 +1,7 @@
 """Operations. A `Primitive` says everything about one operation; `bind` is the one way into any computation."""
 
 import inspect
+import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -13,9 +14,10 @@ from backlit.core.recording import Record
 from backlit.core.rules import Rule
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, Storage, Symbol, TensorBase, make, refresh_view
-from backlit.errors import BacklitError, DtypeError, IndexRangeError, NonFiniteError, ShapeError
+from backlit.errors import ArgumentTypeError, BacklitError, DtypeError, IndexRangeError, NonFiniteError, ShapeError
 
 Samples = Callable[["np.random.Generator"], list[tuple[tuple[Any, ...], dict[str, Any]]]]
+_NUMBERS = (int, float, bool)
 _SILENT: dict[str, Any] = {"all": "ignore"}
 
 
@@ -196,8 +198,7 @@ class Primitive:
                 arrays.append(array)
             else:
                 plain = plain or a is not None
-                # NumPy would let its own numbers widen a float32 array, unlike Python's.
-                arrays.append(a.item() if isinstance(a, np.generic) else a)
+                arrays.append(a if a is None or type(a) in _NUMBERS else self._plain(a))
         if self.promote is None or first is None:
             return arrays, needed
         if (uniform and (first.kind == "f" or not (plain or self.promote != "same"))) and not self._unpromoted:
@@ -207,6 +208,17 @@ class Primitive:
             if position not in self._unpromoted and isinstance(array, np.ndarray) and array.dtype != target:
                 arrays[position] = array.astype(target)
         return arrays, needed
+
+    def _plain(self, a: Any) -> Any:
+        """An argument that is neither a tensor nor a Python number nor None, if there is a meaning to it."""
+        if isinstance(a, np.generic):
+            # NumPy would let its own numbers widen a float32 array, unlike Python's.
+            return a.item()
+        if isinstance(a, np.ndarray | int | float):
+            return a
+        raise ArgumentTypeError(
+            f"{self.name}: expected tensors, got {type(a).__name__} {reprlib.repr(a)}; use backlit.tensor(...)"
+        )
 
     def common_dtype(self, operands: Sequence[Any]) -> np.dtype[Any]:
         """The type to which the operation brings its inputs (arrays or symbols, numbers, None)."""

@@ -1,12 +1,12 @@
 """Choices between values: by a condition, by size, by bounds."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from backlit.core.primitive import primitive
 from backlit.core.tensor_base import TensorBase
-from backlit.errors import ArgumentError
+from backlit.errors import ArgumentError, DtypeError
 from backlit.ops.arithmetic import lift
 
 if TYPE_CHECKING:
@@ -31,14 +31,36 @@ _where.gradient(
 )
 
 
-def where(condition: "Tensor", input: "Tensor | Number", other: "Tensor | Number") -> "Tensor":
+@overload
+def where(condition: "Tensor", input: "Tensor | Number", other: "Tensor | Number") -> "Tensor": ...
+@overload
+def where(condition: "Tensor") -> "tuple[Tensor, ...]": ...
+
+
+def where(condition: "Tensor", input: Any = None, other: Any = None) -> Any:
     """`input` where `condition` holds, else `other`; all three broadcast.
 
     Args:
         condition: A bool tensor.
         input: A tensor or number.
         other: A tensor or number.
+
+    Returns:
+        A tensor; with `condition` alone, the places where it holds, one index tensor a dimension.
+
+    Raises:
+        DtypeError: `condition` is not bool.
+        ArgumentError: One of `input` and `other` is missing.
     """
+    if input is None or other is None:
+        if input is not None or other is not None:
+            raise ArgumentError("where: give both `input` and `other`, or none of them")
+        from backlit.ops.gathering import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if not isinstance(condition, TensorBase) or condition._array.dtype.kind != "b":
+        kind = condition._array.dtype if isinstance(condition, TensorBase) else type(condition).__name__
+        raise DtypeError(f"where: the condition is {kind}, expected a bool tensor; compare first, as in x > 0")
     if not isinstance(other, TensorBase):
         input = lift(input, condition)
     return _where.bind(condition, input, other)
