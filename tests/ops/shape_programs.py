@@ -60,6 +60,7 @@ PROGRAMS = {
     "scatter add": (lambda t, x, i, y: x.scatter_add(1, i, y), X, PLACES, X[:, :2]),
     "scatter add too small a source": (lambda t, x, i, y: x.scatter_add(1, i, y), X, PLACES, X[:1]),
     "index_select": (lambda t, x, i: x.index_select(1, i), X, ROWS),
+    "index_select scalar": (lambda t, x, i: x.index_select(0, i), SCALAR, np.array([0])),
     "index_select out of range": (lambda t, x, i: x.index_select(0, i + 1), X, ROWS),
     "index_add": (lambda t, x, i, y: x.index_add(1, i, y, alpha=2), X, ROWS, SQUARE),
     "index_add other shape": (lambda t, x, i, y: x.index_add(1, i, y), X, ROWS, X),

@@ -219,6 +219,8 @@ def index_select(input: "Tensor", dim: int, index: "Tensor") -> "Tensor":
         IndexRangeError: An index is negative or too large.
     """
     found = _checked_rows(input, dim, index, "index_select")
+    if not input._array.ndim:
+        return pick.bind(input.reshape(1), index.reshape(-1), dim=0).reshape(())
     return pick.bind(input, index.reshape(-1), dim=found)
 
 
