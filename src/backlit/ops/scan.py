@@ -165,7 +165,7 @@ def prod(input: "Tensor", dim: int | None = None, keepdim: bool = False, *, dtyp
     return _prod.bind(input, dim=found, keepdim=keepdim)
 
 
-def _along_samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def _along_samples(rng: "np.random.Generator") -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [((rng.normal(size=(3, 4)),), {"dim": dim}) for dim in (0, 1)]
 
 

@@ -69,7 +69,7 @@ def _kernel_gradient(g: Any, ans: Any, reduction: str) -> Any:
     return slope * (g if reduction == "sum" else np.expand_dims(g, 1)), None
 
 
-def _samples(rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def _samples(rng: "np.random.Generator") -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [
         ((rng.normal(size=(4, 3)), np.array([0, 2, -100, 1])), {"reduction": kind, "ignore_index": -100})
         for kind in ("mean", "sum", "none")
