@@ -117,7 +117,7 @@ def test_extra_state_is_kept():
     assert one.state_dict() == {"0._extra_state": {"count": 7}}
     other.load_state_dict(one.state_dict())
     assert other[0].count == 7
-    with pytest.raises(StateError, match="0._extra_state"):
+    with pytest.raises(StateError, match=r"0\._extra_state"):
         other.load_state_dict({})
 
 

@@ -95,7 +95,7 @@ class BatchNorm1d(Module):
             )
         momentum: Any = self.momentum
         if momentum is None:
-            momentum = 0.0 if self.num_batches_tracked is None else 1.0 / (self.num_batches_tracked + 1)
+            momentum = 0.0 if self.num_batches_tracked is None else 1.0 / (self.num_batches_tracked + 1).double()
         out = F.batch_norm(
             input,
             self.running_mean,

@@ -24,6 +24,7 @@ class _Running(threading.local):
 
 
 _RUNNING = _Running()
+_MEMBERS = ("_parameters", "_buffers", "_modules")
 
 
 class Module(StateDict):
@@ -83,7 +84,7 @@ class Module(StateDict):
 
     def __getattr__(self, name: str) -> Any:
         fields = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
+        for kind in _MEMBERS:
             members = fields.get(kind)
             if members is not None and name in members:
                 return members[name]
@@ -102,12 +103,12 @@ class Module(StateDict):
         if isinstance(value, Parameter):
             if "_parameters" not in fields:
                 raise self._not_initialised("assign parameters")
-            self._make_way(name)
+            self._make_way("_parameters", name)
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             if "_modules" not in fields:
                 raise self._not_initialised("assign modules")
-            self._make_way(name)
+            self._make_way("_modules", name)
             self.add_module(name, value)
         elif name in fields.get("_parameters", ()):
             if value is not None:
@@ -131,30 +132,29 @@ class Module(StateDict):
             super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        if not self._forget(name):
-            super().__delattr__(name)
+        for kind in _MEMBERS:
+            if name in self.__dict__.get(kind, ()):
+                del self.__dict__[kind][name]
+                self._non_persistent.discard(name)
+                self._edited()
+                return
+        super().__delattr__(name)
 
     def __dir__(self) -> list[str]:
         fields = self.__dict__
-        members = {name for kind in ("_parameters", "_buffers", "_modules") for name in fields.get(kind, ())}
+        members = {name for kind in _MEMBERS for name in fields.get(kind, ())}
         return sorted({*super().__dir__(), *(name for name in members if name.isidentifier())})
 
-    def _make_way(self, name: str) -> None:
-        """Let go of whatever attribute `name` is, for a parameter or module that takes its place."""
-        if not self._forget(name) and name not in Module.__annotations__:
+    def _make_way(self, kind: str, name: str) -> None:
+        """Let go of attribute `name`, unless it is one of `kind`, which keeps its place in the order."""
+        for members in self._other_members(kind):
+            members.pop(name, None)
+        self._non_persistent.discard(name)
+        if name not in Module.__annotations__:
             self.__dict__.pop(name, None)
 
-    def _forget(self, name: str) -> bool:
-        """Let go of a parameter, buffer or module; was there one?"""
-        found = False
-        for members in (self._parameters, self._buffers, self._modules):
-            if name in members:
-                del members[name]
-                found = True
-        self._non_persistent.discard(name)
-        if found:
-            self._edited()
-        return found
+    def _other_members(self, kind: str) -> list[dict[str, Any]]:
+        return [self.__dict__[members] for members in _MEMBERS if members != kind]
 
     def _edited(self) -> None:
         self.__dict__["_edited_at"] = Edits.next()
@@ -172,7 +172,8 @@ class Module(StateDict):
             raise ArgumentTypeError(f"a {kind}'s name must be a string, got {type(name).__name__}")
         if not name or "." in name:
             raise ArgumentError(f"a {kind}'s name can't be empty or contain \".\", got {name!r}")
-        if name in self.__dict__ or hasattr(type(self), name):
+        others = self._other_members(f"_{kind}s")
+        if name in self.__dict__ or hasattr(type(self), name) or any(name in members for members in others):
             raise ArgumentError(f"{type(self).__name__} already has an attribute {name!r}; choose another name")
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
