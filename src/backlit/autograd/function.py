@@ -60,14 +60,16 @@ class FunctionCtx:
 
 
 class _Step(Primitive):
-    """One application of a function, in the place of the primitive of a binding."""
+    """One application of a function, in the place of the primitive of a binding; not in the registry."""
 
-    def __init__(self, function: "type[Function]", ctx: FunctionCtx) -> None:
+    def __init__(self, function: "type[Function]", ctx: FunctionCtx, inputs: int) -> None:
         self.name = function.__name__
         self.function = function
         self.ctx = ctx
         self.role, self.notation = "a function of the user's", f"{self.name}(…)"
-        self.hidden, self.elementwise, self.view = 0, False, False
+        self.inputs, self.variadic = [f"input {position}" for position in range(inputs)], None
+        self.elementwise = self.view = self.dynamic = False
+        self.hidden, self.promote, self.kinks, self.samples = 0, None, None, None
         # For each saved tensor, its place among the results that the binding keeps, or None.
         self.among_results: list[int | None] = []
 
@@ -201,7 +203,7 @@ class Function:
     def _tape(
         cls, ctx: FunctionCtx, args: tuple[Any, ...], outs: tuple[Any, ...], results: list[Any], taped: bool
     ) -> None:
-        step = _Step(cls, ctx)
+        step = _Step(cls, ctx, len(args))
         pairs = tuple((r._array, r._storage) for r in results)
         binding = Binding(step, args, {}, pairs)
         if STATE.recording is not None:
