@@ -13,7 +13,7 @@ from backlit.nn import functional as F
 
 def test_a_linear_layer_of_the_wrong_size_names_itself():
     model = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Linear(28, 2)))
-    told = r"Linear \(1\.0\): got an input of shape \(5, 3\), expected \(\*, 28\): the last dimension must be in_features=28"
+    told = r"Linear \(1\.0\): got an input of shape \(5, 3\), expected \(\*, 28\): .* must be in_features=28"
     with pytest.raises(ShapeError, match=told):
         model(backlit.ones(5, 4))
     with pytest.raises(ShapeError, match=r"put nn.Flatten\(\) before it"):
@@ -23,9 +23,7 @@ def test_a_linear_layer_of_the_wrong_size_names_itself():
 
 
 def test_a_linear_layer_of_another_type_tells_what_to_do():
-    with pytest.raises(
-        DtypeError, match=r"got an input of type int64, its weight is float32; convert .*backlit.float32"
-    ):
+    with pytest.raises(DtypeError, match=r"input of type int64, its weight is float32; convert .*backlit.float32"):
         nn.Linear(2, 1)(backlit.ones(3, 2, dtype=backlit.int64))
     with pytest.raises(DtypeError, match="float64"):
         nn.Linear(2, 1)(backlit.ones(3, 2, dtype=backlit.float64))
@@ -64,7 +62,7 @@ def test_shapes_that_do_not_fit_are_told():
         nn.Bilinear(2, 3, 1)(backlit.ones(4, 2), backlit.ones(5, 3))
     with pytest.raises(IndexRangeError, match="embedding"):
         nn.Embedding(3, 2)(backlit.tensor([0, 3]))
-    with pytest.raises(DtypeError, match="Embedding: .*float32"):
+    with pytest.raises(DtypeError, match=r"Embedding: .*float32"):
         nn.Embedding(3, 2)(backlit.ones(2))
     with pytest.raises(ShapeError, match="matrix"):
         nn.Embedding.from_pretrained(backlit.ones(2))
