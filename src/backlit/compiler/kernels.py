@@ -28,6 +28,22 @@ def number(value: int) -> ir.Constant:
     return ir.Constant(I64, value)
 
 
+def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
+    """`for i in range(start, stop, step)`; `body` emits what is done with an i."""
+    before = b.block
+    head, inside, after = (b.append_basic_block(n) for n in ("head", "inside", "after"))
+    b.branch(head)
+    b.position_at_end(head)
+    i = b.phi(I64)
+    i.add_incoming(start, before)
+    b.cbranch(b.icmp_signed("<", i, stop), inside, after)
+    b.position_at_end(inside)
+    body(i)
+    i.add_incoming(b.add(i, number(step)), b.block)
+    b.branch(head)
+    b.position_at_end(after)
+
+
 class KernelEmitter:
     """Emits one kernel of a plan into a module."""
 
@@ -298,19 +314,7 @@ class KernelEmitter:
 
     def loop(self, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
         """`for i in range(start, stop, step)`."""
-        b = self.builder
-        before = b.block
-        head, inside, after = (b.append_basic_block(n) for n in ("head", "inside", "after"))
-        b.branch(head)
-        b.position_at_end(head)
-        i = b.phi(I64)
-        i.add_incoming(start, before)
-        b.cbranch(b.icmp_signed("<", i, stop), inside, after)
-        b.position_at_end(inside)
-        body(i)
-        i.add_incoming(b.add(i, number(step)), b.block)
-        b.branch(head)
-        b.position_at_end(after)
+        loop(self.builder, start, stop, step, body)
 
     def share(self, size: Any) -> tuple[Any, Any]:
         """This thread's part of a loop: from, to."""
