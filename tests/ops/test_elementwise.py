@@ -344,6 +344,12 @@ def test_bool_and_integers() -> None:
     assert backlit.div(backlit.tensor([large]), 1, rounding_mode="trunc").tolist() == [large]
 
 
+def test_floats_are_divided_by_zero() -> None:
+    x = backlit.tensor([1.0, -1.0])
+    assert (x // 0).tolist() == [np.inf, -np.inf]
+    assert (x % 0).isnan().all()
+
+
 def test_composed_functions() -> None:
     x, y, z = (backlit.tensor(v) for v in ([1.0, 2.0], [3.0, 5.0], [2.0, 4.0]))
     assert backlit.add(x, y, alpha=2).tolist() == [7.0, 12.0]
@@ -419,6 +425,8 @@ def test_in_place_names_itself_in_errors() -> None:
         (lambda: backlit.tensor([2]) ** -1, "negative integer powers"),
         (lambda: -backlit.tensor([True]), "neg: bool tensors do not take part"),
         (lambda: backlit.tensor([True]) - backlit.tensor([True]), "sub: bool tensors do not take part"),
+        (lambda: backlit.tensor([1]) // 0, "floor_divide: integers cannot be divided by zero"),
+        (lambda: backlit.tensor([1]) % backlit.tensor([0]), "remainder: integers cannot be divided by zero"),
         (lambda: backlit.exp([1.0]), r"exp: expected tensors, got list \[1.0\]"),
         (lambda: backlit.mul(backlit.ones(2), "3"), "mul: expected tensors, got str '3'"),
         (lambda: backlit.where(backlit.ones(2), 1, 2), "where: the condition is float32, expected a bool tensor"),

@@ -6,8 +6,10 @@ import numpy as np
 
 from backlit.core.backward import Helpers
 from backlit.core.dtypes import result_dtype
-from backlit.core.primitive import primitive
-from backlit.errors import ArgumentError
+from backlit.core.modes import STATE
+from backlit.core.primitive import Primitive, primitive
+from backlit.core.tensor_base import TensorBase
+from backlit.errors import ArgumentError, NonFiniteError
 from backlit.ops.casting import cast
 
 if TYPE_CHECKING:
@@ -95,6 +97,19 @@ def _div(xp: Any, x: Any, y: Any) -> Any:
 _div.gradient(x=lambda g, y: g / y, y=lambda g, ans, y: -g * ans / y)
 
 
+def divide_whole(operation: Primitive, input: "Tensor | Number", other: "Tensor | Number") -> "Tensor":
+    """Apply a division that rounds, and look for zeros where no result exists.
+
+    Raises:
+        NonFiniteError: An integer would be divided by the integer zero.
+    """
+    result = operation.bind(input, other)
+    divisor = other._array if isinstance(other, TensorBase) else other
+    if STATE.trace is None and result._array.dtype.kind in "iu" and not np.all(divisor):
+        raise NonFiniteError(f"{operation.name}: integers cannot be divided by zero; convert them with .float() first")
+    return result
+
+
 def _whole(x: Any, y: Any) -> Any:
     return abs(x / y - np.round(x / y))
 
@@ -102,11 +117,11 @@ def _whole(x: Any, y: Any) -> Any:
 @primitive(
     role="stops", notation="floor({x} / {y})", elementwise=True, promote="number", domain=(0.3, 3.0), kinks=_whole
 )
-def _div_floor(xp: Any, x: Any, y: Any) -> Any:
+def _floor_divide(xp: Any, x: Any, y: Any) -> Any:
     return xp.floor_divide(x, y)
 
 
-_div_floor.gradient(x=lambda g: g * 0, y=lambda g: g * 0)
+_floor_divide.gradient(x=lambda g: g * 0, y=lambda g: g * 0)
 
 
 @primitive(
@@ -158,19 +173,24 @@ def div(input: "Tensor", other: "Tensor | Number", *, rounding_mode: str | None 
 
     Raises:
         ArgumentError: `rounding_mode` is none of these.
+        NonFiniteError: With rounding, an integer is divided by the integer zero.
     """
     if rounding_mode is None:
         return _div.bind(input, other)
     if rounding_mode == "floor":
-        return _div_floor.bind(input, other)
+        return divide_whole(_floor_divide, input, other)
     if rounding_mode == "trunc":
-        return _div_trunc.bind(input, other)
+        return divide_whole(_div_trunc, input, other)
     raise ArgumentError(f"div: rounding_mode is {rounding_mode!r}; expected None, 'trunc' or 'floor'")
 
 
 def floor_divide(input: "Tensor", other: "Tensor | Number") -> "Tensor":
-    """`input / other` rounded downwards, in the type of the inputs."""
-    return _div_floor.bind(input, other)
+    """`input / other` rounded downwards, in the type of the inputs.
+
+    Raises:
+        NonFiniteError: An integer is divided by the integer zero.
+    """
+    return divide_whole(_floor_divide, input, other)
 
 
 def lerp(input: "Tensor", end: "Tensor", weight: "Tensor | Number") -> "Tensor":

@@ -167,7 +167,9 @@ def _pow(xp: Any, x: Any, y: Any) -> Any:
 
 def _pow_base_gradient(g: "Tensor", x: "Tensor", y: "Tensor | Number") -> "Tensor":
     if isinstance(y, int | float):
-        return g * 0 if y == 0 else g * y if y == 1 else g * (x ** (y - 1) * y)
+        if y in (0, 1):
+            return g * y
+        return g * ((x if y == 2 else x ** (y - 1)) * y)
     # At exponent 0 the power is constant, although x^(y-1) may be infinite.
     return where(y == 0, 0, g * (y * x ** (y - 1)))
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backlit.core.primitive import primitive
+from backlit.ops.arithmetic import divide_whole
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -144,8 +145,12 @@ _remainder.gradient(x=lambda g: g, y=lambda g, x, y: g * -_floor.bind(x / y))
 
 
 def remainder(input: "Tensor | Number", other: "Tensor | Number") -> "Tensor":
-    """What is left after dividing and rounding downwards, as Python's %; it has the sign of `other`."""
-    return _remainder.bind(input, other)
+    """What is left after dividing and rounding downwards, as Python's %; it has the sign of `other`.
+
+    Raises:
+        NonFiniteError: An integer is divided by the integer zero.
+    """
+    return divide_whole(_remainder, input, other)
 
 
 @primitive(
@@ -164,8 +169,12 @@ _fmod.gradient(x=lambda g: g, y=lambda g, x, y: g * -_trunc.bind(x / y))
 
 
 def fmod(input: "Tensor", other: "Tensor | Number") -> "Tensor":
-    """What is left after dividing and rounding towards zero; it has the sign of `input`."""
-    return _fmod.bind(input, other)
+    """What is left after dividing and rounding towards zero; it has the sign of `input`.
+
+    Raises:
+        NonFiniteError: An integer is divided by the integer zero.
+    """
+    return divide_whole(_fmod, input, other)
 
 
 absolute = abs
