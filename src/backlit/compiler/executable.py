@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import itertools
+import threading
 import weakref
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from backlit.compiler import driver, llvm
 from backlit.compiler.cores import CALL_BACK
+from backlit.compiler.driver import worth_sharing
 from backlit.compiler.plan import Plan, plan, rewrite_transposed_products
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
@@ -34,6 +36,10 @@ def _call_back(executable: int, number: int, rows: int) -> None:
 _IMPORTS = {CALL_BACK: ctypes.cast(_call_back, ctypes.c_void_p).value or 0}
 
 
+# More threads than this meet too often for what each of them does.
+MOST_THREADS = 8
+
+
 class Code:
     """Machine code of a program and the plan it was made from; shared by all executables of the same program.
 
@@ -41,6 +47,7 @@ class Code:
         plan: The plan.
         places: For each place of memory, its slot in the table of addresses.
         text: The optimised LLVM code.
+        threads: How many threads are worth having.
         step: The native step.
         epoch: The native loop over batches.
     """
@@ -56,6 +63,8 @@ class Code:
         places += [("collect", j) for j, o in enumerate(program.outputs) if _per_row(program, o)]
         for place in places:
             self.places.setdefault(place, len(self.places))
+        shared = [worth_sharing(self.plan, kernel, rows) for kernel in self.plan.kernels]
+        self.threads = MOST_THREADS if any(shared) else 1
         module = driver.emit(
             self.plan, self.places, llvm.vector_bytes(), rows=rows, guards=guards, arguments=arguments
         )
@@ -150,6 +159,22 @@ class Executable:
         status = self.code.step(self._address, rows, 0, 1, self._control_address)
         self.raise_error()
         return int(status)
+
+    def run_epoch(self, threads: int) -> int:
+        """Run the batches that the control block names, with up to so many threads; returns the native status."""
+        count = min(threads, self.code.threads)
+        if count == 1:
+            return int(self.code.epoch(self._address, self._control_address, 0, 1))
+        helpers = [
+            threading.Thread(target=self.code.epoch, args=(self._address, self._control_address, t, count))
+            for t in range(1, count)
+        ]
+        for helper in helpers:
+            helper.start()
+        status = int(self.code.epoch(self._address, self._control_address, 0, count))
+        for helper in helpers:
+            helper.join()
+        return status
 
     def raise_error(self) -> None:
         """Raise what went wrong inside a call back into Python."""

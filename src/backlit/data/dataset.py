@@ -32,6 +32,11 @@ class Rows:
     finish: Callable[..., list[NDArray[Any]]] = lambda *arrays: list(arrays)
     index: NDArray[np.int64] | None = None
 
+    @property
+    def plain(self) -> bool:
+        """Whether a batch is nothing but some rows of the arrays."""
+        return self.finish is type(self).finish
+
     def take(self, rows: NDArray[np.int64]) -> list[NDArray[Any]]:
         """The arrays of the batch with these rows, in new memory: what collating the rows one by one gives."""
         rows = rows if self.index is None else self.index[rows]

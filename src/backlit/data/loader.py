@@ -157,11 +157,14 @@ class DataLoader(Generic[T_co]):
         size = self.batch_size or (1 if self.batch_sampler is not None else None)
         return Fetcher(self.dataset, self.collate_fn, size, self.drop_last)
 
-    def _order(self) -> NDArray[np.int64] | None:
+    @property
+    def has_order(self) -> bool:
+        """Whether the rows of a pass are known in order before it, from `epoch_order`."""
         sampler, batched = self.sampler, type(self.batch_sampler) is BatchSampler
-        if batched and isinstance(sampler, OrderSampler) and in_step(type(sampler), "__iter__", "order"):
-            return sampler.order()
-        return None
+        return batched and isinstance(sampler, OrderSampler) and in_step(type(sampler), "__iter__", "order")
+
+    def _order(self) -> NDArray[np.int64] | None:
+        return self.sampler.order() if self.has_order and isinstance(self.sampler, OrderSampler) else None
 
     def _index_batches(self) -> Iterator[Any]:
         order = self._order()

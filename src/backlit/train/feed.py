@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.data import DataLoader, Dataset, IterableDataset, Rows, TensorDataset
-from backlit.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
+from backlit.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError, StateError
 from backlit.ops import Generator, Tensor, from_numpy
 
 # Rows are gathered for several small batches at once; more than this would only take memory.
@@ -69,6 +69,22 @@ class Feed:
         owners = (self.loader, self.loader.sampler, self.loader.batch_sampler)
         found = [getattr(owner, "generator", None) for owner in owners]
         return [generator for generator in dict.fromkeys(found) if isinstance(generator, Generator)]
+
+    @property
+    def rows(self) -> Rows | None:
+        """The arrays in which the rows lie, where each pass has an order of them that is known beforehand."""
+        return self._rows if self.loader.has_order and self.loader.batch_size is not None else None
+
+    def order(self) -> NDArray[np.int64]:
+        """The rows of one pass in order, drawn anew; only where `rows` is not None.
+
+        Raises:
+            StateError: There is no such order.
+        """
+        order, size = self.loader.epoch_order(), self.loader.batch_size
+        if order is None or size is None:
+            raise StateError(f"{self.name}: this data has no order known beforehand")
+        return order[: len(order) // size * size] if self.loader.drop_last else order
 
     def batches(self, start: int = 0) -> Iterator[tuple[Any, Any]]:
         """One pass from batch number `start` on. The pass draws its order before this returns, whatever `start` is."""

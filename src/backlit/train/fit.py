@@ -13,6 +13,7 @@ from backlit.train.callbacks import Callbacks
 from backlit.train.feed import Feed
 from backlit.train.interrupt import Interrupts
 from backlit.train.loop import Sums, Work, evaluate_batches, in_mode, run_epoch
+from backlit.train.native import NativeLoop
 from backlit.train.progress import ProgressBar
 from backlit.train.storage import read_state, write_state
 
@@ -31,6 +32,7 @@ class Fit:
         epochs: Epochs in all.
         checkpoint: Where to save after each epoch, or None.
         checkpoint_every: Also after so many steps, or None.
+        native: Runs batches as machine code; None: eagerly.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Fit:
         epochs: int,
         checkpoint: Path | None,
         checkpoint_every: int | None,
+        native: NativeLoop | None,
     ) -> None:
+        self.native = native
         self.trainer, self.work, self.train, self.val, self.epochs = trainer, work, train, val, epochs
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
         self.callbacks: Callbacks = trainer.callbacks
@@ -82,19 +86,54 @@ class Fit:
         if self.batch == 0:
             self.callbacks.call("on_epoch_begin", trainer)
             self._at_epoch_begin = self._random_states()
-            batches = self.train.batches()
+            at_end = self._pass()
         else:
             now = self._random_states()
             self._set_random_states(self._at_epoch_begin)
-            batches = self.train.batches(self.batch)
-            self._set_random_states(now)
-        at_end = run_epoch(self.work, batches, self.sums, self._after_step)
+            at_end = self._pass(now)
         if not at_end and self.batch != self.train.n_batches:
             return False
         if not self.sums.rows:
             raise StateError(f"{self.train.name}: an epoch without any batch; an iterator that can be read only once?")
         self._finish_epoch()
         return True
+
+    def _pass(self, then: list[Any] | None = None) -> bool:
+        """Run the batches from `self.batch` on, in an order drawn now; `then`, random states to go on from after that.
+
+        Returns:
+            Whether the batches came to their end.
+        """
+        if self.native is None:
+            batches = self.train.batches(self.batch)
+            if then is not None:
+                self._set_random_states(then)
+            return run_epoch(self.work, batches, self.sums, self._after_step)
+        order = self.train.order()
+        if then is not None:
+            self._set_random_states(then)
+        last = -(-len(order) // self.native.batch_size)
+        while self.batch < last:
+            done = self.native.run(order, self.batch, self._next_stop(last), self.sums, self._watch)
+            if self._after_steps(done - self.batch):
+                return False
+        return True
+
+    def _next_stop(self, last: int) -> int:
+        """The batch before which Python is due again."""
+        if self._scheduler_steps or self.callbacks.has("on_batch_end"):
+            return self.batch + 1
+        if self.checkpoint is not None and self.checkpoint_every:
+            return min(last, self.batch + self.checkpoint_every - self.trainer.step % self.checkpoint_every)
+        return last
+
+    def _watch(self, batch: int) -> bool:
+        """Keep the bar moving while batches run natively; whether to stop."""
+        if self.bar.due():
+            size = self.train.n_rows or 0
+            rows = self._rows_before + min(size, batch * (self.train.loader.batch_size or 1))
+            self.bar.show(self.trainer.epoch, self.trainer.step + batch - self.batch, rows, {})
+        return self.interrupts.requested
 
     def _finish_epoch(self) -> None:
         trainer, metrics = self.trainer, self.work.metrics
@@ -115,9 +154,13 @@ class Fit:
         self.callbacks.call("on_epoch_end", trainer)
 
     def _after_step(self) -> bool:
+        return self._after_steps(1)
+
+    def _after_steps(self, count: int) -> bool:
+        """Do what is due after steps; whether to end the epoch early."""
         trainer = self.trainer
-        self.batch += 1
-        trainer.step += 1
+        self.batch += count
+        trainer.step += count
         if self._scheduler_steps:
             trainer.scheduler.step()
         if self.callbacks.has("on_batch_end"):

@@ -38,8 +38,12 @@ class Sums:
         self.rows += n_rows
         self.loss += value * n_rows
         if metrics:
-            found = [metric.measure(prediction.detach(), target) for metric in metrics]
-            self.metrics = [old + new for old, new in zip(self.metrics, found, strict=True)] if self.metrics else found
+            self.measure(prediction.detach(), target, metrics)
+
+    def measure(self, prediction: Any, target: Any, metrics: list[Metric]) -> None:
+        """Add the metrics of a batch."""
+        found = [metric.measure(prediction, target) for metric in metrics]
+        self.metrics = [old + new for old, new in zip(self.metrics, found, strict=True)] if self.metrics else found
 
     def means(self, metrics: list[Metric], prefix: str = "") -> dict[str, float]:
         """The loss and the metrics by name, averaged over the rows."""

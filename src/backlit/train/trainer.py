@@ -1,6 +1,7 @@
 """`Trainer`: fits a model to data, measures it, and predicts with it."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from backlit.core.threads import get_num_threads, set_num_threads
-from backlit.errors import ArgumentError, ArgumentTypeError, IndexRangeError
+from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, IndexRangeError
 from backlit.nn import CrossEntropyLoss, Module, NLLLoss
 from backlit.ops import Generator, Tensor, manual_seed
 from backlit.optim import Optimizer
 from backlit.train.callbacks import Callbacks
 from backlit.train.feed import Feed
 from backlit.train.fit import Fit
-from backlit.train.loop import Work, evaluate_batches
+from backlit.train.loop import Work, evaluate_batches, in_mode
 from backlit.train.metrics import UserMetric, resolve_metrics
+from backlit.train.native import NativeLoop
 from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, float_dtype, predict
 from backlit.train.run import Run
 
@@ -118,9 +120,9 @@ class Trainer:
             epochs: Passes over the data; in a resumed fit, those before it included.
             batch_size: Rows of a step: "full" for gradient descent on all, 1 for stochastic, between for mini-batches.
             shuffle: Whether each epoch has a new random order of the rows; with "full" there is none to choose.
-            compile: Whether epochs may run as compiled code where that is available. Results do not depend on it, and
-                in this version it changes nothing: all training runs eagerly.
-            threads: Threads of matrix products during the fit; None: as set.
+            compile: Whether epochs run as machine code where the data lie in arrays and the step can be traced; results
+                agree with eager training to float rounding. Otherwise training runs eagerly.
+            threads: Threads to use during the fit; None: as many as are worth having.
             checkpoint: A file in which the state is saved after each epoch, whole or not at all.
             checkpoint_every: Also after this number of steps.
             resume: A checkpoint to go on from. Data, model, optimizer and arguments must be the same; then the result
@@ -151,7 +153,17 @@ class Trainer:
         self.epoch, self.step, self.stop = 0, 0, False
         check = self._label_check(feed, held_out)
         self._work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm, check)
-        fit = Fit(self, self._work, feed, held_out, epochs=epochs, checkpoint=path, checkpoint_every=checkpoint_every)
+        native = self._native(self._work, feed, threads) if compile else None
+        fit = Fit(
+            self,
+            self._work,
+            feed,
+            held_out,
+            epochs=epochs,
+            checkpoint=path,
+            checkpoint_every=checkpoint_every,
+            native=native,
+        )
         if self._unused_seed is not None:
             manual_seed(self._unused_seed)
             self._unused_seed = None
@@ -175,6 +187,18 @@ class Trainer:
     def predict(self, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> Tensor:
         """The model's outputs for all rows; arguments, results and errors as `Run.predict`."""
         return predict(self.model, inputs, batch_size=batch_size)
+
+    def _native(self, work: Work, feed: Feed, threads: int | None) -> NativeLoop | None:
+        """The compiled loop over batches, made once for data of the same arrays; None where it cannot be."""
+        rows = feed.rows
+        if rows is None or not NativeLoop.suits(work, rows) or feed.loader.batch_size is None:
+            return None
+        try:
+            with in_mode(self.model, training=True):
+                return NativeLoop(work, rows, feed.loader.batch_size, threads)
+        except GraphError as error:
+            warnings.warn(f"Trainer: the training step cannot be compiled and runs eagerly: {error}", stacklevel=3)
+            return None
 
     def _label_check(self, *feeds: Feed | None) -> Callable[[Any], None] | None:
         """A look at all class labels, for when the first prediction shows how many classes there are."""
