@@ -1,5 +1,8 @@
 """Modules, parameters, losses, initial values: what networks are built of, under PyTorch's names."""
 
+from typing import NoReturn
+
+from backlit.core.missing import missing_name
 from backlit.nn import functional, init, utils
 from backlit.nn.layers.activation import (
     CELU,
@@ -110,3 +113,7 @@ __all__ = [
     "init",
     "utils",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise missing_name("nn", name, __all__)

@@ -1,10 +1,11 @@
 """Initial values of parameters. Every function fills a tensor in place, outside of any gradient, and returns it."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
+from backlit.core.missing import missing_name
 from backlit.core.modes import no_grad
 from backlit.core.tensor_base import make
 from backlit.errors import ArgumentError, ShapeError, suggest
@@ -12,6 +13,22 @@ from backlit.ops.tensor import Tensor
 
 if TYPE_CHECKING:
     from backlit.ops.generator import Generator
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
 
 _GAINS = {
     "linear": 1.0,
@@ -168,3 +185,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: "Generator | None" =
     q = q * np.sign(np.diag(r))
     with no_grad():
         return tensor.copy_(make(gain * (q if flat.shape[0] >= flat.shape[1] else q.T).reshape(tensor.shape)))
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise missing_name("nn.init", name, __all__)

@@ -47,7 +47,7 @@ def test_one_parameter_and_none():
 
 def test_norms_that_are_not_finite():
     given = parameters([math.inf, 1.0])
-    with pytest.raises(NonFiniteError, match="total norm of order 2.0 of 1 gradients is inf"):
+    with pytest.raises(NonFiniteError, match=r"total norm of order 2\.0 of 1 gradients is inf"):
         utils.clip_grad_norm_(given, 1.0, error_if_nonfinite=True)
     assert given[0].grad.tolist() == [math.inf, 1.0]
     with pytest.raises(ArgumentError, match="max_norm"):

@@ -1,5 +1,8 @@
 """Layers and losses as functions, `F` in PyTorch's programs."""
 
+from typing import NoReturn
+
+from backlit.core.missing import missing_name
 from backlit.nn.functional.activation import (
     celu,
     elu,
@@ -103,3 +106,7 @@ __all__ = [
     "tanhshrink",
     "threshold",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise missing_name("nn.functional", name, __all__)

@@ -1,5 +1,8 @@
 """Helpers for all parameters of a network at once."""
 
+from typing import NoReturn
+
+from backlit.core.missing import missing_name
 from backlit.nn.utils.clipping import clip_grad_norm_, clip_grad_value_, get_total_norm
 from backlit.nn.utils.vectors import parameters_to_vector, vector_to_parameters
 
@@ -10,3 +13,7 @@ __all__ = [
     "parameters_to_vector",
     "vector_to_parameters",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise missing_name("nn.utils", name, __all__)
