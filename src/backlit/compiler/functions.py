@@ -1,9 +1,10 @@
 """Exponentials, logarithms and their kin, as branch-free formulas on vectors and on single numbers alike.
 
-LLVM's own intrinsics for these fall back to a call for each lane. Where no source is named, the coefficients are minimax
-fits made for this file with Remez' exchange algorithm in 60 digits; "Cephes" is S. L. Moshier, "Methods and Programs
-for Mathematical Functions", 1989. Errors stay below 2 units in the last place in 32 bits and 4 in 64, with infinities,
-NaN, signed zeros and denormal numbers right. Each emits as `exp(code, kind, x)`, kind "f4" or "f8".
+LLVM's own intrinsics for these fall back to a call for each lane. Where no source is named, the coefficients are
+minimax fits made for this file with Remez' exchange algorithm in 60 digits; "Cephes" is S. L. Moshier, "Methods and
+Programs for Mathematical Functions", 1989. Errors stay below 2 units in the last place (`erfc` in both kinds and
+`sinh`, `log10` in 64 bits: 4), with infinities, NaN, signed zeros and denormal numbers right. Each emits as
+`exp(code, kind, x)`, kind "f4" or "f8".
 """
 
 import math
@@ -25,17 +26,21 @@ def _taken_at_infinity(x: Real, result: Real) -> Real:
 # -- exponentials ------------------------------------------------------------------------------------------------------
 
 
-def _expm1_near_zero(r: Real, low: Real | float = 0.0) -> Real:
-    """e^(r + low) - 1 for |r| <= ln(2) / 2 and a tiny `low`."""
+def _second_order(r: Real) -> Real:
+    """(e^r - 1 - r) / r^2 for |r| <= ln(2) / 2."""
     if r.single:
-        q = r.polynomial(1.9914287e-04, 1.3941241e-03, 8.333273e-03, 4.166635e-02, 1.6666667e-01, 0.5)
-    else:
-        q = r.polynomial(
-            2.0924662652342825e-09, 2.510931643248484e-08, 2.7557242076192e-07, 2.755724347447539e-06,
-            2.4801587361311137e-05, 0.00019841269886782187, 0.001388888888886649, 0.008333333333321405,
-            0.0416666666666667, 0.16666666666666677, 0.5,
-        )  # fmt: skip
-    return r + (r * r).fma(q, low)
+        return r.polynomial(1.9914287e-04, 1.3941241e-03, 8.333273e-03, 4.166635e-02, 1.6666667e-01, 0.5)
+    return r.polynomial(
+        2.0924662652342825e-09, 2.510931643248484e-08, 2.7557242076192e-07, 2.755724347447539e-06,
+        2.4801587361311137e-05, 0.00019841269886782187, 0.001388888888886649, 0.008333333333321405,
+        0.0416666666666667, 0.16666666666666677, 0.5,
+    )  # fmt: skip
+
+
+def _exp_near_zero(r: Real, rest: Real | float) -> Real:
+    """e^(r + rest) for |r| <= ln(2) / 2 and a `rest` below the rounding of r."""
+    one_and, lost = two_sum(r.made(r.raw(1.0)), r)
+    return one_and + (r * r).fma(_second_order(r), lost + rest)
 
 
 def _reduced(x: Real) -> tuple[Real, Real, Real]:
@@ -47,10 +52,13 @@ def _reduced(x: Real) -> tuple[Real, Real, Real]:
     return n, r, n.fma(-rest, first - r)
 
 
-def _scaled_exp(x: Real, power: float, low: Real | float = 0.0) -> Real:
-    """2^power e^(x + low), for a tiny `low`."""
+def _scaled_exp(x: Real, power: float, low: Real | None = None) -> Real:
+    """2^power e^(x + low), for a `low` of the size of the rounding of x."""
     n, r, rest = _reduced(x.clamped(*((-105.0, 90.0) if x.single else (-747.0, 712.0))))
-    return (1.0 + _expm1_near_zero(r, rest + low)).times_two_to(n + power if power else n)
+    if low is not None:
+        r, lost = two_sum(r, low)
+        rest = rest + lost
+    return _exp_near_zero(r, rest).times_two_to(n + power if power else n)
 
 
 @function
@@ -64,7 +72,7 @@ def exp2(x: Real) -> Real:
     """2^x, exact for whole x."""
     x = x.clamped(*((-151.0, 129.0) if x.single else (-1076.0, 1025.0)))
     n = x.nearest()
-    return (1.0 + _expm1_near_zero((x - n) * math.log(2))).times_two_to(n)
+    return _exp_near_zero((x - n) * math.log(2), 0.0).times_two_to(n)
 
 
 @function
@@ -73,8 +81,21 @@ def expm1(x: Real) -> Real:
     n, r, low = _reduced(x.clamped(*((-30.0, 89.0) if x.single else (-50.0, 710.0))))
     # Half of it, since 2^n itself overflows just before the result does.
     half = (n - 1.0).power_of_two()
-    result = 2.0 * half.fma(_expm1_near_zero(r, low), half - 0.5)
+    result = 2.0 * half.fma(r + (r * r).fma(_second_order(r), low), half - 0.5)
     return (abs(x) < 2.0**-54).where(x, result)
+
+
+@function
+def sigmoid(x: Real) -> Real:
+    """1 / (1 + e^-x), a unit more exact than that formula in rounded steps, gradual underflow kept."""
+    e = exp.of(-abs(x))
+    negative = x < 0.0
+    upper = negative.where(e, 1.0)
+    lower, lost = two_sum(x.made(x.raw(1.0)), e)
+    first = upper / lower
+    rest = first.fma(-lost, first.fma(-lower, upper))
+    # 1 / lower is the other branch's result.
+    return rest.fma(negative.where(1.0 - first, first), first)
 
 
 @function
@@ -88,7 +109,7 @@ def tanh(x: Real) -> Real:
         q = z.polynomial(1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
         p = p / q
     far = 1.0 - 2.0 / (exp.of(size + size) + 1.0)
-    return (size < 0.625).where((x * z).fma(p, x), far.signed_as(x))
+    return (size < 0.625).where((x * z).fma(p, x), far).signed_as(x)
 
 
 @wide_function
@@ -229,7 +250,7 @@ def power(x: Real, y: Real) -> Real:
     # Beyond the range of exponents there is no rest, and infinities would make it NaN.
     rest = (abs(product) < 1e3).where(y.fma(low, rest), 0.0)
     result = _scaled_exp(product, 0.0, rest)
-    result = ((size == 1.0) & (y == y)).where(1.0, result)  # noqa: PLR0124 (not NaN)
+    result = ((size == 1.0) & (y == y)).where(1.0, result)
     whole, half = y.floor() == y, y * 0.5
     result = (whole & (half.floor() != half)).where(result.signed_as(x), result)
     result = ((x < 0.0) & (size < _INFINITY) & ~whole).where(_NAN, result)
@@ -240,7 +261,7 @@ def power(x: Real, y: Real) -> Real:
 
 
 def _erf_near_zero(x: Real) -> Real:
-    """Erf(x) for |x| <= 0.93 (32 bits) or 1 (64 bits)."""
+    """The error function for |x| <= 0.93 (32 bits) or 1 (64 bits)."""
     z = x * x
     if x.single:
         p = z.polynomial(-5.953749e-04, 4.9859416e-03, -2.676172e-02, 1.12816826e-01, -3.761248e-01, 1.2837915e-01)
@@ -255,20 +276,28 @@ def _erf_near_zero(x: Real) -> Real:
 
 
 def _erfc_of_size(x: Real) -> Real:
-    """Erfc(x) for x >= 0 in 64 bits.
+    """Its complement for x >= 0.
 
     (1 + 2x) e^(x^2) erfc(x) as a polynomial in (x - k) / (x + k), after Shepherd and Laframboise, "Chebyshev
     approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < inf", Mathematics of Computation 36, 1981.
     """
-    x = (x > 28.0).where(28.0, x)
-    scaled = ((x - 3.75) / (x + 3.75)).polynomial(
-        -2.298175614386434e-09, -5.689651906481203e-10, 3.2773573083352164e-08, 1.5126161095072905e-08,
-        -2.5295741021968714e-07, -4.71302730339661e-08, 1.7487948490976802e-06, -9.808272523659546e-07,
-        -1.1443551911598146e-05, 2.2387508989928043e-05, 5.1649175194716034e-05, -0.0002901550207889389,
-        0.00029371359277662593, 0.0017556260239708725, -0.009746579540989836, 0.028362277400090716,
-        -0.05869339859151476, 0.09230432116152959, -0.10880393014165302, 0.08227673849011273,
-        0.003585415485462643, -0.1402405985855467, 1.2375126308378275,
-    )  # fmt: skip
+    middle, last = (2.0, 10.2) if x.single else (3.75, 28.0)
+    x = (x > last).where(last, x)
+    t = (x - middle) / (x + middle)
+    if x.single:
+        scaled = t.polynomial(
+            -3.994278e-04, -1.2279861e-03, 1.3132815e-03, 8.630082e-03, -8.060129e-03,
+            -5.420388e-02, 1.6405542e-01, -1.6603146e-01, -9.276398e-02, 1.2769784e00,
+        )  # fmt: skip
+    else:
+        scaled = t.polynomial(
+            -2.298175614386434e-09, -5.689651906481203e-10, 3.2773573083352164e-08, 1.5126161095072905e-08,
+            -2.5295741021968714e-07, -4.71302730339661e-08, 1.7487948490976802e-06, -9.808272523659546e-07,
+            -1.1443551911598146e-05, 2.2387508989928043e-05, 5.1649175194716034e-05, -0.0002901550207889389,
+            0.00029371359277662593, 0.0017556260239708725, -0.009746579540989836, 0.028362277400090716,
+            -0.05869339859151476, 0.09230432116152959, -0.10880393014165302, 0.08227673849011273,
+            0.003585415485462643, -0.1402405985855467, 1.2375126308378275,
+        )  # fmt: skip
     square, low = two_product(x, x)
     return _scaled_exp(-square, 0.0, -low) * (scaled / (1.0 + 2.0 * x))
 
@@ -286,8 +315,9 @@ def erf(x: Real) -> Real:
     return (size < (0.93 if x.single else 1.0)).where(_erf_near_zero(x), far.signed_as(x))
 
 
-@wide_function
+@function
 def erfc(x: Real) -> Real:
-    """1 - erf(x), as exact where it is small as elsewhere."""
-    far = _erfc_of_size(abs(x))
-    return (x < 0.0).where(2.0 - far, far)
+    """1 - erf(x), as exact where it is small as elsewhere; in 32 bits to 4 units in the last place."""
+    size = abs(x)
+    far = _erfc_of_size(size)
+    return (size < 0.5).where(1.0 - _erf_near_zero(x), (x < 0.0).where(2.0 - far, far))

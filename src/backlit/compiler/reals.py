@@ -7,8 +7,6 @@ part, `!=` excepted, and give a `Mask`.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Union
 
-import llvmlite.ir as ir
-
 if TYPE_CHECKING:
     from backlit.compiler.values import Code
 
@@ -28,6 +26,9 @@ class Mask:
 
     def __or__(self, other: "Mask") -> "Mask":
         return Mask(self.code, self.code.builder.or_(self.value, other.value))
+
+    def __xor__(self, other: "Mask") -> "Mask":
+        return Mask(self.code, self.code.builder.xor(self.value, other.value))
 
     def __invert__(self) -> "Mask":
         return Mask(self.code, self.code.builder.not_(self.value))
@@ -198,13 +199,13 @@ class Real:
 
 
 def two_sum(x: Real, y: Real) -> tuple[Real, Real]:
-    """x + y and what its rounding lost, for |x| >= |y| or x = 0."""
+    """The sum x + y and what its rounding lost, for |x| >= |y| or x = 0."""
     total = x + y
     return total, y - (total - x)
 
 
 def two_product(x: Real, y: Real) -> tuple[Real, Real]:
-    """X * y and what its rounding lost."""
+    """The product x y and what its rounding lost."""
     product = x * y
     return product, x.fma(y, -product)
 
@@ -216,7 +217,7 @@ class Function:
     `wide` are computed in 64 bits for floats of 32 bits and rounded once, which leaves an error of half a unit.
     """
 
-    def __init__(self, formula: Callable[..., Any], wide: bool) -> None:
+    def __init__(self, formula: Callable[..., Real], wide: bool) -> None:
         self.of = formula
         self.wide = wide
         self.__doc__ = formula.__doc__
@@ -225,14 +226,14 @@ class Function:
         """Emit the function on LLVM values of a kind of float."""
         within = "f8" if self.wide else kind
         result = self.of(*(Real(code, within, code.cast(v, kind, within)) for v in values))
-        return code.cast(result.value, within, kind) if isinstance(result, Real) else result.value
+        return code.cast(result.value, within, kind)
 
 
-def function(formula: Callable[..., Any]) -> Function:
+def function(formula: Callable[..., Real]) -> Function:
     """An elementwise function that is computed in the kind of its arguments."""
     return Function(formula, wide=False)
 
 
-def wide_function(formula: Callable[..., Any]) -> Function:
+def wide_function(formula: Callable[..., Real]) -> Function:
     """An elementwise function that is computed in 64 bits."""
     return Function(formula, wide=True)
