@@ -8,7 +8,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler import functions
+from backlit.compiler import division, functions, trigonometry
 
 _BITS = {"f4": 32, "f8": 64, "i1": 8, "i2": 16, "i4": 32, "i8": 64, "u1": 8, "u8": 64, "b1": 1}
 _INT = ir.IntType(64)
@@ -207,10 +207,6 @@ def _isnan(code: Code, kind: str, x: Any) -> Any:
     return code.builder.fcmp_unordered("!=", x, x) if kind[0] == "f" else code.constant(0, "b1")
 
 
-def _function(name: str) -> Emit:
-    return lambda code, kind, *args: getattr(functions, name)(code, kind, *args)
-
-
 OPERATIONS: dict[str, Emit] = {
     "add": _arithmetic("fadd", "add"),
     "subtract": _arithmetic("fsub", "sub"),
@@ -249,7 +245,21 @@ OPERATIONS: dict[str, Emit] = {
     "ceil": _through("ceil"),
     "trunc": _through("trunc"),
     "rint": _through("roundeven"),
-    "exp": _function("exp"),
-    "log": _function("log"),
-    "tanh": _function("tanh"),
+    "floor_divide": division.floor_divide,
+    "remainder": division.remainder,
+    "fmod": division.fmod,
+    "signbit": division.signbit,
 }
+
+# These are defined on floats alone.
+_OF_FLOATS = {
+    functions: "exp exp2 expm1 log log1p log2 log10 logaddexp power tanh sinh cosh erf erfc",
+    trigonometry: "sin cos tan arcsin arccos arctan arctan2 arcsinh arccosh arctanh hypot",
+    division: "copysign heaviside",
+}
+OPERATIONS |= {name: getattr(module, name) for module, names in _OF_FLOATS.items() for name in names.split()}
+
+
+def can_emit(op: str, kind: str) -> bool:
+    """Whether there is an operation of this name on numbers of this kind."""
+    return op in OPERATIONS and kind in _BITS and (kind[0] == "f" or not any(op in names.split() for names in _OF_FLOATS.values()))
