@@ -8,6 +8,7 @@ import llvmlite.ir as ir
 from backlit.compiler.kernels import I64, KernelEmitter, elements, number
 from backlit.compiler.plan import access
 from backlit.compiler.program import row_major
+from backlit.compiler.random_words import emit_random
 from backlit.compiler.values import OPERATIONS, item_size, scalar_type
 
 
@@ -435,5 +436,5 @@ _CORES = {
     "reduce": _reduce,
     "scatter": _scatter,
     "call": _call,
-    "random": _call,
+    "random": emit_random,
 }

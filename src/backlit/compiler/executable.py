@@ -193,7 +193,7 @@ class Executable:
         shape = tuple(at(n, rows) for n in step.shape)
         size = self.code.plan.size(number, rows)
         address = self.table[self.code.places[self.code.plan.memory[number]]]
-        buffer = (ctypes.c_char * size).from_address(address or 0) if size else b""
+        buffer = (ctypes.c_char * size).from_address(address or 0) if size else bytearray()
         return np.frombuffer(buffer, np.dtype(step.dtype)).reshape(shape)
 
     def call_back(self, number: int, rows: int) -> None:
@@ -203,15 +203,12 @@ class Executable:
             step = steps[number]
             arrays = [self._array(a, rows) for a in step.args]
             with np.errstate(all="ignore"):
-                if step.kind == "random":
-                    value = NUMPY.random_bits(arrays[0], at(step.shape[0], rows))
-                else:
-                    places, settings, index = step.attrs
-                    given = iter(arrays)
-                    operands = [next(given) if p is None else _instance(p[0], rows) for p in places]
-                    options = {name: _instance(v, rows) for name, v in settings}
-                    found = Primitive.registry[step.op].forward(NUMPY, *operands, **options)
-                    value = found[index] if isinstance(found, tuple) else found
+                places, settings, index = step.attrs
+                given = iter(arrays)
+                operands = [next(given) if p is None else _instance(p[0], rows) for p in places]
+                options = {name: _instance(v, rows) for name, v in settings}
+                found = Primitive.registry[step.op].forward(NUMPY, *operands, **options)
+                value = found[index] if isinstance(found, tuple) else found
             np.copyto(self._array(number, rows), value)
         except BaseException as error:  # noqa: BLE001 (an exception cannot pass through native code)
             self._error = self._error or error
