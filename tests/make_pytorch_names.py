@@ -24,16 +24,19 @@ PLACES = [
 ]
 
 
+def is_own(value: object, at_the_top: bool) -> bool:
+    """Whether a name is PyTorch's, not a module that it happens to import."""
+    return not isinstance(value, ModuleType) or (at_the_top and value.__name__.startswith("torch."))
+
+
 def names(place: str) -> list[str]:
-    """The public names of one module or class, with their place; of submodules only those of the top."""
+    """The public names of one module or class, with their place."""
     owner = (
         torch.Tensor
         if place == "Tensor"
         else importlib.import_module(".".join(["torch", *place.split(".")]).rstrip("."))
     )
-    found = [n for n in dir(owner) if not n.startswith("_")]
-    if place:
-        found = [n for n in found if not isinstance(getattr(owner, n, None), ModuleType)]
+    found = [n for n in dir(owner) if not n.startswith("_") and is_own(getattr(owner, n, None), not place)]
     return [f"{place}.{n}" if place else n for n in found]
 
 

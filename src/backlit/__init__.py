@@ -1,9 +1,10 @@
 """Neural networks you can see through, at close to the speed of the machine."""
 
 from importlib import import_module, util
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
-from backlit import accelerator, autograd, cuda, errors, ops, random, testing
+from backlit import accelerator, autograd, backends, cuda, errors, ops, random, testing
 from backlit.core.dtypes import bool_ as bool
 from backlit.core.dtypes import float16 as half
 from backlit.core.dtypes import float32 as float
@@ -16,21 +17,28 @@ from backlit.core.threads import get_num_threads, set_num_threads
 from backlit.ops import *  # noqa: F403
 from backlit.serialization import load, save
 
+newaxis = None
 __version__ = "0.1.0"
 __all__ = [
     *ops.__all__,
     "accelerator",
     "autograd",
+    "backends",
     "bool",
     "cuda",
     "double",
+    "e",
     "errors",
     "float",
     "get_num_threads",
     "half",
+    "inf",
     "int",
     "load",
     "long",
+    "nan",
+    "newaxis",
+    "pi",
     "random",
     "save",
     "set_num_threads",

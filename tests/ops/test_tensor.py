@@ -212,3 +212,26 @@ def test_a_method_that_does_not_exist_is_answered_with_the_nearest():
         x.coalesce()
     assert not hasattr(x, "coalesce")
     assert getattr(x, "__array_interface__", None) is None
+
+
+def test_small_questions():
+    x = backlit.arange(6.0).reshape(2, 3)
+    assert (x.is_cpu, x.is_cuda, x.get_device(), x.ndimension()) == (True, False, -1, 2)
+    assert x[1].storage_offset() == 3
+    assert backlit.ones(1).is_nonzero()
+    assert not x.is_inference()
+    with backlit.inference_mode():
+        assert backlit.ones(1).is_inference()
+    assert backlit.broadcast_shapes((2, 1), (3,)) == (2, 3)
+    with pytest.raises(ShapeError, match="broadcast_shapes"):
+        backlit.broadcast_shapes((2,), (3,))
+
+
+def test_copies_as_functions():
+    x = backlit.ones(2, requires_grad=True)
+    assert backlit.clone(x).requires_grad
+    assert not backlit.detach(x).requires_grad
+    array = np.zeros(2)
+    assert np.shares_memory(backlit.asarray(array).numpy(), array)
+    assert not np.shares_memory(backlit.asarray(array, copy=True).numpy(), array)
+    assert backlit.asarray([1.0], requires_grad=True).requires_grad

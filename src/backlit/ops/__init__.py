@@ -129,6 +129,11 @@ from backlit.ops.contraction import (
     einsum,
     tensordot,
 )
+from backlit.ops.copies import (
+    asarray,
+    clone,
+    detach,
+)
 from backlit.ops.creation import (
     as_tensor,
     empty,
@@ -310,6 +315,7 @@ from backlit.ops.shape import (
 )
 from backlit.ops.size import (
     Size,
+    broadcast_shapes,
 )
 from backlit.ops.softmaxes import (
     log_softmax,
@@ -409,6 +415,7 @@ __all__ = [
     "argsort",
     "argwhere",
     "as_tensor",
+    "asarray",
     "asin",
     "asinh",
     "atan",
@@ -424,6 +431,7 @@ __all__ = [
     "bitwise_xor",
     "bmm",
     "bool_",
+    "broadcast_shapes",
     "broadcast_tensors",
     "broadcast_to",
     "can_cast",
@@ -435,6 +443,7 @@ __all__ = [
     "clamp_max",
     "clamp_min",
     "clip",
+    "clone",
     "concat",
     "concatenate",
     "cos",
@@ -446,6 +455,7 @@ __all__ = [
     "cumsum",
     "default_generator",
     "deg2rad",
+    "detach",
     "device",
     "diag",
     "diag_embed",

@@ -1,7 +1,12 @@
 """The shape of a tensor as PyTorch's programs know it: a tuple with a product."""
 
 import math
+from collections.abc import Iterable
 from typing import Any, SupportsIndex, overload
+
+import numpy as np
+
+from backlit.errors import ShapeError
 
 
 class Size(tuple[int, ...]):
@@ -26,3 +31,18 @@ class Size(tuple[int, ...]):
 
     def __repr__(self) -> str:
         return f"backlit.Size([{', '.join(map(str, self))}])"
+
+
+def broadcast_shapes(*shapes: Iterable[int]) -> Size:
+    """The shape to which tensors of these shapes are broadcast together.
+
+    Raises:
+        ShapeError: They do not fit.
+    """
+    given = [tuple(shape) for shape in shapes]
+    try:
+        return Size(np.broadcast_shapes(*given))
+    except ValueError:
+        raise ShapeError(
+            f"broadcast_shapes: {given} do not broadcast: counted from the right, sizes must be equal, or one of them 1"
+        ) from None

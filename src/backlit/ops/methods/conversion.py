@@ -48,6 +48,8 @@ class ConversionMethods(TensorBase):
         """Number of dimensions."""
         return self._array.ndim
 
+    ndimension = dim
+
     def numel(self: "Tensor") -> _int:
         """Number of elements."""
         return self._array.size
@@ -63,6 +65,15 @@ class ConversionMethods(TensorBase):
     def device(self: "Tensor") -> Place:
         """Where the tensor lives: always the processor's memory."""
         return CPU
+
+    def get_device(self: "Tensor") -> _int:
+        """Number of the device: -1, which means the processor."""
+        return -1
+
+    @property
+    def is_cpu(self: "Tensor") -> _bool:
+        """Always True."""
+        return True
 
     @property
     def is_cuda(self: "Tensor") -> _bool:
@@ -103,6 +114,19 @@ class ConversionMethods(TensorBase):
     def is_contiguous(self: "Tensor") -> _bool:
         """Whether the elements lie in memory row after row without gaps."""
         return self._array.flags.c_contiguous
+
+    def storage_offset(self: "Tensor") -> _int:
+        """Elements of memory before the first one, counted from where the memory begins."""
+        root = self._array if self._base is None else self._base._array
+        return (self._array.ctypes.data - root.ctypes.data) // self._array.dtype.itemsize
+
+    def is_inference(self: "Tensor") -> _bool:
+        """Whether it was made in inference mode."""
+        return self._storage.version is None
+
+    def is_nonzero(self: "Tensor") -> _bool:
+        """Whether the one element is not 0; see `backlit.is_nonzero`."""
+        return self.__bool__()
 
     def data_ptr(self: "Tensor") -> _int:
         """Address of the first element."""
