@@ -58,7 +58,8 @@ def emit(plan: Plan, places: dict[Any, int], width: int, *, rows: int, guards: t
     module = ir.Module("backlit")
     kernels = []
     for position, kernel in enumerate(plan.kernels):
-        emitter = KernelEmitter(module, plan, kernel, f"kernel{position}", places, width)
+        shared = worth_sharing(plan, kernel, rows)
+        emitter = KernelEmitter(module, plan, kernel, f"kernel{position}", places, width, shared)
         emit_core(emitter)
         kernels.append(emitter.function)
     barrier = _emit_barrier(module)

@@ -45,9 +45,22 @@ def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any]
 
 
 class KernelEmitter:
-    """Emits one kernel of a plan into a module."""
+    """Emits one kernel of a plan into a module.
 
-    def __init__(self, module: ir.Module, plan: Plan, kernel: Kernel, name: str, places: dict[Any, int], width: int):
+    Args:
+        module: The module.
+        plan: The plan.
+        kernel: The kernel.
+        name: The function's name.
+        places: For each place of memory, its slot in the table of addresses.
+        width: Bytes of a vector register.
+        shared: Whether threads share the kernel's outermost loop; otherwise it runs on one.
+    """
+
+    def __init__(
+        self, module: ir.Module, plan: Plan, kernel: Kernel, name: str, places: dict[Any, int], width: int, shared: bool
+    ) -> None:
+        self.shared = shared
         self.plan = plan
         self.steps = plan.program.steps
         self.kernel = kernel
@@ -319,6 +332,8 @@ class KernelEmitter:
     def share(self, size: Any) -> tuple[Any, Any]:
         """This thread's part of a loop: from, to."""
         b = self.builder
+        if not self.shared:
+            return number(0), size
         start = b.sdiv(b.mul(size, self.thread), self.threads)
         stop = b.sdiv(b.mul(size, b.add(self.thread, number(1))), self.threads)
         return start, stop

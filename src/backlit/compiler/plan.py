@@ -196,8 +196,17 @@ class _Planner:
                 self.stored.add(step.args[0])
         elif step.kind == "view":
             source = step.args[0]
-            if access(self.program, number, self.stored - {number}) is None and same_dims(step, steps[source]) is None:
+            if access(self.program, number, self.stored - {number}) is None and (
+                same_dims(step, steps[source]) is None or self._repeats(number)
+            ):
                 self.stored.add(source)
+
+    def _repeats(self, number: int) -> bool:
+        """Whether a view shows computed values several times, so that they are better computed once."""
+        step, source = self.program.steps[number], self.program.steps[self.program.steps[number].args[0]]
+        _, strides = step.attrs
+        spread = any(s == 0 and n != 1 for s, n in zip(strides, step.shape, strict=True))
+        return spread and source.kind in ("pointwise", "take")
 
     # -- which are computed together ---------------------------------------------------------------------------------
 
