@@ -228,7 +228,7 @@ class _Planner:
     def group(self) -> None:
         """Put every stored step into a kernel: its own, or the latest that it can join."""
         steps = self.program.steps
-        for n in self.alive:
+        for n in self._early_first():
             step = steps[n]
             if n not in self.stored or step.kind == "input":
                 continue
@@ -245,6 +245,17 @@ class _Planner:
                     break
             else:
                 self._open(n, Kernel(None, step.shape, [n]))
+
+    def _early_first(self) -> list[int]:
+        """The steps, those first that are single numbers made of inputs alone: rates that later kernels want to use."""
+        early: set[int] = set()
+        for n in self.alive:
+            step = self.program.steps[n]
+            if step.kind in ("input", "constant") or (
+                step.kind == "pointwise" and not step.shape and early.issuperset(step.args)
+            ):
+                early.add(n)
+        return sorted(self.alive, key=lambda n: (n not in early, n))
 
     def _open(self, number: int, kernel: Kernel) -> None:
         self.home[number] = len(self.kernels)
