@@ -1,4 +1,4 @@
-"""Shuffling in machine code: the order that `ops.randperm` draws, bit for bit, so that epochs follow each other natively.
+"""Shuffling in machine code: the order that `ops.randperm` draws, bit for bit, so that epochs follow each other there.
 
 Random words are sorted by their topmost bits, of which as many are taken as tell most words apart, and what is still
 out of place after that has few steps to go: Knuth, The Art of Computer Programming 3, 5.2.5 and 5.2.1 (exercise 12).
