@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 
 from backlit.cli.arguments import parse
-from backlit.cli.predict import predict
+from backlit.cli.predicting import predict
 from backlit.cli.settings import PredictSettings
-from backlit.cli.train import train
+from backlit.cli.training import train
 from backlit.errors import BacklitError
 
 _INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C has ended

@@ -91,7 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--activation", metavar="NAME", help="relu (default), tanh, sigmoid, gelu, …")
     train.add_argument("--optimizer", metavar="NAME", help="adam (default), sgd, adamw, rmsprop, …")
-    train.add_argument("--lr", type=_reads(settings.read_rate), metavar="RATE", help="learning rate")
+    train.add_argument(
+        "--lr",
+        type=_reads(settings.read_rate),
+        metavar="RATE",
+        help="the highest learning rate of the one-cycle schedule",
+    )
     train.add_argument(
         "--batch-size",
         type=_reads(settings.read_batch_size),

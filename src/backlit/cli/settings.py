@@ -2,17 +2,19 @@
 
 import inspect
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from backlit import nn, optim
 from backlit.errors import ArgumentError, FileError, suggest
 
-# PyTorch's default for plain gradient descent, 0.001, is meant for long training; the other optimizers keep theirs.
-_SGD_RATE = 0.1
+# Peaks of the one-cycle schedule; the other optimizers start from their classes' own rates.
+_PEAK_RATES = {"sgd": 0.5, "adam": 0.01, "adamw": 0.01}
+# From so many rows on there are many steps in an epoch: fewer epochs, larger batches and smaller steps do.
 _MANY_ROWS = 10_000
+_MANY_FEATURES = 100
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class TrainSettings:
         hidden: Sizes of the hidden layers.
         activation: Between layers, by the name of its class in `backlit.nn`.
         optimizer: By the name of its class in `backlit.optim`.
-        lr: Learning rate.
+        lr: The highest learning rate of the schedule.
         batch_size: Rows of a step, or "full".
         epochs: Passes over the data.
         val: Share of the rows that is kept for the test; None: the data set's own test rows, else 0.2.
@@ -65,17 +67,16 @@ class TrainSettings:
     def filled(self, n_rows: int, n_features: int) -> "TrainSettings":
         """The settings with the defaults for training data of this size."""
         many = n_rows >= _MANY_ROWS
-        kind = self.optimizer_class
-        rate = _SGD_RATE if kind is optim.SGD else float(inspect.signature(kind).parameters["lr"].default)
+        own = inspect.signature(self.optimizer_class).parameters["lr"].default
+        rate = _PEAK_RATES.get(_plain_name(self.optimizer), float(own))
         defaults: dict[str, Any] = {
-            "hidden": (256, 128) if n_features > 100 else (64, 64),
-            "lr": rate,
-            "batch_size": 128 if many else 32,
-            "epochs": 10 if many else 40,
+            "hidden": (512, 256) if many and n_features > _MANY_FEATURES else (128, 64),
+            "lr": rate * 0.4 if many else rate,
+            "batch_size": 256 if many else 32,
+            "epochs": 10 if many else 30,
         }
-        return TrainSettings(
-            **{name: defaults.get(name) if value is None else value for name, value in asdict(self).items()}
-        )
+        missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        return replace(self, **missing)
 
     @property
     def activation_class(self) -> type[nn.Module]:
@@ -83,7 +84,7 @@ class TrainSettings:
         return _named(self.activation, _activations(), "activation")
 
     @property
-    def optimizer_class(self) -> type[optim.Optimizer]:
+    def optimizer_class(self) -> Callable[..., optim.Optimizer]:
         """The optimizer's class."""
         return _named(self.optimizer, _optimizers(), "optimizer")
 
@@ -92,7 +93,7 @@ class TrainSettings:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any], place: str) -> "TrainSettings":
+    def from_dict(cls, saved: Any, place: str) -> "TrainSettings":
         """The settings that `to_dict` gave; `place` is where they come from, for the message of `FileError`."""
         names = {field.name for field in fields(cls)}
         if not isinstance(saved, Mapping) or set(saved) != names or not isinstance(saved["hidden"], list):
@@ -122,10 +123,14 @@ def _optimizers() -> dict[str, type[optim.Optimizer]]:
 
 
 def _named(name: str, known: Mapping[str, Any], what: str) -> Any:
-    plain = name.lower().replace("_", "").replace("-", "")
+    plain = _plain_name(name)
     if plain not in known:
         raise ArgumentError(f"unknown {what} {name!r}{suggest(plain, known)}")
     return known[plain]
+
+
+def _plain_name(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
 
 
 def read_hidden(text: str) -> tuple[int, ...]:

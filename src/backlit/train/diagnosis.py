@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backlit.core.modes import detect_anomaly
 from backlit.errors import NonFiniteError
 from backlit.ops import Tensor
@@ -9,6 +11,9 @@ from backlit.train.feed import first_not_finite
 
 if TYPE_CHECKING:
     from backlit.train.loop import Work
+
+# No sensible network has parameters of this size.
+_HUGE = 1e4
 
 
 def explain(work: "Work", inputs: Any, target: Any, what: str) -> NonFiniteError:
@@ -52,12 +57,15 @@ def _cause(work: "Work", inputs: Any, target: Any) -> str:
 
 
 def _growth(work: "Work") -> str:
+    """Words about a rate that is too high, where the losses or the parameters show signs of it."""
+    largest = max(float(np.abs(parameter.detach().numpy()).max(initial=0)) for parameter in work.model.parameters())
     if work.last_loss > work.first_loss:
-        return (
-            f". The loss had grown from {work.first_loss:.4g} to {work.last_loss:.4g}: {_rates(work)} is probably too "
-            "high; lower it, or bound the gradients with clip_grad_norm"
-        )
-    return ""
+        sign = f"The loss had grown from {work.first_loss:.4g} to {work.last_loss:.4g}"
+    elif largest > _HUGE:
+        sign = f"The parameters reach {largest:.4g}"
+    else:
+        return ""
+    return f". {sign}: {_rates(work)} is probably too high; lower it, or bound the gradients with clip_grad_norm"
 
 
 def _rates(work: "Work") -> str:

@@ -111,7 +111,7 @@ class Work:
         self.optimizer.zero_grad()
         loss.backward()
         if self.clip_grad_norm is not None:
-            self._clip(inputs, target)
+            self._clip(self.clip_grad_norm, inputs, target)
         self.optimizer.step()
 
     def _step_by_closure(self, loss: Any, inputs: Any, target: Any) -> None:
@@ -122,14 +122,14 @@ class Work:
             again = self.loss(self.model(inputs), target)
             again.backward()
             if self.clip_grad_norm is not None:
-                self._clip(inputs, target)
+                self._clip(self.clip_grad_norm, inputs, target)
             return again
 
         self.optimizer.step(closure)
 
-    def _clip(self, inputs: Any, target: Any) -> None:
+    def _clip(self, bound: float, inputs: Any, target: Any) -> None:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        norm = float(clip_grad_norm_(parameters, self.clip_grad_norm))
+        norm = float(clip_grad_norm_(parameters, bound))
         if not math.isfinite(norm):
             raise explain(self, inputs, target, f"the norm of the gradients is {norm}")
 

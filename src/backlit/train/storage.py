@@ -18,6 +18,7 @@ from backlit.errors import FileError, MissingFileError, StateError
 from backlit.ops import Tensor, from_numpy
 
 _NO_SUM = "0" * 64
+_ENTRY = "backlit-state-1"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -95,8 +96,8 @@ def write_state(path: Path, state: Any) -> None:
 
     tensors: dict[str, NDArray[Any]] = {}
     tree = _pack(state, "", tensors)
-    metadata = {"format": "backlit-state-1", "sha256": _NO_SUM, "state": json.dumps(tree)}
-    content = save(tensors, metadata)
+    # One entry: several would come in a random order, and equal states should give equal files.
+    content = save(tensors, {_ENTRY: json.dumps({"sha256": _NO_SUM, "state": tree})})
     checksum = hashlib.sha256(content).hexdigest()
     write_whole(path, content.replace(_NO_SUM.encode(), checksum.encode(), 1))
 
@@ -111,14 +112,15 @@ def read_state(path: Path) -> Any:
     content = read_bytes(path)
     try:
         metadata = _metadata(content)
-        if metadata.get("format") != "backlit-state-1":
+        if _ENTRY not in metadata:
             raise FileError(f"{path}: not a checkpoint of backlit")
-        given = metadata["sha256"].encode()
+        entry = json.loads(metadata[_ENTRY])
+        given = entry["sha256"].encode()
         if hashlib.sha256(content.replace(given, _NO_SUM.encode(), 1)).hexdigest().encode() != given:
             raise FileError(f"{path}: damaged: its content does not fit its checksum")
         from safetensors.numpy import load
 
-        return _unpack(json.loads(metadata["state"]), load(content))
+        return _unpack(entry["state"], load(content))
     except FileError:
         raise
     except Exception as error:

@@ -1,6 +1,7 @@
 """`backlit train`: from a data set's name or a file to a trained network in a folder."""
 
 import itertools
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from backlit.data import StandardScaler
 from backlit.data.datasets import ArrayData, load
 from backlit.errors import ArgumentError
 from backlit.ops import manual_seed
-from backlit.optim.lr_scheduler import CosineAnnealingLR
+from backlit.optim.lr_scheduler import OneCycleLR
 from backlit.train import Head, Run, Trainer
 from backlit.train.progress import describe
 from backlit.train.run import CONFIG_FILE, make_folder
@@ -41,7 +42,7 @@ def train(request: TrainRequest) -> Run:
         folder = request.resume or Path()
         place = folder / CONFIG_FILE
         config = read_json(place)
-        settings = TrainSettings.from_dict(config.get("command") if isinstance(config, dict) else {}, str(place))
+        settings = TrainSettings.from_dict(config.get("command") if isinstance(config, dict) else None, str(place))
     return _Command(settings, folder).run()
 
 
@@ -58,21 +59,32 @@ class _Command:
         manual_seed(settings.seed)
         self.model = network(data.n_features, settings, self.head)
         optimizer = settings.optimizer_class(self.model.parameters(), lr=settings.lr)
+        self.rows = [self._rows(part) for part in self.parts]
         self.trainer = Trainer(
             self.model,
             self.head.loss(),
             optimizer,
             metrics=[self.head.metric],
-            scheduler=CosineAnnealingLR(optimizer, settings.epochs),
+            scheduler=OneCycleLR(
+                optimizer,
+                settings.lr or 0.0,
+                total_steps=self._steps() + 1,
+                cycle_momentum="betas" in optimizer.defaults,
+            ),
             callbacks=[] if sys.stderr.isatty() else [EpochLines(settings.epochs or 0)],
         )
+
+    def _steps(self) -> int:
+        """Updates in the whole run."""
+        n_rows, size = len(self.rows[0][0]), self.settings.batch_size
+        return (self.settings.epochs or 0) * (1 if size == "full" else math.ceil(n_rows / int(size or n_rows)))
 
     def run(self) -> Run:
         """Train and report."""
         settings, folder = self.settings, self.folder
         make_folder(folder)
         Run({}, self.model, self._config()).save_config(folder)
-        rows = [self._rows(part) for part in self.parts]
+        rows = self.rows
         checkpoint = folder / CHECKPOINT_FILE
         begin = time.perf_counter()
         run = self.trainer.fit(

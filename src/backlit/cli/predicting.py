@@ -5,7 +5,7 @@ import io
 import sys
 
 from backlit.cli.settings import PredictSettings
-from backlit.cli.train import Preprocessing
+from backlit.cli.training import Preprocessing
 from backlit.data.datasets import load_features
 from backlit.errors import FileError, MissingFileError
 from backlit.train import Head, Run
