@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.compiler import driver, llvm
+from backlit.compiler import cache, driver, llvm
 from backlit.compiler.cores import CALL_BACK
 from backlit.compiler.driver import worth_sharing
 from backlit.compiler.plan import Plan, plan, rewrite_transposed_products
@@ -45,8 +45,10 @@ class Code:
 
     Attributes:
         plan: The plan.
+        rows: Rows of a typical batch.
+        guards: Steps that must be finite before anything outside is written.
+        arguments: How many of the inputs, from the first, are rows of batches.
         places: For each place of memory, its slot in the table of addresses.
-        text: The optimised LLVM code.
         threads: How many threads are worth having.
         step: The native step.
         epoch: The native loop over batches.
@@ -54,6 +56,7 @@ class Code:
 
     def __init__(self, program: Program, *, rows: int, guards: tuple[int, ...], arguments: int) -> None:
         self.plan: Plan = plan(program, guards)
+        self.rows = rows
         self.guards = guards
         self.arguments = arguments
         self.places: dict[Any, int] = {}
@@ -65,14 +68,24 @@ class Code:
             self.places.setdefault(place, len(self.places))
         shared = [worth_sharing(self.plan, kernel, rows) for kernel in self.plan.kernels]
         self.threads = MOST_THREADS if any(shared) else 1
-        module = driver.emit(
-            self.plan, self.places, llvm.vector_bytes(), rows=rows, guards=guards, arguments=arguments
-        )
-        self.module = llvm.optimise(str(module))
-        machine_code = llvm.target_machine().emit_object(self.module)
+        # Not the program alone: a plan made in another way must not meet this one's code.
+        made_from = (self.plan.kernels, self.plan.stores, self.plan.memory, self.places, rows, guards, arguments)
+        key = f"{program}\n{made_from}"
+        machine_code = cache.load(key)
+        if machine_code is None:
+            machine_code = llvm.target_machine().emit_object(self.module)
+            cache.save(key, machine_code)
         self._library = llvm.Library(machine_code, ("step", "epoch"), _IMPORTS)
         self.step = self._library.function("step", _STEP)
         self.epoch = self._library.function("epoch", _EPOCH)
+
+    @property
+    def module(self) -> Any:
+        """The optimised LLVM module, made when asked for: code from the disk comes without one."""
+        emitted = driver.emit(
+            self.plan, self.places, llvm.vector_bytes(), rows=self.rows, guards=self.guards, arguments=self.arguments
+        )
+        return llvm.optimise(str(emitted))
 
 
 def _per_row(program: Program, output: int) -> bool:
