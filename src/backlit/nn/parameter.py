@@ -76,8 +76,9 @@ class Parameter(Tensor):
 
     @requires_grad.setter
     def requires_grad(self, needed: bool) -> None:
-        TensorBase.requires_grad.fset(self, needed)  # type: ignore[attr-defined]
-        self._edited_at = Edits.next()
+        if needed != self._requires_grad:
+            TensorBase.requires_grad.fset(self, needed)  # type: ignore[attr-defined]
+            self._edited_at = Edits.next()
 
 
 def _rebuild(cls: type[Parameter], array: Array, requires_grad: bool, storage: Storage | None = None) -> Parameter:

@@ -38,7 +38,7 @@ def _kernel(xp: Any, input: Any, target: Any, *, reduction: str, ignore_index: i
     ignored = _check_labels(target, classes, ignore_index, "cross_entropy")
     labels = (np.where(target == ignore_index, 0, target) if ignored else target).reshape(-1)
     # A copy with the classes first: NumPy reduces many long rows faster than many short ones.
-    slope = np.array(np.moveaxis(input, 1, 0), order="C").reshape(classes, labels.size)
+    slope = np.array(input.swapaxes(0, 1), order="C").reshape(classes, labels.size)
     rows = np.arange(labels.size)
     slope -= np.maximum.reduce(slope, axis=0, initial=-np.inf)
     picked = slope[labels, rows]
@@ -55,7 +55,7 @@ def _kernel(xp: Any, input: Any, target: Any, *, reduction: str, ignore_index: i
         loss[~used] = 0
         slope[:, ~used] = 0
         count = int(np.count_nonzero(used))
-    slope = np.moveaxis(slope.reshape(classes, *target.shape), 0, 1)
+    slope = slope.reshape(classes, *target.shape).swapaxes(0, 1)
     if reduction == "none":
         return loss.reshape(target.shape), slope, np.asarray(count)
     loss = np.add.reduce(loss)

@@ -6,23 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from backlit.core.composite import composite
+from backlit.core.composite import composite, update
 from backlit.core.modes import no_grad
-from backlit.core.writing import write
 from backlit.errors import ArgumentError, ShapeError
 from backlit.ops.tensor import Tensor
 
 
-def _kernel(
-    xp: Any, input: Any, weight: Any, bias: Any, mean: Any, var: Any, *, dims: tuple[int, ...], eps: float
-) -> Any:
-    if mean is None:
-        mean = input.mean(axis=dims, keepdims=True)
-        normal = input - mean
-        var = np.square(normal).mean(axis=dims, keepdims=True)
-    else:
-        normal = input - mean
-    rate = 1 / np.sqrt(var + eps)
+def _kernel(xp: Any, input: Any, weight: Any, bias: Any, *, dims: tuple[int, ...], eps: float) -> Any:
+    normal = input - input.mean(axis=dims, keepdims=True)
+    rate = 1 / np.sqrt(np.square(normal).mean(axis=dims, keepdims=True) + eps)
     normal *= rate
     out = normal if weight is None else normal * weight
     return out if bias is None else out + bias, normal, rate
@@ -44,7 +36,7 @@ def _kernel_gradient(g: Any, ans: Any, weight: Any, bias: Any, needs: Any, dims:
         grad_input -= normal * along
         grad_input *= rate
     grad_weight = _sum_to(g * normal, weight.shape) if needs[1] else None
-    return grad_input, grad_weight, _sum_to(g, bias.shape) if needs[2] else None, None, None
+    return grad_input, grad_weight, _sum_to(g, bias.shape) if needs[2] else None
 
 
 @composite(
@@ -54,30 +46,31 @@ def _kernel_gradient(g: Any, ans: Any, weight: Any, bias: Any, needs: Any, dims:
     notation="({input} - mean) / sqrt(var + eps) * {weight} + {bias}",
     hidden=2,
     samples=lambda rng: [
-        ((rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3), None, None), {"dims": (1,), "eps": 1e-5}),
-        ((rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3), None, None), {"dims": (0,), "eps": 1e-5}),
-        ((rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 1)), None, None, None), {"dims": (0, 2), "eps": 1e-3}),
-        ((rng.normal(size=(2, 3, 4)), None, None, None, None), {"dims": (1, 2), "eps": 1e-5}),
+        ((rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3)), {"dims": (1,), "eps": 1e-5}),
+        ((rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=3)), {"dims": (0,), "eps": 1e-5}),
+        ((rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 1)), None), {"dims": (0, 2), "eps": 1e-3}),
+        ((rng.normal(size=(2, 3, 4)), None, None), {"dims": (1, 2), "eps": 1e-5}),
     ],
 )
 def _standardize(
-    input: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    mean: Tensor | None,
-    var: Tensor | None,
-    *,
-    dims: tuple[int, ...],
-    eps: float,
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, *, dims: tuple[int, ...], eps: float
 ) -> Any:
-    """Mean 0 and variance 1 over `dims`.
-
-    `mean` and `var`, if given, are those of `input` over `dims`: whoever needs them has them already.
-    """
+    """Mean 0 and variance 1 over `dims`, then scaled and shifted."""
     centred = input - input.mean(dims, keepdim=True)
     out = centred * (centred.square().mean(dims, keepdim=True) + eps).rsqrt()
     out = out if weight is None else out * weight
     return out if bias is None else out + bias
+
+
+def _track_kernel(mean: Any, var: Any, input: Any, *, dims: tuple[int, ...], momentum: float) -> None:
+    mean += momentum * (input.mean(axis=dims) - mean)
+    var += momentum * (input.var(axis=dims, ddof=1) - var)
+
+
+@update(kernel=_track_kernel, writes=2)
+def _track(mean: Tensor, var: Tensor, input: Tensor, *, dims: tuple[int, ...], momentum: Any) -> Any:
+    """Running mean and variance, moved towards those of a batch."""
+    return mean + (input.mean(dims) - mean) * momentum, var + (input.var(dims) - var) * momentum
 
 
 def layer_norm(
@@ -106,7 +99,7 @@ def layer_norm(
         if tensor is not None and tuple(tensor._array.shape) != wanted:
             raise ShapeError(f"layer_norm: {name} has shape {tuple(tensor._array.shape)}, expected {wanted}")
     dims = tuple(range(len(shape) - len(wanted), len(shape)))
-    return _standardize.bind(input, weight, bias, None, None, dims=dims, eps=eps)
+    return _standardize.bind(input, weight, bias, dims=dims, eps=eps)
 
 
 def batch_norm(
@@ -163,20 +156,10 @@ def batch_norm(
     count = math.prod(shape) // max(shape[1], 1)
     if count <= 1:
         raise ShapeError(f"batch_norm: expected more than 1 value per channel when training, got input size {shape}")
-    mean = var = None
-    if running_mean is not None or running_var is not None:
+    if running_mean is not None and running_var is not None:
         with no_grad():
-            mean = input.mean(dims, keepdim=True)
-            var = (input - mean).square().mean(dims, keepdim=True)
-            _move(running_mean, mean, momentum)
-            _move(running_var, var * (count / (count - 1)), momentum)
-    return _standardize.bind(input, weight, bias, mean, var, dims=dims, eps=eps)
-
-
-def _move(running: Tensor | None, now: Tensor, momentum: Any) -> None:
-    if running is not None:
-        now = now.reshape(running._array.shape)
-        write(running, running * (1 - momentum) + now * momentum, "batch_norm")
+            _track(running_mean, running_var, input, dims=dims, momentum=momentum)
+    return _standardize.bind(input, weight, bias, dims=dims, eps=eps)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None) -> Tensor:
