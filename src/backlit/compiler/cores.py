@@ -37,7 +37,8 @@ def _flat(k: KernelEmitter, n: int, seen: set[int]) -> bool:
     if step.kind == "constant":
         return True
     if step.kind == "view":
-        return step.attrs[1] == (0,) * len(step.shape) and access(k.plan.program, n, k.stored) is not None
+        others = k.stored - set(k.kernel.roots)
+        return step.attrs[1] == (0,) * len(step.shape) and access(k.plan.program, n, others) is not None
     return step.kind == "pointwise" and all(_flat(k, a, seen) for a in step.args)
 
 
