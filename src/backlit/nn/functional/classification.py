@@ -102,7 +102,7 @@ def _picked(scores: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
 
 
 def _check_shapes(input: Tensor, target: Tensor, weight: Tensor | None, operation: str) -> None:
-    shape, wanted = tuple(input._array.shape), tuple(target._array.shape)
+    shape, wanted = input._array.shape, target._array.shape
     if len(shape) < 2 or shape[:1] + shape[2:] != wanted:
         fitting = f" = {shape[:1] + shape[2:]}" if len(shape) > 1 else ""
         raise ShapeError(

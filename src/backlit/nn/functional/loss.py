@@ -40,7 +40,8 @@ def _mse_kernel(xp: Any, input: Any, target: Any, *, reduction: str) -> Any:
     loss = np.square(difference)
     if reduction == "none":
         return loss, difference
-    return loss.mean() if reduction == "mean" else loss.sum(), difference
+    total = np.add.reduce(loss, axis=None)
+    return total / loss.size if reduction == "mean" else total, difference
 
 
 def _mse_gradient(g: Any, ans: Any, needs: Any, reduction: str) -> Any:

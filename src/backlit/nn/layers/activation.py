@@ -9,7 +9,7 @@ from backlit.nn.layers.checks import check_sizes
 from backlit.nn.layers.linear import Linear
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
-from backlit.ops import empty
+from backlit.ops import empty, relu
 from backlit.ops.tensor import Tensor
 
 
@@ -40,6 +40,11 @@ class ReLU(_Activation):
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(inplace=inplace)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """max(0, x) of each element."""
+        # Written out, because every training step passes here several times.
+        return F.relu(input, True) if self.inplace else relu(input)
 
 
 class LeakyReLU(_Activation):
