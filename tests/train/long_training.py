@@ -19,9 +19,14 @@ ROWS, BATCH, EPOCHS = 320, 8, 70  # 2,800 steps, more than twenty slow lives can
 
 
 class Slow:
-    """Waits after each update, so that a kill finds the training under way."""
+    """Says when training is under way, and waits after each update, so that a kill finds it so."""
+
+    said = False
 
     def on_batch_end(self, trainer):
+        if not self.said:
+            self.said = True
+            print("training", flush=True)
         time.sleep(0.002)
 
 
@@ -41,7 +46,6 @@ def main(folder: Path, slow: bool) -> None:
         callbacks=[BestWeights(), *([Slow()] if slow else [])],
     )
     state = folder / "state"
-    print("training", flush=True)
     run = trainer.fit(
         (X, y),
         (X[:64], y[:64]),

@@ -82,6 +82,6 @@ def test_parameters_that_a_gradient_has_spoilt_are_named():
 
     model = Root()
     trainer = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1), clip_grad_norm=1.0)
-    with pytest.raises(NonFiniteError, match=r"the norm of the gradients is (inf|nan); backward: .*sqrt"):
+    with pytest.raises(NonFiniteError, match=r"the norm of the gradients is .*; backward: .*sqrt"):
         trainer.fit(line(8), epochs=2, batch_size=4)
     assert model.scale.tolist() == [0.0]

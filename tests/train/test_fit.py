@@ -68,15 +68,16 @@ def result(trainer, run):
     return state, trainer.optimizer.state_dict()["state"][0]["exp_avg"].tolist(), run.history, trainer.last_loss
 
 
+@pytest.mark.parametrize("compile", [False, True])
 @pytest.mark.parametrize("loader", [False, True])
 @pytest.mark.parametrize("step", [1, 8, 13, 16])
-def test_a_resumed_fit_ends_where_one_without_a_break_ends(step, loader, tmp_path):
+def test_a_resumed_fit_ends_where_one_without_a_break_ends(step, loader, compile, tmp_path):
     X, y = classes(60)
     path = tmp_path / "state"
 
     def fit(trainer, **settings):
         data = own_loader(X, y) if loader else (X, y)
-        run = trainer.fit(data, (X, y), epochs=4, batch_size=8, **settings)
+        run = trainer.fit(data, (X, y), epochs=4, batch_size=8, compile=compile, **settings)
         return result(trainer, run)
 
     whole = fit(trainer_of_all(Nothing()))
@@ -167,16 +168,15 @@ def test_a_checkpoint_of_another_training_changes_nothing(change, tmp_path):
 
 
 def life(folder: Path, seconds: float | None) -> None:
-    """Let the program train, slowly, and kill it `seconds` after it has begun; None: let it end."""
-    slow = ["--slow"] if seconds is not None else []
-    process = subprocess.Popen([sys.executable, str(PROGRAM), str(folder), *slow], stdout=subprocess.PIPE)
-    with process:
-        assert process.stdout.readline().strip() == b"training"
-        if seconds is not None:
-            time.sleep(seconds)
-            process.kill()
+    """Let the program train, slowly, and kill it `seconds` after its first step; None: let it end."""
+    command = [sys.executable, str(PROGRAM), str(folder)]
     if seconds is None:
-        assert process.returncode == 0
+        subprocess.run(command, check=True)
+        return
+    with subprocess.Popen([*command, "--slow"], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline().strip() == b"training"
+        time.sleep(seconds)
+        process.kill()
 
 
 def test_twenty_kills_at_random_moments_leave_no_trace(tmp_path):

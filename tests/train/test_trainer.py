@@ -37,8 +37,9 @@ def test_digits_are_learnt():
 
 def test_a_fit_equals_the_loop_written_out():
     X, y = line(50)
-    trainer = small_trainer()
-    run = trainer.fit((X, y), epochs=3, batch_size=16)
+    trainer, compiled = small_trainer(), small_trainer()
+    run = trainer.fit((X, y), epochs=3, batch_size=16, compile=False)
+    compiled_run = compiled.fit((X, y), epochs=3, batch_size=16, compile=True)
 
     backlit.manual_seed(0)
     model = nn.Linear(2, 1)
@@ -58,6 +59,8 @@ def test_a_fit_equals_the_loop_written_out():
     assert weights(trainer) == [parameter.tolist() for parameter in model.parameters()]
     assert run.history["loss"] == means
     assert trainer.last_loss == loss.item()
+    assert compiled_run.history["loss"] == pytest.approx(means, rel=1e-5)
+    assert compiled.predict(X).numpy() == pytest.approx(trainer.predict(X).numpy(), abs=1e-5)
 
 
 class Rows(Dataset):
@@ -96,11 +99,11 @@ def test_every_kind_of_data_gives_the_same_fit():
     results = []
     for data in kinds:
         trainer = small_trainer()
-        run = trainer.fit(data, epochs=2, batch_size=8)
+        run = trainer.fit(data, epochs=2, batch_size=8, compile=False)
         results.append((run.history, weights(trainer)))
     assert all(result == results[0] for result in results)
     streamed = small_trainer().fit(Stream(X, y), epochs=2, batch_size=8)
-    assert streamed.history == small_trainer().fit((X, y), epochs=2, batch_size=8, shuffle=False).history
+    assert streamed.history == small_trainer().fit((X, y), epochs=2, batch_size=8, shuffle=False, compile=False).history
 
 
 def test_full_one_and_mini_batches_make_their_number_of_steps():
