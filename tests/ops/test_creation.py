@@ -77,7 +77,7 @@ def test_memory_is_shared_where_pytorch_shares_it():
 @pytest.mark.parametrize(("name", "value"), [("zeros", 0), ("ones", 1), ("empty", None)])
 def test_filled_tensors(name, value):
     make = getattr(backlit, name)
-    for found in (make(2, 3), make((2, 3)), make([2, 3]), make(backlit.Size([2, 3]))):
+    for found in (make(2, 3), make((2, 3)), make([2, 3]), make(backlit.Size([2, 3])), make(size=(2, 3))):
         assert found.shape == (2, 3)
         assert found.dtype is backlit.float32
     assert make(()).shape == make().shape == ()
@@ -124,7 +124,7 @@ def test_integer_ranges_are_pythons(start, end, step):
 
 
 def test_other_ranges():
-    assert backlit.arange(3).tolist() == [0, 1, 2]
+    assert backlit.arange(3).tolist() == backlit.arange(end=3).tolist() == [0, 1, 2]
     assert backlit.arange(0, 1, 0.25).tolist() == [0.0, 0.25, 0.5, 0.75]
     assert backlit.arange(3.0).dtype is backlit.float32
     assert backlit.arange(3, dtype=backlit.float64).dtype is backlit.float64

@@ -127,6 +127,11 @@ def test_normal_numbers_of_given_means():
     assert backlit.normal(0.0, 1.0, (2, 3)).shape == (2, 3)
 
 
+def test_shapes_by_name():
+    assert backlit.randn(size=(2, 3)).shape == backlit.rand(size=[2, 3]).shape == (2, 3)
+    assert backlit.randint(high=3, size=(2, 3)).shape == backlit.randint(3, (2, 3)).shape == (2, 3)
+
+
 def test_like_and_in_place_keep_shape_and_type():
     x = backlit.zeros(2, 3, dtype=backlit.float64)
     for made in (backlit.rand_like(x), backlit.randn_like(x), backlit.randint_like(x, 5)):

@@ -171,6 +171,14 @@ def test_a_copy_of_a_leaf_is_a_leaf():
         copy.deepcopy(x * 2)
 
 
+def test_what_is_set_on_a_tensor_travels_with_it():
+    x = backlit.ones(1)
+    x.label = ["weight"]
+    twin, back = copy.deepcopy(x), pickle.loads(pickle.dumps(x))
+    assert twin.label == back.label == x.label
+    assert twin.label is not x.label
+
+
 def test_a_tensor_is_pickled_with_its_values_and_its_wish_for_gradients():
     for x in (backlit.tensor([1.0], requires_grad=True), backlit.arange(6).reshape(2, 3).t()):
         back = pickle.loads(pickle.dumps(x))

@@ -20,18 +20,20 @@ if TYPE_CHECKING:
 Number = bool | int | float
 
 
-def shape_of(size: Sequence[Any], operation: str) -> tuple[int, ...]:
-    """The shape that a function's `*size` means: numbers, or one sequence of numbers.
+def shape_of(sizes: Sequence[Any], operation: str, size: Sequence[int] | None = None) -> tuple[int, ...]:
+    """The shape that a function's `*sizes` mean: numbers, or one sequence of numbers; `size`, if given by name.
 
     Raises:
         ArgumentTypeError: A size is not an integer.
         ShapeError: A size is negative.
     """
-    parts = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    if size is not None:
+        sizes = (size,)
+    parts = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     try:
         shape = tuple(part.__index__() for part in parts)
     except AttributeError:
-        raise ArgumentTypeError(f"{operation}: sizes must be integers, got {size!r}") from None
+        raise ArgumentTypeError(f"{operation}: sizes must be integers, got {sizes!r}") from None
     if any(part < 0 for part in shape):
         raise ShapeError(f"{operation}: sizes must not be negative, got {shape}")
     return shape
@@ -203,22 +205,40 @@ def full(
     return finish(_full.bind(value=value, shape=shape_of((size,), "full"), kind=kind), requires_grad)
 
 
-def zeros(*size: Any, dtype: dtype | None = None, device: Device = None, requires_grad: bool = False) -> "Tensor":
+def zeros(
+    *sizes: Any,
+    size: Sequence[int] | None = None,
+    dtype: dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+) -> "Tensor":
     """A tensor of zeros; `zeros(2, 3)` and `zeros((2, 3))` are the same."""
     check_device(device)
-    return finish(_full.bind(value=0, shape=shape_of(size, "zeros"), kind=chosen_kind(dtype)), requires_grad)
+    return finish(_full.bind(value=0, shape=shape_of(sizes, "zeros", size), kind=chosen_kind(dtype)), requires_grad)
 
 
-def ones(*size: Any, dtype: dtype | None = None, device: Device = None, requires_grad: bool = False) -> "Tensor":
+def ones(
+    *sizes: Any,
+    size: Sequence[int] | None = None,
+    dtype: dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+) -> "Tensor":
     """A tensor of ones; `ones(2, 3)` and `ones((2, 3))` are the same."""
     check_device(device)
-    return finish(_full.bind(value=1, shape=shape_of(size, "ones"), kind=chosen_kind(dtype)), requires_grad)
+    return finish(_full.bind(value=1, shape=shape_of(sizes, "ones", size), kind=chosen_kind(dtype)), requires_grad)
 
 
-def empty(*size: Any, dtype: dtype | None = None, device: Device = None, requires_grad: bool = False) -> "Tensor":
+def empty(
+    *sizes: Any,
+    size: Sequence[int] | None = None,
+    dtype: dtype | None = None,
+    device: Device = None,
+    requires_grad: bool = False,
+) -> "Tensor":
     """A tensor whose values do not matter. They are zeros, so that no run depends on what memory held before."""
     check_device(device)
-    return finish(_full.bind(value=0, shape=shape_of(size, "empty"), kind=chosen_kind(dtype)), requires_grad)
+    return finish(_full.bind(value=0, shape=shape_of(sizes, "empty", size), kind=chosen_kind(dtype)), requires_grad)
 
 
 def _like(input: "Tensor", value: Number, kind: Any, place: Device, requires_grad: bool) -> "Tensor":

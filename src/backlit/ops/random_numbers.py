@@ -1,5 +1,6 @@
 """Random numbers and permutations. Each draw reads the generator's state and then counts itself there."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,8 @@ def float_kind(kind: Any, operation: str) -> np.dtype[Any]:
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Sequence[int] | None = None,
     generator: Generator | None = None,
     dtype: dtype | None = None,
     device: Device = None,
@@ -92,12 +94,13 @@ def rand(
 ) -> "Tensor":
     """Numbers drawn evenly from [0, 1), of shape `size`."""
     check_device(device)
-    shape = shape_of(size, "rand")
+    shape = shape_of(sizes, "rand", size)
     return finish(draw(_uniform, generator, shape=shape, kind=float_kind(dtype, "rand")), requires_grad)
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Sequence[int] | None = None,
     generator: Generator | None = None,
     dtype: dtype | None = None,
     device: Device = None,
@@ -105,7 +108,7 @@ def randn(
 ) -> "Tensor":
     """Numbers drawn from the standard normal distribution, of shape `size`."""
     check_device(device)
-    shape = shape_of(size, "randn")
+    shape = shape_of(sizes, "randn", size)
     return finish(draw(_normal, generator, shape=shape, kind=float_kind(dtype, "randn")), requires_grad)
 
 
@@ -153,7 +156,7 @@ _integers.shape(lambda state, low, high, shape, kind: (shape, kind))
 
 
 def randint(
-    low: int,
+    low: int = 0,
     high: Any = None,
     size: Any = None,
     *,

@@ -32,7 +32,7 @@ _arange.shape(lambda start, step, steps, kind: ((steps,), kind))
 
 
 def arange(
-    start: Number,
+    start: Number = 0,
     end: Number | None = None,
     step: Number = 1,
     *,

@@ -318,10 +318,16 @@ class ConversionMethods(TensorBase):
         twin._storage = Storage()
         twin._requires_grad = self._requires_grad
         twin._grad = copy.deepcopy(self._grad, memo)
+        vars(twin).update(copy.deepcopy(_extras(self), memo))
         return twin
 
     def __reduce__(self: "Tensor") -> tuple[Any, ...]:
-        return (_rebuild, (type(self), np.asarray(self._array), self.requires_grad))
+        return (_rebuild, (type(self), np.asarray(self._array), self.requires_grad), _extras(self) or None)
+
+
+def _extras(tensor: TensorBase) -> dict[str, Any]:
+    """What users or subclasses have set on a tensor."""
+    return {name: value for name, value in vars(tensor).items() if name not in TensorBase.__annotations__}
 
 
 def _rebuild(kind: Any, array: Array, requires_grad: _bool) -> Any:
