@@ -20,7 +20,7 @@ def build(job: Job, X: Any, y: Any) -> Callable[[], float]:
     rows = X[:whole], y[:whole]
 
     def fit() -> float:
-        run = trainer.fit(rows, epochs=job.epochs, batch_size=job.batch_size)
-        return float(run.history["loss"][-1])
+        trainer.fit(rows, epochs=job.epochs, batch_size=job.batch_size)
+        return trainer.last_loss
 
     return fit
