@@ -1,5 +1,6 @@
 """Random numbers and permutations. Each draw reads the generator's state and then counts itself there."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def _unit(xp: Any, words: Any, kind: np.dtype[Any]) -> Any:
     samples=lambda rng: [((_STATE,), {"shape": (2, 3), "kind": np.dtype("f8")})],
 )
 def _uniform(xp: Any, state: Any, *, shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
-    return _unit(xp, xp.random_bits(state, int(np.prod(shape, dtype=np.int64))), kind).reshape(shape)
+    return _unit(xp, xp.random_bits(state, math.prod(shape)), kind).reshape(shape)
 
 
 _uniform.shape(lambda state, shape, kind: (shape, kind))
@@ -60,7 +61,7 @@ def _normal(xp: Any, state: Any, *, shape: tuple[int, ...], kind: np.dtype[Any])
     the first half are r cos(t), the others r sin(t), computed in float64, with r from the first ceil(n/2) words of the
     draw and t from the rest.
     """
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
     half = (count + 1) // 2
     unit = _unit(xp, xp.random_bits(state, 2 * half), np.dtype("float64"))
     radius = xp.sqrt(-2.0 * xp.log(1.0 - unit[:half]))
@@ -148,7 +149,7 @@ def randperm(
 )
 def _integers(xp: Any, state: Any, *, low: int, high: int, shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
     """The remainder of a 64-bit word, which prefers no integer by more than one part in 2^64 / (high - low)."""
-    words = xp.random_bits(state, int(np.prod(shape, dtype=np.int64)))
+    words = xp.random_bits(state, math.prod(shape))
     return ((words % np.uint64(high - low)).astype("int64") + low).reshape(shape).astype(kind)
 
 
@@ -286,7 +287,7 @@ def _probability(p: float, operation: str) -> float:
     samples=lambda rng: [((_STATE,), {"p": 0.25, "shape": (2, 3), "kind": np.dtype("f8")})],
 )
 def _dropout_mask(xp: Any, state: Any, *, p: float, shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
-    words = xp.random_bits(state, int(np.prod(shape, dtype=np.int64)))
+    words = xp.random_bits(state, math.prod(shape))
     kept = (words >> np.uint64(11)) >= np.uint64(int(p * 2.0**53))
     return (kept.astype(kind) * kind.type(1 / (1 - p) if p < 1 else 0)).reshape(shape)
 
