@@ -82,7 +82,7 @@ def test_what_to_takes():
     apart = x.to(backlit.float32, copy=True)
     assert apart is not x
     assert not np.shares_memory(apart.numpy(), x.numpy())
-    assert x.type() == "backlit.float32"
+    assert x.type() == "backlit.FloatTensor"
     assert x.type_as(x.long()).dtype is backlit.int64
     with pytest.raises(DeviceError, match="'float'"):
         x.to("float")

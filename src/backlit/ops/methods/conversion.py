@@ -11,7 +11,7 @@ import numpy as np
 
 from backlit.core.dtypes import bool_, float16, float32, float64, from_numpy_dtype, int8, int16, int32, int64, uint8
 from backlit.core.dtypes import dtype as DType
-from backlit.core.tensor_base import Array, Storage, TensorBase
+from backlit.core.tensor_base import Array, Storage, TensorBase, values_of
 from backlit.errors import ArgumentTypeError, DeviceError, GradientError, ShapeError
 from backlit.ops import casting, printing
 from backlit.ops.device import CPU, Device, check_device
@@ -20,6 +20,20 @@ from backlit.ops.size import Size
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
+
+
+# What `Tensor.type()` calls the types: names from before there were dtypes, which programs still compare.
+_OLD_NAMES = {
+    "float16": "Half",
+    "float32": "Float",
+    "float64": "Double",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "uint8": "Byte",
+    "bool": "Bool",
+}
 
 
 class ConversionMethods(TensorBase):
@@ -145,7 +159,7 @@ class ConversionMethods(TensorBase):
         """
         if self.requires_grad and not force:
             raise GradientError("numpy: this tensor needs a gradient, use tensor.detach().numpy() instead")
-        return np.asarray(self._array)
+        return np.asarray(values_of(self))
 
     def __array__(self: "Tensor", dtype: Any = None, copy: _bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -158,11 +172,11 @@ class ConversionMethods(TensorBase):
         """
         if self._array.size != 1:
             raise ShapeError(f"item: a tensor of shape {self._array.shape} is not a single number; use tolist()")
-        return self._array.item()
+        return values_of(self, "the number").item()
 
     def tolist(self: "Tensor") -> Any:
         """The values as nested lists of Python numbers, or one number for a tensor without dimensions."""
-        return self._array.tolist()
+        return values_of(self).tolist()
 
     def __float__(self: "Tensor") -> _float:
         return _float(self.item())
@@ -183,7 +197,7 @@ class ConversionMethods(TensorBase):
                 f"bool: a tensor of shape {self._array.shape} is neither true nor false as a whole; "
                 "use .any() or .all()"
             )
-        return _bool(self._array.item())
+        return _bool(values_of(self, "the truth").item())
 
     def __len__(self: "Tensor") -> _int:
         if not self._array.ndim:
@@ -245,8 +259,8 @@ class ConversionMethods(TensorBase):
         return casting.clone.bind(changed) if copy and changed is self else changed
 
     def type(self: "Tensor", dtype: Any = None) -> Any:
-        """This tensor in another type; without one, the name of its type."""
-        return f"backlit.{self.dtype.name}" if dtype is None else casting.to_dtype(self, dtype)
+        """This tensor in another type; without one, the name of its type, such as `"backlit.FloatTensor"`."""
+        return f"backlit.{_OLD_NAMES[self.dtype.name]}Tensor" if dtype is None else casting.to_dtype(self, dtype)
 
     def type_as(self: "Tensor", other: "Tensor") -> "Tensor":
         """This tensor in the type of `other`."""
@@ -314,7 +328,7 @@ class ConversionMethods(TensorBase):
             return memo[id(self)]
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
-        twin._array = self._array.copy()
+        twin._array = values_of(self).copy()
         twin._storage = Storage()
         twin._requires_grad = self._requires_grad
         twin._grad = copy.deepcopy(self._grad, memo)
@@ -322,7 +336,7 @@ class ConversionMethods(TensorBase):
         return twin
 
     def __reduce__(self: "Tensor") -> tuple[Any, ...]:
-        return (_rebuild, (type(self), np.asarray(self._array), self.requires_grad), _extras(self) or None)
+        return (_rebuild, (type(self), np.asarray(values_of(self)), self.requires_grad), _extras(self) or None)
 
 
 def _extras(tensor: TensorBase) -> dict[str, Any]:
