@@ -9,6 +9,7 @@ from backlit.core.missing import missing_name
 from backlit.core.modes import no_grad
 from backlit.core.tensor_base import make
 from backlit.errors import ArgumentError, ShapeError, suggest
+from backlit.nn.checks import require_tensors
 from backlit.ops.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -67,12 +68,14 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: "Generator | None" = None) -> Tensor:
     """Numbers spread evenly over [a, b)."""
+    require_tensors("uniform_", tensor=tensor)
     with no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: "Generator | None" = None) -> Tensor:
     """Numbers of the normal distribution."""
+    require_tensors("normal_", tensor=tensor)
     with no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -94,6 +97,7 @@ def trunc_normal_(
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """The number `val` everywhere."""
+    require_tensors("constant_", tensor=tensor)
     with no_grad():
         return tensor.fill_(val)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backlit.core.dtypes import get_default_dtype
-from backlit.core.tensor_base import Array, Storage, TensorBase
+from backlit.core.tensor_base import Array, Storage, TensorBase, values_of
 from backlit.errors import ArgumentTypeError, DtypeError
 from backlit.ops.tensor import Tensor
 
@@ -63,11 +63,11 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
         if id(self) not in memo:
-            memo[id(self)] = _rebuild(type(self), self._array.copy(), self._requires_grad)
+            memo[id(self)] = _rebuild(type(self), values_of(self).copy(), self._requires_grad)
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _rebuild, (type(self), np.ascontiguousarray(self._array), self._requires_grad)
+        return _rebuild, (type(self), np.ascontiguousarray(values_of(self)), self._requires_grad)
 
     @property
     def requires_grad(self) -> bool:

@@ -5,6 +5,7 @@ import warnings
 from backlit.core.dtypes import dtype as DType
 from backlit.core.writing import write
 from backlit.errors import ShapeError
+from backlit.nn.checks import require_tensors
 from backlit.ops import activation, piecewise, softmaxes
 from backlit.ops.tensor import Tensor
 
@@ -77,6 +78,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def _chosen_dim(input: Tensor, dim: int | None, operation: str, stacklevel: int) -> int:
+    require_tensors(operation, input=input)
     if dim is not None:
         return dim
     chosen = 0 if input._array.ndim in (0, 1, 3) else 1

@@ -7,6 +7,7 @@ import numpy as np
 from backlit.core.composite import composite
 from backlit.core.modes import STATE
 from backlit.errors import DtypeError, IndexRangeError, ShapeError
+from backlit.nn.checks import require_floats, require_tensors
 from backlit.nn.functional.reduction import check_reduction, reduced
 from backlit.ops import log_softmax, where
 from backlit.ops.tensor import Tensor
@@ -145,6 +146,8 @@ def nll_loss(
         ShapeError: The shapes do not fit.
     """
     check_reduction(reduction, "nll_loss")
+    require_floats("nll_loss", input=input)
+    require_tensors("nll_loss", target=target)
     single = input._array.ndim == 1
     if single:
         input, target = input.unsqueeze(0), target.unsqueeze(0)
@@ -183,6 +186,8 @@ def cross_entropy(
         DtypeError: Labels are not integers.
     """
     check_reduction(reduction, "cross_entropy")
+    require_floats("cross_entropy", input=input)
+    require_tensors("cross_entropy", target=target)
     if input._array.shape == target._array.shape and target._array.dtype.kind == "f":
         return _of_probabilities(input, target, weight, reduction, label_smoothing)
     single = input._array.ndim == 1

@@ -9,6 +9,7 @@ from backlit.core.composite import composite
 from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
 from backlit.errors import ArgumentError, ShapeError
+from backlit.nn.checks import require_floats, require_tensors
 from backlit.nn.functional.reduction import check_reduction, reduced
 from backlit.ops import broadcast_tensors, softplus, where
 from backlit.ops.tensor import Tensor
@@ -16,6 +17,8 @@ from backlit.ops.tensor import Tensor
 
 def _alike(input: Tensor, target: Tensor, operation: str) -> tuple[Tensor, Tensor]:
     """Input and target brought to one shape, with PyTorch's warning if they had two."""
+    require_floats(operation, input=input)
+    require_tensors(operation, target=target)
     shape, wanted = tuple(input._array.shape), tuple(target._array.shape)
     if shape == wanted:
         return input, target
@@ -277,6 +280,8 @@ def binary_cross_entropy_with_logits(
 
 
 def _same_shape(input: Tensor, target: Tensor, operation: str) -> None:
+    require_floats(operation, input=input)
+    require_tensors(operation, target=target)
     if input._array.shape != target._array.shape:
         raise ShapeError(
             f"{operation}: target size ({tuple(target._array.shape)}) must be the same as input size "

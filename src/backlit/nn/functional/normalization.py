@@ -9,6 +9,7 @@ import numpy as np
 from backlit.core.composite import composite, update
 from backlit.core.modes import no_grad
 from backlit.errors import ArgumentError, ShapeError
+from backlit.nn.checks import require_floats
 from backlit.ops.tensor import Tensor
 
 
@@ -96,6 +97,7 @@ def layer_norm(
     Raises:
         ShapeError: The input's last dimensions, or weight or bias, are not of `normalized_shape`.
     """
+    require_floats("layer_norm", input=input)
     wanted, shape = tuple(normalized_shape), tuple(input._array.shape)
     if not wanted or shape[-len(wanted) :] != wanted:
         raise ShapeError(f"layer_norm: got an input of shape {shape}, expected its last dimensions to be {wanted}")
@@ -132,6 +134,7 @@ def batch_norm(
         ShapeError: The sizes do not fit, or a feature has one value in training.
         ArgumentError: No running values outside of training.
     """
+    require_floats("batch_norm", input=input)
     shape = tuple(input._array.shape)
     if len(shape) < 2:
         raise ShapeError(f"batch_norm: got an input of shape {shape}, expected (n, features, ...)")
@@ -168,15 +171,18 @@ def batch_norm(
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None) -> Tensor:
     """Bring vectors along `dim` to length 1 in the `p`-norm; the divisor is at least `eps`."""
+    require_floats("normalize", input=input)
     return input / input.norm(p, dim, keepdim=True).clamp(min=eps).expand_as(input)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along `dim`; each length counts as at least `eps`."""
+    require_floats("cosine_similarity", x1=x1, x2=x2)
     lengths = [x.norm(2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2)]
     return ((x1 / lengths[0]) * (x2 / lengths[1])).sum(dim)
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The `p`-norm of x1 - x2 + eps along the last dimension."""
+    require_floats("pairwise_distance", x1=x1, x2=x2)
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from backlit.errors import ArgumentError
+from backlit.nn.checks import require_floats
 from backlit.ops import rand
 from backlit.ops.tensor import Tensor
 
@@ -32,6 +33,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         ArgumentError: `p` is not from 0 to 1.
     """
     check_probability(p, "dropout")
+    require_floats("dropout", input=input)
     if not training or p == 0:
         return input
     if p == 1:

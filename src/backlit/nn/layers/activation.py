@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from backlit.nn import functional as F
 from backlit.nn import init
-from backlit.nn.layers.checks import check_sizes
+from backlit.nn.checks import check_sizes, not_a_tensor, require_tensors
 from backlit.nn.layers.linear import Linear
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
@@ -25,6 +25,7 @@ class _Activation(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The activation of each element, or along `dim`."""
+        require_tensors(self, input=input)
         return type(self).function(input, *[self.__dict__[name] for name in self._settings])
 
     def extra_repr(self) -> str:
@@ -44,6 +45,8 @@ class ReLU(_Activation):
     def forward(self, input: Tensor) -> Tensor:
         """max(0, x) of each element."""
         # Written out, because every training step passes here several times.
+        if not isinstance(input, Tensor):
+            raise not_a_tensor(self, input)
         return F.relu(input, True) if self.inplace else relu(input)
 
 
@@ -279,6 +282,7 @@ class PReLU(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, channels, ...) to the same shape."""
+        require_tensors(self, input=input)
         return F.prelu(input, self.weight)
 
     def extra_repr(self) -> str:

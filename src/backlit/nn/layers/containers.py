@@ -94,6 +94,11 @@ class Sequential(_Row):
         if len(args) == 1 and isinstance(args[0], Mapping):
             for name, module in args[0].items():
                 self.add_module(name, module)
+        elif len(args) == 1 and isinstance(args[0], list | tuple):
+            raise ArgumentTypeError(
+                f"{type(self).__name__}: got one {type(args[0]).__name__}; give the modules one by one, as in "
+                f"{type(self).__name__}(*modules)"
+            )
         else:
             for number, module in enumerate(args):
                 self.add_module(str(number), module)

@@ -5,7 +5,7 @@ from typing import Any
 
 from backlit.errors import DtypeError, ShapeError
 from backlit.nn import init
-from backlit.nn.layers.checks import check_sizes, where
+from backlit.nn.checks import check_sizes, not_a_tensor, where
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 from backlit.ops import empty, linear
@@ -75,7 +75,10 @@ class Linear(Module):
         """(*, in_features) to (*, out_features)."""
         parameters = self._parameters
         weight: Any = parameters["weight"]
-        array = input._array
+        try:
+            array = input._array
+        except AttributeError:
+            raise not_a_tensor(self, input) from None
         if array.shape[-1:] != weight._array.shape[1:] or array.dtype != weight._array.dtype:
             self._refuse(input)
         return linear(input, weight, parameters["bias"])

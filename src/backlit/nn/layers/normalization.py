@@ -7,7 +7,7 @@ from backlit.core.modes import no_grad
 from backlit.errors import ShapeError
 from backlit.nn import functional as F
 from backlit.nn import init
-from backlit.nn.layers.checks import check_sizes, where
+from backlit.nn.checks import check_sizes, require_floats, where
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 from backlit.ops import empty, ones, tensor, zeros
@@ -87,6 +87,7 @@ class BatchNorm1d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, num_features) or (n, num_features, length) to the same shape."""
+        require_floats(self, input=input)
         shape = tuple(input._array.shape)
         if len(shape) not in (2, 3) or shape[1] != self.num_features:
             raise ShapeError(
@@ -161,6 +162,7 @@ class LayerNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(*, *normalized_shape) to the same shape."""
+        require_floats(self, input=input)
         if tuple(input._array.shape[-len(self.normalized_shape) :]) != self.normalized_shape:
             raise ShapeError(
                 f"{where(self)}: got an input of shape {tuple(input._array.shape)}, expected its last dimensions to be "

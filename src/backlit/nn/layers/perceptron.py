@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from backlit.core.tensor_base import Array, TensorBase
+from backlit.core.tensor_base import Array, TensorBase, values_of
 from backlit.core.writing import write_arrays
 from backlit.errors import ArgumentError, DataError, ShapeError
 from backlit.nn import functional as F
-from backlit.nn.layers.checks import check_sizes
+from backlit.nn.checks import check_sizes
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 from backlit.ops import zeros
@@ -106,7 +106,7 @@ class Perceptron(Module):
 
     def _checked(self, X: Any, y: Any) -> tuple[Array, Array]:
         """Rows with a 1 at the end, and labels 0 and 1."""
-        rows, labels = (np.asarray(a._array if isinstance(a, TensorBase) else a, dtype=np.float64) for a in (X, y))
+        rows, labels = (np.asarray(values_of(a) if isinstance(a, TensorBase) else a, dtype=np.float64) for a in (X, y))
         if rows.ndim != 2 or rows.shape[1] != self.in_features:
             raise ShapeError(f"Perceptron.fit: got rows of shape {rows.shape}, expected (n, {self.in_features})")
         if labels.shape != rows.shape[:1]:

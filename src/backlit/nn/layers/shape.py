@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from backlit.nn.checks import require_tensors
 from backlit.nn.module import Module
 from backlit.ops.tensor import Tensor
 
@@ -16,6 +17,7 @@ class Flatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, a, b, ...) to (n, a b ...)."""
+        require_tensors(self, input=input)
         return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -33,6 +35,7 @@ class Unflatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, a b) to (n, a, b)."""
+        require_tensors(self, input=input)
         return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:

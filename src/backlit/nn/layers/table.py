@@ -7,7 +7,7 @@ from backlit.core.modes import no_grad
 from backlit.errors import ArgumentError, DtypeError, ShapeError
 from backlit.nn import functional as F
 from backlit.nn import init
-from backlit.nn.layers.checks import check_sizes, where
+from backlit.nn.checks import check_sizes, require_floats, require_tensors, where
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 from backlit.ops import empty
@@ -83,6 +83,7 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Integers (*) to vectors (*, embedding_dim)."""
+        require_tensors(self, input=input)
         if input._array.dtype.kind not in "iu":
             raise DtypeError(
                 f"{where(self)}: got an input of type {input._array.dtype}, expected integers; use .long()"
@@ -141,6 +142,7 @@ class Bilinear(Module):
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """(*, in1_features) and (*, in2_features) to (*, out_features)."""
+        require_floats(self, input1=input1, input2=input2)
         shapes = tuple(input1._array.shape), tuple(input2._array.shape)
         if shapes[0][-1:] != (self.in1_features,) or shapes[1] != (*shapes[0][:-1], self.in2_features):
             raise ShapeError(

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from backlit.core.modes import no_grad
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, NonFiniteError
+from backlit.nn.checks import require_tensors
 from backlit.ops import stack, tensor
 from backlit.ops.tensor import Tensor
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     given = [parameters] if isinstance(parameters, TensorBase) else list(parameters)
+    require_tensors("clip_grad", **{f"parameter {i}": p for i, p in enumerate(given)})
     return [p.grad for p in given if p.grad is not None]
 
 

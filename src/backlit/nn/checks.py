@@ -1,0 +1,59 @@
+"""What layers and losses check, and how they are named in messages."""
+
+from typing import Any
+
+from backlit.core.modes import STATE
+from backlit.core.tensor_base import TensorBase
+from backlit.errors import ArgumentError, ArgumentTypeError, DtypeError
+
+
+def where(layer: Any) -> str:
+    """The name in a message: a function's name, or a layer's class, with its path within a running module."""
+    name = layer if isinstance(layer, str) else type(layer).__name__
+    return f"{name} ({STATE.path})" if STATE.path else name
+
+
+def check_sizes(layer: str, **sizes: Any) -> None:
+    """Raise unless all sizes are integers and not negative.
+
+    Raises:
+        ArgumentError: One is not.
+    """
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not hasattr(size, "__index__") or size < 0:
+            raise ArgumentError(f"{layer}: {name} must be an integer and not negative, got {size!r}")
+
+
+def not_a_tensor(layer: Any, value: object, name: str = "input") -> ArgumentTypeError:
+    """The error for an argument that is no tensor."""
+    return ArgumentTypeError(
+        f"{where(layer)}: {name} must be a tensor, got {type(value).__name__}; use backlit.tensor(...), or "
+        "backlit.from_numpy(...) to share an array's memory"
+    )
+
+
+def require_tensors(layer: Any, **values: object) -> None:
+    """Raise unless all values are tensors.
+
+    Raises:
+        ArgumentTypeError: One is not.
+    """
+    for name, value in values.items():
+        if not isinstance(value, TensorBase):
+            raise not_a_tensor(layer, value, name)
+
+
+def require_floats(layer: Any, **values: object) -> None:
+    """Raise unless all values are tensors of a floating-point type.
+
+    Raises:
+        ArgumentTypeError: One is no tensor.
+        DtypeError: One holds other numbers.
+    """
+    for name, value in values.items():
+        if not isinstance(value, TensorBase):
+            raise not_a_tensor(layer, value, name)
+        if value._array.dtype.kind != "f":
+            raise DtypeError(
+                f"{where(layer)}: {name} must be a floating-point tensor, got {value._array.dtype}; use .float()"
+            )
