@@ -53,7 +53,7 @@ class ProgressBar:
             epoch: The epoch, from 0.
             step: Batches done in the whole fit.
             rows: Rows done since the fit began here.
-            figures: Numbers to show, by name.
+            figures: Numbers to show, by name; none: those shown before.
         """
         now = time.perf_counter()
         if self._bar is None:
@@ -61,12 +61,13 @@ class ProgressBar:
         if now > self._since:
             self._rate = (rows - self._rows_before) / (now - self._since)
         self._rows_before, self._since, self._due = rows, now, now + _SECONDS_BETWEEN
+        words = {"figures": describe(figures)} if figures else {}
         self._bar.update(
             self._task,
             completed=step,
             description=f"epoch {epoch + 1}/{self._epochs}",
-            figures=describe(figures),
             rate=f"{self._rate:,.0f} examples/s",
+            **words,
         )
         self._bar.refresh()
 
