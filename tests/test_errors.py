@@ -12,7 +12,7 @@ CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and 
 @pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind is not errors.BacklitError])
 def test_an_error_is_also_a_built_in_one_and_survives_pickle(kind):
     # A data worker sends its error to the main process.
-    assert issubclass(kind, (RuntimeError, ValueError, TypeError, IndexError, AttributeError, ImportError))
+    assert issubclass(kind, (RuntimeError, ValueError, TypeError, IndexError, AttributeError, ImportError, OSError))
     copy = pickle.loads(pickle.dumps(kind("Linear: expected 3 columns, got 4")))
     assert type(copy) is kind
     assert str(copy) == "Linear: expected 3 columns, got 4"
