@@ -6,6 +6,7 @@ keeps working.
 """
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -92,3 +93,14 @@ def suggest(name: str, choices: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; choose from {', '.join(map(repr, known))}" if known else ""
+
+
+def user_line() -> str:
+    """The line of the reader's program that is running, as `FILE:LINE`: the innermost one outside this package.
+
+    NumPy's lines are passed over too, since `np.mean(tensor)` is a line of the program and not of NumPy.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("backlit", "numpy"):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

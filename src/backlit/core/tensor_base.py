@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from backlit.core.modes import STATE
-from backlit.errors import ArgumentError, GradientError, GraphError, ShapeError
+from backlit.errors import ArgumentError, GradientError, GraphError, ShapeError, user_line
 
 if TYPE_CHECKING:
     from backlit.core.primitive import Primitive
@@ -56,18 +56,19 @@ class Symbol:
         return int(np.prod(self.shape, dtype=np.int64))
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
-        raise _needs_value("its values")
+        raise needs_values("its values")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise _needs_value(f"`{name}`")
+        raise needs_values(f"`{name}`")
 
 
-def _needs_value(what: str) -> GraphError:
+def needs_values(what: str) -> GraphError:
+    """The error of a program that asks for values while it is traced."""
     return GraphError(
-        f"a program that is being traced asked for {what} of a tensor, which is only known when the program runs; "
-        "keep branches on values, .item() and printing outside the traced function, or use backlit.where"
+        f"{user_line()}: the program asked for {what} of a tensor while it was traced, when no values are known yet; "
+        "return the tensor and read or print it outside, and choose between values with backlit.where in place of `if`"
     )
 
 
@@ -147,6 +148,24 @@ class TensorBase:
     def _version(self) -> int:
         """Number of in-place changes of the memory that this tensor shows."""
         return self._storage.version or 0
+
+
+def values_of(tensor: TensorBase, what: str = "its values") -> Array:
+    """The array of a tensor, for code that reads numbers from it and not only shape and type.
+
+    While a program is traced there are none to read: a result has no values yet, and those of a tensor of the outside
+    would silently become constants of the program.
+
+    Args:
+        tensor: The tensor.
+        what: What is asked for, for the message.
+
+    Raises:
+        GraphError: A program is being traced; the message names the reader's line.
+    """
+    if STATE.trace is not None:
+        raise needs_values(what)
+    return tensor._array
 
 
 def make(array: Any, storage: Storage | None = None) -> Any:

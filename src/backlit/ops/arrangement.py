@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backlit.core.primitive import primitive
-from backlit.core.tensor_base import TensorBase, make
+from backlit.core.tensor_base import TensorBase, make, values_of
 from backlit.errors import ArgumentError, ShapeError
 from backlit.ops.casting import clone
 from backlit.ops.dims import one_dim, sizes_of, some_dims
@@ -266,7 +266,7 @@ def repeat_interleave(input: "Tensor", repeats: "Tensor | int", dim: int | None 
     if isinstance(repeats, TensorBase):
         if repeats._array.shape not in ((), (1,), (size,)):
             raise ShapeError(f"repeat_interleave: expected {size} numbers, got shape {repeats._array.shape}")
-        times = np.asarray(repeats._array)
+        times = np.asarray(values_of(repeats))
         if (times < 0).any():
             raise ArgumentError("repeat_interleave: a slice cannot be repeated a negative number of times")
         index = make(np.repeat(np.arange(size), times))

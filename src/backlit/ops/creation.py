@@ -9,7 +9,7 @@ from backlit.core.backward import Helpers
 from backlit.core.dtypes import as_numpy_dtype, dtype, from_numpy_dtype, get_default_dtype
 from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
-from backlit.core.tensor_base import Array, Storage, TensorBase, make
+from backlit.core.tensor_base import Array, Storage, TensorBase, make, values_of
 from backlit.errors import ArgumentTypeError, DtypeError, ShapeError
 from backlit.ops import casting
 from backlit.ops.device import Device, check_device
@@ -72,7 +72,7 @@ def _constant(xp: Any, *, data: bytes, shape: tuple[int, ...], kind: np.dtype[An
 def _values(data: Any) -> Any:
     """Nested data with the arrays of tensors in their place."""
     if isinstance(data, TensorBase):
-        return np.asarray(data._array)
+        return np.asarray(values_of(data))
     if isinstance(data, (list, tuple)):
         return [_values(part) for part in data]
     return data

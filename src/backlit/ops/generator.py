@@ -12,7 +12,7 @@ import numpy as np
 from backlit.core.composite import update
 from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
-from backlit.core.tensor_base import Storage, TensorBase, make
+from backlit.core.tensor_base import Storage, TensorBase, make, values_of
 from backlit.errors import ArgumentError, ArgumentTypeError, StateError
 from backlit.ops.device import CPU, Device, check_device, device
 
@@ -84,11 +84,11 @@ class Generator:
 
     def initial_seed(self) -> int:
         """The seed at which the sequence began."""
-        return int(self.state._array[0]) & 0xFFFF_FFFF_FFFF_FFFF
+        return int(values_of(self.state)[0]) & 0xFFFF_FFFF_FFFF_FFFF
 
     def get_state(self) -> "Tensor":
         """Where the sequence stands, as a tensor of three integers: seed, stream, number of the next draw."""
-        return make(self.state._array.copy())
+        return make(values_of(self.state).copy())
 
     def set_state(self, new_state: "Tensor") -> "Generator":
         """Continue where `get_state` was called; returns the generator itself.
@@ -99,7 +99,7 @@ class Generator:
         array = getattr(new_state, "_array", None)
         if array is None or array.shape != (3,) or array.dtype != np.int64:
             raise StateError("set_state: expected the three int64 numbers that get_state returns")
-        self._set(*(int(v) for v in array))
+        self._set(*(int(v) for v in values_of(new_state)))
         return self
 
     def clone_state(self) -> "Generator":
@@ -121,7 +121,7 @@ class Generator:
         return self.clone_state()
 
     def __getstate__(self) -> list[int]:
-        return self.state._array.tolist()
+        return values_of(self.state).tolist()
 
     def __setstate__(self, state: list[int]) -> None:
         self.state = make(np.array(state), Storage())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backlit.core.dtypes import bool_, get_default_dtype, int64
+from backlit.core.modes import STATE
 from backlit.core.tensor_base import Array, Symbol
 from backlit.errors import ArgumentError, suggest
 
@@ -157,7 +158,7 @@ def tensor_text(tensor: "Tensor") -> str:
     usual = get_default_dtype()
     start = "tensor("
     notes: list[str] = []
-    if isinstance(array, Symbol):
+    if STATE.trace is not None or isinstance(array, Symbol):
         body = "..."
         notes.append(f"size={array.shape}")
     elif array.size == 0:

@@ -8,7 +8,7 @@ import numpy as np
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import TensorBase, make
 from backlit.core.writing import write_arrays
-from backlit.errors import ArgumentError, GraphError
+from backlit.errors import ArgumentError, GraphError, user_line
 from backlit.optim.checks import number
 
 # What schedulers change from step to step.
@@ -38,6 +38,8 @@ class ParamGroup(MutableMapping[str, Any]):
         value = self._values[name]
         if name not in RATES:
             return value
+        if STATE.trace is not None:
+            raise self._not_traced(name, "read")
         return tuple(t._array.item() for t in value) if isinstance(value, tuple) else value._array.item()
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -60,6 +62,10 @@ class ParamGroup(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return repr(dict(self))
 
+    def uses(self, name: str) -> bool:
+        """Whether a rate is not 0, which a trace of the update may depend on."""
+        return bool(self._values[name]._array)
+
     def tensor(self, name: str) -> Any:
         """The 0-d float64 tensor of a rate; a tuple of two for `"betas"`."""
         return self._values[name]
@@ -77,16 +83,19 @@ class ParamGroup(MutableMapping[str, Any]):
             values = values | dict(zip(("beta1", "beta2"), values["betas"], strict=True))
         return {name: values[name] for name in names}
 
+    def _not_traced(self, name: str, done: str) -> GraphError:
+        return GraphError(
+            f"{user_line()}: {self._owner}: {name} was {done} inside a traced program, which would not see it change; "
+            "do so outside, as schedulers and printing should be"
+        )
+
     def _edited(self) -> None:
         self.version += 1
         self.plan = None
 
     def _set_rate(self, name: str, value: Any) -> None:
         if STATE.trace is not None:
-            raise GraphError(
-                f"{self._owner}: {name} was changed inside a traced program, which would not see it again; step the "
-                "scheduler outside"
-            )
+            raise self._not_traced(name, "changed")
         before = self._values.get(name)
         several = isinstance(value, (tuple, list))
         numbers = [number(self._owner, name, v) for v in (value if several else (value,))]

@@ -140,5 +140,5 @@ class RMSprop(Optimizer):
 
     def state_names(self, group: ParamGroup) -> tuple[str | None, ...]:
         """See `Optimizer.state_names`."""
-        centered, moving = group["centered"], group["momentum"] > 0
+        centered, moving = group["centered"], group.uses("momentum")
         return ("square_avg", "grad_avg" if centered else None, "momentum_buffer" if moving else None, "step")

@@ -122,7 +122,7 @@ class SGD(Optimizer):
 
     def state_names(self, group: ParamGroup) -> tuple[str | None, ...]:
         """See `Optimizer.state_names`."""
-        if not group["momentum"]:
+        if not group.uses("momentum"):
             return (None, None)
         return ("momentum_buffer", "step" if group["dampening"] else None)
 
