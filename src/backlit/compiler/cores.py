@@ -176,9 +176,7 @@ def _reduce(k: KernelEmitter) -> None:
             b.store(_start(k, step.op, kind), memory[0])
             k.nest(
                 [shape[d] for d in inner],
-                lambda more: accumulate(
-                    memory, full(outer, dict(zip(inner, more, strict=True)), (i, lanes > 1))
-                ),
+                lambda more: accumulate(memory, full(outer, dict(zip(inner, more, strict=True)), (i, lanes > 1))),
             )
             index = (*[(o, False) for o in outer_list], (i, lanes > 1))
             finish(b.load(memory[0], typ=k.code.type(kind)), index)
@@ -338,7 +336,9 @@ def _product(k: KernelEmitter) -> None:
         k.code.lanes = lanes
         if isinstance(n, int):
             block = wide * lanes
-            k.loop(number(0), number(n // block * block), block, lambda j: tile(outer, i, j, height, [None] * wide, top))
+            k.loop(
+                number(0), number(n // block * block), block, lambda j: tile(outer, i, j, height, [None] * wide, top)
+            )
             rest = n % block
             if rest:
                 whole, part = divmod(rest, lanes)

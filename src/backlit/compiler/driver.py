@@ -9,16 +9,72 @@ import math
 from typing import Any
 
 import llvmlite.ir as ir
+import numpy as np
 
 from backlit.compiler.cores import emit_core
 from backlit.compiler.kernels import I64, POINTER, KernelEmitter, number
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.rows import at
+from backlit.compiler.shuffle import scratch_words
 from backlit.compiler.values import item_size, memory_type, scalar_type
 
-# Places of the control block, 64-bit integers.
-ROWS, BATCH, FIRST, LAST, STOP, DONE, ORDER, LOSSES, ARRIVED, TURN = range(10)
-CONTROL_WORDS = 64
+# Places of the control block, 64-bit integers. Batches are counted through all epochs of a run.
+ROWS, BATCH, FIRST, LAST, EACH, STOP, DONE, ORDER, LOSSES, COUNT, SEEDS, SHUFFLES, SCRATCH, ARRIVED, TURN = range(15)
+_CONTROL_WORDS = 64
+# The symbol of the process's native shuffle.
+PERMUTE = "backlit_permute"
+
+
+class Control:
+    """What the native loop over batches is told, and tells."""
+
+    def __init__(self) -> None:
+        self._words = np.zeros(_CONTROL_WORDS, np.int64)
+        self.address = self._words.ctypes.data
+        self._held: tuple[Any, ...] = ()
+
+    def begin(
+        self, order: Any, used: int, batch_size: int, first: int, last: int, losses: Any, seeds: Any, shuffles: Any
+    ) -> None:
+        """Describe a run.
+
+        Args:
+            order: The rows of the first epoch in order, int64; the native loop draws those of later epochs into it.
+            used: How many of them the batches take.
+            batch_size: Rows of a batch.
+            first: The batch to begin with.
+            last: Batches of an epoch.
+            losses: Where the loss of each batch is put, float64.
+            seeds: The state of a generator in which a draw is counted before each further epoch, or None.
+            shuffles: The state of the generator of the orders, or None where the order stays.
+        """
+        words = self._words
+        scratch = np.empty(0 if shuffles is None else scratch_words(len(order)), np.int64)
+        words[[ROWS, BATCH, FIRST, LAST, EACH, STOP, DONE]] = used, batch_size, first, last, last, 0, first
+        words[[ORDER, LOSSES, COUNT, SCRATCH]] = order.ctypes.data, losses.ctypes.data, len(order), scratch.ctypes.data
+        words[[SEEDS, SHUFFLES]] = [0 if s is None else s.ctypes.data for s in (seeds, shuffles)]
+        words[[ARRIVED, TURN]] = 0
+        self._held = (order, losses, scratch, seeds, shuffles)
+
+    def resume(self, first: int, last: int) -> None:
+        """Run from a batch up to another."""
+        self._words[[FIRST, LAST]] = first, last
+
+    def stop(self) -> None:
+        """Ask for an end after the batch that runs."""
+        self._words[STOP] = 1
+
+    @property
+    def stopped(self) -> bool:
+        """Whether an end was asked for."""
+        return bool(self._words[STOP])
+
+    @property
+    def done(self) -> int:
+        """The batches that are done."""
+        return int(self._words[DONE])
+
+
 # Fewer multiply-adds or elements than this are done before a second thread has noticed.
 _PARALLEL_PRODUCT = 1_000_000
 _PARALLEL_LOOP = 60_000
@@ -44,7 +100,9 @@ def worth_sharing(plan: Plan, kernel: Kernel, rows: int) -> bool:
     return source > _PARALLEL_LOOP
 
 
-def emit(plan: Plan, places: dict[Any, int], width: int, *, rows: int, guards: tuple[int, ...], arguments: int) -> ir.Module:
+def emit(
+    plan: Plan, places: dict[Any, int], width: int, *, rows: int, guards: tuple[int, ...], arguments: int
+) -> ir.Module:
     """The module of a plan: its kernels, `step` and `epoch`.
 
     Args:
@@ -64,7 +122,8 @@ def emit(plan: Plan, places: dict[Any, int], width: int, *, rows: int, guards: t
         kernels.append(emitter.function)
     barrier = _emit_barrier(module)
     step = _emit_step(module, plan, kernels, barrier, places, rows, guards)
-    _emit_epoch(module, plan, step, barrier, places, guards, arguments)
+    if guards:
+        _emit_epoch(module, plan, step, barrier, places, guards, arguments)
     return module
 
 
@@ -98,7 +157,13 @@ def _pointer(b: ir.IRBuilder, table: Any, slot: int) -> Any:
 
 
 def _emit_step(
-    module: ir.Module, plan: Plan, kernels: list[Any], barrier: Any, places: dict[Any, int], rows: int, guards: tuple[int, ...]
+    module: ir.Module,
+    plan: Plan,
+    kernels: list[Any],
+    barrier: Any,
+    places: dict[Any, int],
+    rows: int,
+    guards: tuple[int, ...],
 ) -> Any:
     function = ir.Function(module, _STEP, "step")
     table, count, thread, threads, control = function.args
@@ -121,7 +186,13 @@ def _emit_step(
 
 
 def _emit_epoch(
-    module: ir.Module, plan: Plan, step: Any, barrier: Any, places: dict[Any, int], guards: tuple[int, ...], arguments: int
+    module: ir.Module,
+    plan: Plan,
+    step: Any,
+    barrier: Any,
+    places: dict[Any, int],
+    guards: tuple[int, ...],
+    arguments: int,
 ) -> None:
     function = ir.Function(module, _EPOCH, "epoch")
     table, control, thread, threads = function.args
@@ -134,16 +205,19 @@ def _emit_epoch(
     def address(place: int) -> Any:
         return b.load(word(place), typ=POINTER)
 
-    total, batch, first, last = (b.load(word(w), typ=I64) for w in (ROWS, BATCH, FIRST, LAST))
+    total, batch, first, last, each = (b.load(word(w), typ=I64) for w in (ROWS, BATCH, FIRST, LAST, EACH))
     order, losses = address(ORDER), address(LOSSES)
     head, body, after = (b.append_basic_block(n) for n in ("head", "body", "after"))
     before = b.block
     b.branch(head)
     b.position_at_end(head)
-    s = b.phi(I64)
-    s.add_incoming(first, before)
-    b.cbranch(b.icmp_signed("<", s, last), body, after)
+    whole = b.phi(I64)
+    whole.add_incoming(first, before)
+    b.cbranch(b.icmp_signed("<", whole, last), body, after)
     b.position_at_end(body)
+    s = b.srem(whole, each)
+    _emit_new_epoch(module, b, word, address, s, whole, thread)
+    b.call(barrier, [control, threads])
     begin = b.mul(s, batch)
     left = b.sub(total, begin)
     rows = b.select(b.icmp_signed("<", left, batch), left, batch)
@@ -157,23 +231,39 @@ def _emit_epoch(
     with b.if_then(b.icmp_signed("!=", status, number(0)), likely=False):
         b.ret(status)
     with b.if_then(b.icmp_signed("==", thread, number(0))):
-        if guards:
-            kind = steps[guards[0]].dtype
-            value = b.load(_pointer(b, table, places[plan.memory[guards[0]]]), typ=scalar_type(kind))
-            wide = value if kind == "f8" else b.fpext(value, ir.DoubleType())
-            b.store(wide, b.gep(losses, [s], source_etype=ir.DoubleType()))
+        kind = steps[guards[0]].dtype
+        value = b.load(_pointer(b, table, places[plan.memory[guards[0]]]), typ=scalar_type(kind))
+        wide = value if kind == "f8" else b.fpext(value, ir.DoubleType())
+        b.store(wide, b.gep(losses, [whole], source_etype=ir.DoubleType()))
         for position, output in enumerate(plan.program.outputs):
             if ("collect", position) in places:
                 _emit_collect(module, b, table, places, plan, position, output, begin, rows)
-        b.atomic_rmw("xchg", word(DONE), b.add(s, number(1)), "release")
+        b.atomic_rmw("xchg", word(DONE), b.add(whole, number(1)), "release")
     b.call(barrier, [control, threads])
     stop = b.load_atomic(word(STOP), "acquire", 8, typ=I64)
     # All threads must see the same flag, or one would wait for ever at the next barrier.
     b.call(barrier, [control, threads])
-    s.add_incoming(b.add(s, number(1)), b.block)
+    whole.add_incoming(b.add(whole, number(1)), b.block)
     b.cbranch(b.icmp_signed("==", stop, number(0)), head, after)
     b.position_at_end(after)
     b.ret(number(0))
+
+
+def _emit_new_epoch(
+    module: ir.Module, b: ir.IRBuilder, word: Any, address: Any, s: Any, whole: Any, thread: Any
+) -> None:
+    """Where a further epoch begins: count the loader's draw, and draw a new order."""
+    begins = b.and_(b.icmp_signed("==", s, number(0)), b.icmp_signed("!=", whole, number(0)))
+    mine = b.icmp_signed("==", thread, number(0))
+    counted = b.icmp_signed("!=", b.load(word(SEEDS), typ=I64), number(0))
+    with b.if_then(b.and_(b.and_(begins, mine), counted)):
+        draw = b.gep(address(SEEDS), [number(2)], source_etype=I64)
+        b.store(b.add(b.load(draw, typ=I64), number(1)), draw)
+        with b.if_then(b.icmp_signed("!=", b.load(word(SHUFFLES), typ=I64), number(0))):
+            permute = module.globals.get(PERMUTE) or ir.Function(
+                module, ir.FunctionType(ir.VoidType(), [POINTER, I64, POINTER, POINTER]), PERMUTE
+            )
+            b.call(permute, [address(SHUFFLES), b.load(word(COUNT), typ=I64), address(ORDER), address(SCRATCH)])
 
 
 def _copy(module: ir.Module, b: ir.IRBuilder, target: Any, source: Any, size: Any) -> None:

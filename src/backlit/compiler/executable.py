@@ -7,14 +7,16 @@ import threading
 import weakref
 from typing import Any
 
+import llvmlite.ir as ir
 import numpy as np
 
 from backlit.compiler import cache, driver, llvm
 from backlit.compiler.cores import CALL_BACK
-from backlit.compiler.driver import worth_sharing
+from backlit.compiler.driver import PERMUTE, worth_sharing
 from backlit.compiler.plan import Plan, plan, rewrite_transposed_products
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
+from backlit.compiler.shuffle import emit_permute
 from backlit.core.namespace import NUMPY
 from backlit.core.primitive import Primitive
 
@@ -36,6 +38,18 @@ def _call_back(executable: int, number: int, rows: int) -> None:
 _IMPORTS = {CALL_BACK: ctypes.cast(_call_back, ctypes.c_void_p).value or 0}
 
 
+@functools.cache
+def _shuffle() -> llvm.Library:
+    """The process's native shuffle, shared by all executables."""
+    code = cache.load(PERMUTE)
+    if code is None:
+        module = ir.Module(PERMUTE)
+        emit_permute(module)
+        code = llvm.target_machine().emit_object(llvm.optimise(str(module)))
+        cache.save(PERMUTE, code)
+    return llvm.Library(code, ("permute",), {})
+
+
 # More threads than this meet too often for what each of them does.
 MOST_THREADS = 8
 
@@ -51,7 +65,7 @@ class Code:
         places: For each place of memory, its slot in the table of addresses.
         threads: How many threads are worth having.
         step: The native step.
-        epoch: The native loop over batches.
+        epoch: The native loop over batches; None where no loss is guarded.
     """
 
     def __init__(self, program: Program, *, rows: int, guards: tuple[int, ...], arguments: int) -> None:
@@ -75,9 +89,10 @@ class Code:
         if machine_code is None:
             machine_code = llvm.target_machine().emit_object(self.module)
             cache.save(key, machine_code)
-        self._library = llvm.Library(machine_code, ("step", "epoch"), _IMPORTS)
+        imports = {**_IMPORTS, PERMUTE: _shuffle().address("permute")} if guards else _IMPORTS
+        self._library = llvm.Library(machine_code, ("step", "epoch") if guards else ("step",), imports)
         self.step = self._library.function("step", _STEP)
-        self.epoch = self._library.function("epoch", _EPOCH)
+        self.epoch = self._library.function("epoch", _EPOCH) if guards else None
 
     @property
     def module(self) -> Any:
@@ -138,8 +153,7 @@ class Executable:
         self._address = ctypes.addressof(self.table)
         self._capacity = -1
         self.status = np.zeros(1, np.int64)
-        self.control = np.zeros(driver.CONTROL_WORDS, np.int64)
-        self._control_address = self.control.ctypes.data
+        self.control = driver.Control()
         self._error: BaseException | None = None
         self.put(("status", 0), self.status.ctypes.data)
         self._id = next(_ids)
@@ -169,7 +183,7 @@ class Executable:
         for number, array in enumerate(inputs):
             self.put(("input", number), array.ctypes.data)
         self.status[0] = 0
-        status = self.code.step(self._address, rows, 0, 1, self._control_address)
+        status = self.code.step(self._address, rows, 0, 1, self.control.address)
         self.raise_error()
         return int(status)
 
@@ -177,14 +191,14 @@ class Executable:
         """Run the batches that the control block names, with up to so many threads; returns the native status."""
         count = min(threads, self.code.threads)
         if count == 1:
-            return int(self.code.epoch(self._address, self._control_address, 0, 1))
+            return int(self.code.epoch(self._address, self.control.address, 0, 1))
         helpers = [
-            threading.Thread(target=self.code.epoch, args=(self._address, self._control_address, t, count))
+            threading.Thread(target=self.code.epoch, args=(self._address, self.control.address, t, count))
             for t in range(1, count)
         ]
         for helper in helpers:
             helper.start()
-        status = int(self.code.epoch(self._address, self._control_address, 0, count))
+        status = int(self.code.epoch(self._address, self.control.address, 0, count))
         for helper in helpers:
             helper.join()
         return status

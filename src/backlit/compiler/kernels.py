@@ -141,7 +141,9 @@ class KernelEmitter:
         b, code, memory = self.builder, self.code, memory_type(kind)
         pointer = self.pointer(where)
         if code.lanes == 1 or (isinstance(lane, int) and lane == 0):
-            return code.splat(self._as_bool(b.load(self._element(pointer, place, kind), typ=memory, align=item_size(kind)), kind))
+            return code.splat(
+                self._as_bool(b.load(self._element(pointer, place, kind), typ=memory, align=item_size(kind)), kind)
+            )
         vector = ir.VectorType(memory, code.lanes)
         if lane == 1:
             at = self._element(pointer, place, kind)
@@ -304,7 +306,9 @@ class KernelEmitter:
             places = b.add(places, b.mul(code.steps(), code.splat(self.size(lane))))
         self._holding.append(own)
         for d, pick in zip(step.attrs, picks, strict=True):
-            at = self.within(self.value(pick, own), shape[d])
+            at = self.value(pick, own)
+            # An index worked out from the place needs no check.
+            at = at if step.op == "inside" else self.within(at, shape[d])
             places = b.add(places, b.mul(at, code.splat(self.size(found.strides[d]))))
         base = self.steps[found.number]
         return self.gather(self.plan.memory[found.number], base.dtype, places)
@@ -358,7 +362,11 @@ class KernelEmitter:
             return
         count = b.and_(b.sub(stop, start), number(-lanes))
         whole = isinstance(size, int) and size % lanes == 0 and isinstance(start, ir.Constant)
-        full = number(size // lanes * lanes) if isinstance(size, int) and isinstance(start, ir.Constant) else b.add(start, count)
+        full = (
+            number(size // lanes * lanes)
+            if isinstance(size, int) and isinstance(start, ir.Constant)
+            else b.add(start, count)
+        )
         if not isinstance(size, int) or size >= lanes:
             self.loop(start, full, lanes, body)
         if whole:
@@ -371,7 +379,9 @@ class KernelEmitter:
             self.mask = None
         self.fresh()
 
-    def nest(self, shape: Sequence[Any], body: Callable[[list[Any]], None], first: tuple[Any, Any] | None = None) -> None:
+    def nest(
+        self, shape: Sequence[Any], body: Callable[[list[Any]], None], first: tuple[Any, Any] | None = None
+    ) -> None:
         """Loops over `shape`, the outermost from and to `first` if given."""
         indices: list[Any] = []
 

@@ -52,6 +52,10 @@ class Library:
         self._jit = _jit()
         self._tracker = builder.link(self._jit, f"backlit{next(_names)}")
 
+    def address(self, symbol: str) -> int:
+        """Where a symbol's code is."""
+        return int(self._tracker[symbol])
+
     def function(self, symbol: str, prototype: Any) -> Any:
         """A callable of a ctypes prototype at a symbol."""
         return prototype(self._tracker[symbol])

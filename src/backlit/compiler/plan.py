@@ -107,7 +107,9 @@ def access(program: Program, number: int, stored: set[int]) -> Access | None:
     """How a step can be read from the memory of a stored one, through views; None if it cannot."""
     step = program.steps[number]
     if number in stored:
-        return Access(number, 0, tuple(0 if n == 1 else s for n, s in zip(step.shape, row_major(step.shape), strict=True)))
+        return Access(
+            number, 0, tuple(0 if n == 1 else s for n, s in zip(step.shape, row_major(step.shape), strict=True))
+        )
     if step.kind != "view":
         return None
     source = access(program, step.args[0], stored)

@@ -13,7 +13,7 @@ Kinds:
 - "reduce": `op` ("sum", "max", "min", "prod", "argmax", "argmin") over dimensions `attrs`, which the shape no longer has.
 - "product": batches of matrices (*, m, k) and (*, k, n).
 - "take": elements of the first argument; the others, index arrays of one shape, stand in for its neighbouring
-  dimensions `attrs`.
+  dimensions `attrs`. With op "inside" the indices are known to be within the bounds and not looked at.
 - "scatter": the first argument with the second added ("add") or put ("set") at the places that the others name in the
   same way.
 - "random": words of `xp.random_bits` from the argument, a generator's state.

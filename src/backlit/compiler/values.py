@@ -262,4 +262,8 @@ OPERATIONS |= {name: getattr(module, name) for module, names in _OF_FLOATS.items
 
 def can_emit(op: str, kind: str) -> bool:
     """Whether there is an operation of this name on numbers of this kind."""
-    return op in OPERATIONS and kind in _BITS and (kind[0] == "f" or not any(op in names.split() for names in _OF_FLOATS.values()))
+    return (
+        op in OPERATIONS
+        and kind in _BITS
+        and (kind[0] == "f" or not any(op in names.split() for names in _OF_FLOATS.values()))
+    )

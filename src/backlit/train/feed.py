@@ -6,9 +6,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.data import DataLoader, Dataset, IterableDataset, Rows, TensorDataset
+from backlit.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Rows,
+    SequentialSampler,
+    TensorDataset,
+)
 from backlit.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError, StateError
-from backlit.ops import Generator, Tensor, from_numpy
+from backlit.ops import Generator, Tensor, default_generator, from_numpy
 
 # Rows are gathered for several small batches at once; more than this would only take memory.
 _CHUNK_BYTES = 1 << 20
@@ -75,6 +83,19 @@ class Feed:
         """The arrays in which the rows lie, where each pass has an order of them that is known beforehand."""
         return self._rows if self.loader.has_order and self.loader.batch_size is not None else None
 
+    def draws(self) -> tuple[Generator, Generator | None] | None:
+        """The generators by which each pass draws its number and its order (None: rows keep their order).
+
+        None where passes are drawn in another way.
+        """
+        sampler = self.loader.sampler
+        seeds = default_generator if self.loader.generator is None else self.loader.generator
+        if type(sampler) is SequentialSampler:
+            return seeds, None
+        if type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == self.n_rows:
+            return seeds, default_generator if sampler.generator is None else sampler.generator
+        return None
+
     def order(self) -> NDArray[np.int64]:
         """The rows of one pass in order, drawn anew; only where `rows` is not None.
 
@@ -84,7 +105,12 @@ class Feed:
         order, size = self.loader.epoch_order(), self.loader.batch_size
         if order is None or size is None:
             raise StateError(f"{self.name}: this data has no order known beforehand")
-        return order[: len(order) // size * size] if self.loader.drop_last else order
+        return order
+
+    def used(self, order: NDArray[np.int64]) -> int:
+        """How many rows of an order make batches."""
+        size = self.loader.batch_size or 1
+        return len(order) // size * size if self.loader.drop_last else len(order)
 
     def batches(self, start: int = 0) -> Iterator[tuple[Any, Any]]:
         """One pass from batch number `start` on. The pass draws its order before this returns, whatever `start` is."""

@@ -73,7 +73,9 @@ class Fit:
         self.bar = ProgressBar(progress, epochs=self.epochs, batches=self.train.n_batches, done=trainer.step)
         with self.interrupts, self.bar, in_mode(trainer.model, training=True):
             while trainer.epoch < self.epochs and not (trainer.stop or self.interrupted):
-                if self._epoch():
+                if self.native is not None and self._undisturbed():
+                    self._epochs(self.native)
+                elif self._epoch():
                     trainer.epoch += 1
                     self.batch, self.sums = 0, Sums()
                 if self.checkpoint is not None:
@@ -98,6 +100,32 @@ class Fit:
         self._finish_epoch()
         return True
 
+    def _undisturbed(self) -> bool:
+        """Whether nobody wants anything between the epochs that are left."""
+        awaited = any(self.callbacks.has(hook) for hook in ("on_epoch_begin", "on_batch_end", "on_epoch_end"))
+        awaited = awaited or bool(self.work.metrics) or self.trainer.scheduler is not None
+        saved = self.val is not None or self.checkpoint is not None or self.batch != 0
+        rows = self.train.rows
+        return not (awaited or saved) and rows is not None and rows.index is None and self.train.draws() is not None
+
+    def _epochs(self, native: NativeLoop) -> None:
+        """Train for all epochs that are left, in native code from end to end."""
+        trainer, draws = self.trainer, self.train.draws()
+        if draws is None:
+            return
+        order = self.train.order()
+        before = trainer.epoch
+        sums, rest = native.run_epochs(order, self.train.used(order), self.epochs - before, *draws, self._watch)
+        for one in sums:
+            for name, value in one.means([]).items():
+                trainer.history[name].append(value)
+            self._rows_before += one.rows
+        trainer.epoch += len(sums)
+        trainer.step += len(sums) * (self.train.n_batches or 0) + rest
+        self.batch = rest
+        if self.bar.due():
+            self.bar.show(trainer.epoch - 1, trainer.step, self._rows_before, sums[-1].means([]) if sums else {})
+
     def _pass(self, then: list[Any] | None = None) -> bool:
         """Run the batches from `self.batch` on, in an order drawn now; `then`, random states to go on from after that.
 
@@ -110,6 +138,7 @@ class Fit:
                 self._set_random_states(then)
             return run_epoch(self.work, batches, self.sums, self._after_step)
         order = self.train.order()
+        order = order[: self.train.used(order)]
         if then is not None:
             self._set_random_states(then)
         last = -(-len(order) // self.native.batch_size)
@@ -130,9 +159,9 @@ class Fit:
     def _watch(self, batch: int) -> bool:
         """Keep the bar moving while batches run natively; whether to stop."""
         if self.bar.due():
-            size = self.train.n_rows or 0
-            rows = self._rows_before + min(size, batch * (self.train.loader.batch_size or 1))
-            self.bar.show(self.trainer.epoch, self.trainer.step + batch - self.batch, rows, {})
+            rows = self._rows_before + batch * (self.train.loader.batch_size or 1)
+            epoch = self.trainer.epoch + batch // max(self.train.n_batches or 1, 1)
+            self.bar.show(min(epoch, self.epochs - 1), self.trainer.step + batch - self.batch, rows, {})
         return self.interrupts.requested
 
     def _finish_epoch(self) -> None:
@@ -144,7 +173,7 @@ class Fit:
         for name, value in means.items():
             trainer.history[name].append(value)
         self._rows_before += self.sums.rows
-        if self.bar.due():
+        if self.bar.due() or trainer.epoch + 1 == self.epochs:
             self.bar.show(trainer.epoch, trainer.step, self._rows_before, means)
         if trainer.scheduler is not None and not self._scheduler_steps:
             if isinstance(trainer.scheduler, ReduceLROnPlateau):

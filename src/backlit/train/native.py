@@ -1,8 +1,8 @@
 """Epochs as machine code: the whole training step is compiled, and the loop over batches runs without Python.
 
 The step is `prediction, loss, backward, update` as in `loop.run_epoch`, traced once; the driver gathers each batch's
-rows by the epoch's order. What stays in Python are the epoch's order, metrics, callbacks and checkpoints, between runs
-of as many batches as nobody wants to see the end of.
+rows by the epoch's order, and shuffles for the epochs that follow. What stays in Python are metrics, callbacks,
+checkpoints and validation, between runs of as many batches as nobody wants to see the end of.
 """
 
 import os
@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.compiler.compiled import Specialised
-from backlit.compiler.driver import BATCH, DONE, FIRST, LAST, LOSSES, ORDER, ROWS, STOP
 from backlit.core.tensor_base import Symbol, make
 from backlit.data import Rows
-from backlit.errors import BacklitError, GraphError
+from backlit.errors import GraphError
 from backlit.nn.utils import clip_grad_norm_
-from backlit.ops import from_numpy
+from backlit.ops import Generator, from_numpy
 from backlit.optim import LBFGS
-from backlit.train.diagnosis import explain
-from backlit.train.loop import Sums, Work
+from backlit.train.loop import Sums, Work, run_epoch
 
 # A run of batches is kept on this thread if it is expected to end within so many seconds.
 _INLINE_SECONDS = 0.05
@@ -31,7 +29,7 @@ _FIRST_BATCHES = 4
 
 
 class NativeLoop:
-    """Runs the batches of an epoch natively.
+    """Runs the batches of epochs natively.
 
     Args:
         work: Model, loss, optimizer and metrics.
@@ -44,21 +42,29 @@ class NativeLoop:
     """
 
     def __init__(self, work: Work, rows: Rows, batch_size: int, threads: int | None) -> None:
-        self.work, self.rows, self.batch_size = work, rows, batch_size
-        self.threads = threads or os.cpu_count() or 1
-        self.arrays = [np.ascontiguousarray(array) for array in rows.arrays]
-        self._seconds_per_batch: float | None = None
-        self._compile()
+        self.batch_size = batch_size
+        self._key = self._identity(work, rows, batch_size)
+        self._compile(work, rows)
+        self.attach(work, rows, threads)
 
     @staticmethod
     def suits(work: Work, rows: Rows | None) -> bool:
         """Whether a fit's data lie in arrays as they are, and its optimizer does not decide in Python."""
         return rows is not None and rows.plain and not isinstance(work.optimizer, LBFGS)
 
-    def _compile(self) -> None:
-        work = self.work
+    @staticmethod
+    def _identity(work: Work, rows: Rows, batch_size: int) -> tuple[Any, ...]:
+        kinds = tuple((array.shape[1:], array.dtype.str) for array in rows.arrays)
+        parts = (work.model, work.loss, work.optimizer)
+        return (*map(id, parts), work.clip_grad_norm, bool(work.metrics), kinds, batch_size)
+
+    def serves(self, work: Work, rows: Rows, batch_size: int) -> bool:
+        """Whether a fit of these can use the code as it is."""
+        return self._key == self._identity(work, rows, batch_size) and self.step.is_current()
+
+    def _compile(self, work: Work, rows: Rows) -> None:
         work.optimizer.prepare()
-        count = 1 + (work.clip_grad_norm is not None)
+        self._guards = 1 + (work.clip_grad_norm is not None)
 
         def step(inputs: Any, target: Any) -> Any:
             prediction = work.model(inputs)
@@ -74,24 +80,37 @@ class NativeLoop:
             work.optimizer.step()
             return (*guarded, prediction) if work.metrics else tuple(guarded)
 
-        like = tuple(make(Symbol((self.batch_size, *a.shape[1:]), a.dtype)) for a in self.arrays)
-        self.step = Specialised(step, like, keep_grads=False, guards=count)
+        like = tuple(make(Symbol((self.batch_size, *a.shape[1:]), a.dtype)) for a in rows.arrays)
+        self.step = Specialised(step, like, keep_grads=False, guards=self._guards)
         if not self.step.uniform:
             raise GraphError("its program is not the same for every number of rows")
-        executable = self.executable = self.step.executable
+        self.executable = self.step.executable
+        self._batch = [np.empty((self.batch_size, *a.shape[1:]), a.dtype) for a in rows.arrays]
+        for position, array in enumerate(self._batch):
+            self.executable.put(("input", position), array.ctypes.data)
+        self._seconds_per_batch: float | None = None
+
+    def attach(self, work: Work, rows: Rows, threads: int | None) -> None:
+        """Point the code at a fit's data."""
+        self.work, self.rows = work, rows
+        self.threads = threads or os.cpu_count() or 1
+        self.arrays = [np.ascontiguousarray(array) for array in rows.arrays]
         for position, array in enumerate(self.arrays):
-            executable.put(("data", position), array.ctypes.data)
-        self._predictions: Any = None
-        outputs = executable.code.plan.program.outputs
+            self.executable.put(("data", position), array.ctypes.data)
         if work.metrics:
-            output = executable.code.plan.program.steps[outputs[count]]
-            rows = len(self.arrays[0]) if self.rows.index is None else len(self.rows.index)
-            shape = tuple(n for n in output.shape[1:])
-            self._predictions = np.empty((rows, *shape), np.dtype(output.dtype))
-            executable.put(("collect", count), self._predictions.ctypes.data)
+            program = self.executable.code.plan.program
+            result = program.steps[program.outputs[self._guards]]
+            count = len(self.arrays[0]) if rows.index is None else len(rows.index)
+            self._predictions = np.empty((count, *result.shape[1:]), np.dtype(result.dtype))
+            self.executable.put(("collect", self._guards), self._predictions.ctypes.data)
 
     def run(
-        self, order: NDArray[np.int64], first: int, last: int, sums: Sums, watch: Callable[[int], bool]
+        self,
+        order: NDArray[np.int64],
+        first: int,
+        last: int,
+        sums: Sums,
+        watch: Callable[[int], bool],
     ) -> int:
         """Run batches `first` to `last` of an epoch.
 
@@ -108,61 +127,114 @@ class NativeLoop:
         Raises:
             NonFiniteError: The loss is NaN or infinite; the message names the cause, the batch has changed nothing.
         """
-        if not self.step.is_current():
-            self._compile()
         order = order if self.rows.index is None else np.ascontiguousarray(self.rows.index[order])
-        executable, control, work = self.executable, self.executable.control, self.work
+        losses = self._start(order, len(order), first, last, epochs=1)
+        done = first
+        while done < last:
+            status, done = self._go(done, last, watch)
+            self._add(order, losses[first:done], first, sums)
+            if not status:
+                break
+            self._replay(order, done, sums)
+            first = done = done + 1
+        return done
+
+    def run_epochs(
+        self,
+        order: NDArray[np.int64],
+        used: int,
+        epochs: int,
+        seeds: Generator,
+        shuffles: Generator | None,
+        watch: Callable[[int], bool],
+    ) -> tuple[list[Sums], int]:
+        """Run several whole epochs, drawing the orders of all but the first.
+
+        Args:
+            order: The first epoch's rows in order; overwritten.
+            used: How many rows of an order the batches take.
+            epochs: How many.
+            seeds: The generator of which a loader draws a number before each pass.
+            shuffles: The generator of the orders; None: the order stays.
+            watch: As in `run`; batches are counted through all epochs.
+
+        Returns:
+            The sums of the finished epochs, and the number of batches done in one that was not finished.
+
+        Raises:
+            NonFiniteError: As in `run`.
+        """
+        batches = -(-used // self.batch_size)
+        losses = self._start(order, used, 0, batches, epochs=epochs, seeds=seeds, shuffles=shuffles)
+        done, found = 0, [Sums() for _ in range(epochs)]
+        while done < epochs * batches:
+            status, done = self._go(done, epochs * batches, watch)
+            if not status:
+                break
+            self._note(losses[:done])
+            self._replay(order[:used], done % batches, Sums())
+            losses[done] = self.work.last_loss
+            done += 1
+        for epoch in range(-(-done // batches)):
+            part = losses[epoch * batches : min((epoch + 1) * batches, done)]
+            self._add(order[:used], part, 0, found[epoch])
+        return found[: done // batches], done % batches
+
+    # -- the native call ---------------------------------------------------------------------------------------------
+
+    def _start(
+        self,
+        order: NDArray[np.int64],
+        used: int,
+        first: int,
+        last: int,
+        epochs: int,
+        seeds: Generator | None = None,
+        shuffles: Generator | None = None,
+    ) -> NDArray[np.float64]:
+        """Fill the control block; the array in which the losses of all batches will stand."""
+        if not self.step.is_current():
+            self._compile(self.work, self.rows)
+            self.attach(self.work, self.rows, self.threads)
+        executable = self.executable
         executable.prepare(self.batch_size)
         for position, tensor in enumerate(self.step.traced.states, len(self.arrays)):
             executable.put(("input", position), tensor._array.ctypes.data)
-        self._gather_memory()
-        losses = np.empty(max(last, 1))
-        control[[ROWS, BATCH, FIRST, LAST, STOP, DONE]] = len(order), self.batch_size, first, last, 0, first
-        control[[ORDER, LOSSES]] = order.ctypes.data, losses.ctypes.data
-        executable.status[0] = 0
+        losses = np.empty(max(epochs * last, 1))
+        executable.control.begin(
+            order, used, self.batch_size, first, last, losses,
+            None if seeds is None else seeds.state._array,
+            None if shuffles is None else shuffles.state._array,
+        )  # fmt: skip
+        return losses
+
+    def _go(self, start: int, last: int, watch: Callable[[int], bool]) -> tuple[int, int]:
+        """Run batches until the last, a wish to stop or a bad loss: the native status, and where that was."""
+        control, status = self.executable.control, 0
+        self.executable.status[0] = 0
         self.step.about_to_run()
-        status, start = 0, first
-        while start < last and not status and not control[STOP]:
-            status, start = self._chunk(start, last, watch)
-        executable.raise_error()
+        while start < last and not status and not control.stopped:
+            known = self._seconds_per_batch
+            stop = min(last, start + _FIRST_BATCHES) if known is None else last
+            control.resume(start, stop)
+            begin = time.perf_counter()
+            if known is None or known * (stop - start) < _INLINE_SECONDS:
+                status = self.executable.run_epoch(self.threads)
+            else:
+                status = self._run_watched(watch)
+            done = control.done
+            if done > start:
+                self._seconds_per_batch = (time.perf_counter() - begin) / (done - start)
+            start = done
+        self.executable.raise_error()
         self.step.has_run()
-        done = int(control[DONE])
-        for parameter in self._parameters():
-            parameter.grad = None
-        self._add(order, losses, first, done, sums)
-        if status:
-            begin = done * self.batch_size
-            inputs, target = (from_numpy(a[order[begin : begin + self.batch_size]]) for a in self.arrays)
-            raise self._explain(inputs, target)
-        return done
-
-    def _parameters(self) -> list[Any]:
-        return [p for group in self.work.optimizer.param_groups for p in group["params"]]
-
-    def _gather_memory(self) -> None:
-        """Memory for the rows of one batch."""
-        if not hasattr(self, "_batch"):
-            self._batch = [np.empty((self.batch_size, *a.shape[1:]), a.dtype) for a in self.arrays]
-        for position, array in enumerate(self._batch):
-            self.executable.put(("input", position), array.ctypes.data)
-
-    def _chunk(self, start: int, last: int, watch: Callable[[int], bool]) -> tuple[int, int]:
-        """Run some of the batches: those that are soon done on this thread, many on another while this one watches."""
-        control = self.executable.control
-        known = self._seconds_per_batch
-        stop = min(last, start + _FIRST_BATCHES) if known is None else last
-        control[[FIRST, LAST]] = start, stop
-        begin = time.perf_counter()
-        if known is None or known * (stop - start) < _INLINE_SECONDS:
-            status = self.executable.run_epoch(self.threads)
-        else:
-            status = self._run_watched(watch)
-        done = int(control[DONE])
-        if done > start:
-            self._seconds_per_batch = (time.perf_counter() - begin) / (done - start)
-        return status, done
+        for group in self.work.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+        return status, start
 
     def _run_watched(self, watch: Callable[[int], bool]) -> int:
+        """Run on another thread, while this one keeps signals and the progress bar."""
         control, found = self.executable.control, [0]
 
         def run() -> None:
@@ -173,32 +245,42 @@ class NativeLoop:
         try:
             while thread.is_alive():
                 thread.join(0.02)
-                if watch(int(control[DONE])):
-                    control[STOP] = 1
+                if watch(control.done):
+                    control.stop()
         finally:
-            control[STOP] = 1 if thread.is_alive() else control[STOP]
+            if thread.is_alive():
+                control.stop()
             thread.join()
         return found[0]
 
-    def _add(self, order: NDArray[np.int64], losses: NDArray[np.float64], first: int, done: int, sums: Sums) -> None:
-        """Add the batches' losses and metrics in the order in which the eager loop adds them."""
-        work, size = self.work, self.batch_size
-        for batch in range(first, done):
-            value, n_rows = float(losses[batch]), min(size, len(order) - batch * size)
-            sums.rows += n_rows
-            sums.loss += value * n_rows
-        if done > first:
-            work.last_loss = float(losses[done - 1])
-            if work.first_loss != work.first_loss:
-                work.first_loss = float(losses[first])
-        if work.metrics and done > first:
-            targets = self.arrays[1]
-            for batch in range(first, done):
-                place = slice(batch * size, min((batch + 1) * size, len(order)))
-                sums.measure(from_numpy(self._predictions[place]), from_numpy(targets[order[place]]), work.metrics)
+    # -- what the batches gave ---------------------------------------------------------------------------------------
 
-    def _explain(self, inputs: Any, target: Any) -> BacklitError:
-        self.work.guard.save()
-        loss = self.work.loss(self.work.model(inputs), target).item()
-        what = f"the loss is {loss}" if not np.isfinite(loss) else "the norm of the gradients is not finite"
-        return explain(self.work, inputs, target, what)
+    def _add(self, order: NDArray[np.int64], losses: NDArray[np.float64], first: int, sums: Sums) -> None:
+        """Add the batches' losses and metrics as the eager loop does, one after the other."""
+        if not len(losses):
+            return
+        work, size = self.work, self.batch_size
+        starts = size * np.arange(first, first + len(losses))
+        rows = np.minimum(size, len(order) - starts)
+        sums.rows += int(rows.sum())
+        sums.loss = float(np.cumsum([sums.loss, *(losses * rows)])[-1])
+        self._note(losses)
+        if work.metrics:
+            for start, count in zip(starts.tolist(), rows.tolist(), strict=True):
+                place = slice(start, start + count)
+                targets = self.arrays[1][order[place]]
+                sums.measure(from_numpy(self._predictions[place]), from_numpy(targets), work.metrics)
+
+    def _note(self, losses: NDArray[np.float64]) -> None:
+        """Note the first and the last loss of the fit."""
+        work = self.work
+        if len(losses):
+            work.last_loss = float(losses[-1])
+            if work.first_loss != work.first_loss:
+                work.first_loss = float(losses[0])
+
+    def _replay(self, order: NDArray[np.int64], batch: int, sums: Sums) -> None:
+        """Run a batch eagerly whose loss the native code found not finite: the eager loop names the cause."""
+        place = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        inputs, target = (from_numpy(array[place]) for array in self.arrays)
+        run_epoch(self.work, [(inputs, target)], sums, lambda: False)

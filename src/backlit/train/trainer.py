@@ -84,6 +84,7 @@ class Trainer:
         self.epoch = self.step = 0
         self.stop = False
         self._work: Work | None = None
+        self._loop: NativeLoop | None = None
         self._unused_seed = seed
         if seed is not None:
             Generator().manual_seed(seed)  # an error now and not at the first fit
@@ -195,7 +196,11 @@ class Trainer:
             return None
         try:
             with in_mode(self.model, training=True):
-                return NativeLoop(work, rows, feed.loader.batch_size, threads)
+                if self._loop is None or not self._loop.serves(work, rows, feed.loader.batch_size):
+                    self._loop = NativeLoop(work, rows, feed.loader.batch_size, threads)
+                    return self._loop
+            self._loop.attach(work, rows, threads)
+            return self._loop
         except GraphError as error:
             warnings.warn(f"Trainer: the training step cannot be compiled and runs eagerly: {error}", stacklevel=3)
             return None
