@@ -194,6 +194,8 @@ def test_conversion_keeps_the_parameters_themselves():
     assert net.to(dtype=backlit.float64).layers[0].weight.dtype is backlit.float64
     with pytest.raises(DeviceError, match="cpu"):
         net.to("cuda")
+    with pytest.raises(DeviceError, match="cuda"):
+        net.cuda()
     with pytest.raises(ArgumentTypeError, match="floating-point"):
         net.to(backlit.int64)
 

@@ -23,12 +23,12 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """X where x > 0, else `negative_slope` x (Maas et al., 2013)."""
+    """Leaky ReLU: x where x > 0, else `negative_slope` x (Maas et al., 2013)."""
     return _given(input, activation.leaky_relu(input, negative_slope), inplace, "leaky_relu_")
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """X where x > 0, else alpha (exp(x) - 1) (Clevert et al., 2015)."""
+    """Exponential linear unit: x where x > 0, else alpha (exp(x) - 1) (Clevert et al., 2016)."""
     return _given(input, activation.elu(input, alpha), inplace, "elu_")
 
 
@@ -38,22 +38,22 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """X where x > 0, else alpha (exp(x / alpha) - 1) (Barron, 2017)."""
+    """Continuous `elu`: x where x > 0, else alpha (exp(x / alpha) - 1) (Barron, 2017)."""
     return _given(input, activation.celu(input, alpha), inplace, "celu_")
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """X sigmoid(x), also called swish (Elfwing et al., 2017)."""
+    """Sigmoid linear unit, also called swish: x sigmoid(x) (Elfwing et al., 2017)."""
     return _given(input, activation.silu(input), inplace, "silu_")
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """X tanh(softplus(x)) (Misra, 2019)."""
+    """Mish: x tanh(softplus(x)) (Misra, 2019)."""
     return _given(input, activation.mish(input), inplace, "mish_")
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """X where it is above `threshold`, else `value`."""
+    """Let x pass where it is above `threshold`, else `value`."""
     return _given(input, piecewise.threshold(input, threshold, value), inplace, "threshold_")
 
 
@@ -73,7 +73,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """X hardsigmoid(x) (Howard et al., 2019)."""
+    """Hard swish: x hardsigmoid(x) (Howard et al., 2019)."""
     return _given(input, piecewise.hardswish(input), inplace, "hardswish_")
 
 

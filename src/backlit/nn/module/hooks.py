@@ -142,6 +142,8 @@ class Boundary:
     def on_inputs(self, arrived: tuple[Any, ...]) -> tuple[Any, ...]:
         """Gradients of the inputs have been computed."""
         grads = self.call_hooks(_spread(arrived, self.input_places, self.inputs))
+        # Gradients with a history would keep themselves alive through this boundary.
+        self.grad_output = ()
         return tuple(grads[place] for place in self.input_places)
 
     def call_hooks(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -314,6 +314,10 @@ class Module(StateDict):
         """The module itself: there is no other device."""
         return self
 
+    def cuda(self, device: Any = None) -> Self:
+        """Raise `DeviceError`: there is no such device."""
+        return self.to("cuda" if device is None else device)
+
     # -- words, copies, pickles --------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
