@@ -85,33 +85,6 @@ def test_batch_norm(n, k, size):
     )
 
 
-ACTIVATIONS = {
-    "relu": jax.nn.relu,
-    "relu6": jax.nn.relu6,
-    "leaky_relu": jax.nn.leaky_relu,
-    "elu": jax.nn.elu,
-    "selu": jax.nn.selu,
-    "celu": jax.nn.celu,
-    "silu": jax.nn.silu,
-    "mish": jax.nn.mish,
-    "softplus": jax.nn.softplus,
-    "softsign": jax.nn.soft_sign,
-    "sigmoid": jax.nn.sigmoid,
-    "logsigmoid": jax.nn.log_sigmoid,
-    "tanh": jnp.tanh,
-    "tanhshrink": lambda x: x - jnp.tanh(x),
-    "hardtanh": jax.nn.hard_tanh,
-    "hardsigmoid": jax.nn.hard_sigmoid,
-    "hardswish": jax.nn.hard_swish,
-    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
-}
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activations(name):
-    beside_jax(getattr(F, name), ACTIVATIONS[name], numbers(11, 5, 7), tolerance=1e-11)
-
-
 def test_products_distances_and_lengths():
     x, y = numbers(12, 4, 3), numbers(13, 4, 3)
     unit = lambda a: a / jnp.linalg.norm(a, axis=1, keepdims=True)  # noqa: E731
