@@ -35,8 +35,8 @@ def some(*values: Any) -> LoweredArray:
 
 
 @formula(np.where)
-def where(condition: Any, x: Any, y: Any) -> LoweredArray:
-    """x where the condition holds, else y."""
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """Where the condition holds x, else y."""
     one = some(condition, x, y)
     plain = [v.item() if isinstance(v, np.generic) or (isinstance(v, np.ndarray) and not v.ndim) else v for v in (x, y)]
     kinds = [v.dtype if isinstance(v, LoweredArray | np.ndarray | np.generic) else type(v) for v in (x, y)]
@@ -67,21 +67,21 @@ def take_along_axis(x: Any, index: Any, axis: int) -> Any:
     return x[tuple(own)]
 
 
-def _places(x: LoweredArray, dim: int, size: int | None = None) -> LoweredArray:
+def _places(x: LoweredArray, dim: int, size: int | None = None) -> Any:
     """The index along a dimension, shaped to broadcast against x."""
     size = x.shape[dim] if size is None else size
     return x.iota(size).reshape((size,) + (1,) * (x.ndim - 1 - dim))
 
 
-def _moved(x: LoweredArray, dim: int, by: Any, size: int) -> LoweredArray:
-    """x moved `by` places along a dimension, which gets another size; what is outside of x does not matter."""
+def _moved(x: LoweredArray, dim: int, by: Any, size: int) -> Any:
+    """An array moved `by` places along a dimension, which gets another size; what comes from outside is arbitrary."""
     if not x.shape[dim]:
         return x._add("constant", "", (), 0, (*x.shape[:dim], size, *x.shape[dim + 1 :]), x.dtype)
     return x.at(dim, np.minimum(np.maximum(x.iota(size) - by, 0), x.shape[dim] - 1))
 
 
 @formula(np.concatenate)
-def concatenate(parts: Sequence[Any], axis: int = 0) -> LoweredArray:
+def concatenate(parts: Sequence[Any], axis: int = 0) -> Any:
     """Arrays one after the other along a dimension."""
     one = some(*parts)
     arrays = [one.lifted(p) for p in parts]
@@ -98,7 +98,7 @@ def concatenate(parts: Sequence[Any], axis: int = 0) -> LoweredArray:
 
 
 @formula(np.stack)
-def stack(parts: Sequence[Any], axis: int = 0) -> LoweredArray:
+def stack(parts: Sequence[Any], axis: int = 0) -> Any:
     """Arrays side by side in a new dimension."""
     one = some(*parts)
     dim = axis % (one.ndim + 1)
@@ -106,8 +106,8 @@ def stack(parts: Sequence[Any], axis: int = 0) -> LoweredArray:
 
 
 @formula(np.pad)
-def pad(x: LoweredArray, widths: Any, mode: str = "constant", constant_values: Any = 0) -> LoweredArray:
-    """x with a border of one number."""
+def pad(x: LoweredArray, widths: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
+    """An array with a border of one number."""
     for dim, (before, after) in enumerate(widths):
         if before or after:
             size = x.shape[dim]
@@ -118,8 +118,8 @@ def pad(x: LoweredArray, widths: Any, mode: str = "constant", constant_values: A
 
 
 @formula(np.tile)
-def tile(x: LoweredArray, times: Sequence[int]) -> LoweredArray:
-    """x repeated along each dimension."""
+def tile(x: LoweredArray, times: Sequence[int]) -> Any:
+    """An array repeated along each dimension."""
     shape = (1,) * (len(times) - x.ndim) + x.shape
     apart = x.reshape(tuple(n for size in shape for n in (1, size)))
     several = apart.expanded(tuple(n for pair in zip(times, shape, strict=True) for n in pair))
@@ -127,8 +127,8 @@ def tile(x: LoweredArray, times: Sequence[int]) -> LoweredArray:
 
 
 @formula(np.roll)
-def roll(x: LoweredArray, shift: Any, axis: Any = None) -> LoweredArray:
-    """x with its elements moved in a circle."""
+def roll(x: LoweredArray, shift: Any, axis: Any = None) -> Any:
+    """An array with its elements moved in a circle."""
     if axis is None:
         return roll(x.reshape(-1), (shift,), (0,)).reshape(x.shape)
     for by, dim in zip(*np.atleast_1d(shift, axis), strict=True):
@@ -138,19 +138,19 @@ def roll(x: LoweredArray, shift: Any, axis: Any = None) -> LoweredArray:
     return x
 
 
-def _triangle(x: LoweredArray) -> LoweredArray:
+def _triangle(x: LoweredArray) -> Any:
     """How far to the right of the main diagonal each element stands."""
     return _places(x, x.ndim - 1) - _places(x, x.ndim - 2)
 
 
 @formula(np.tril)
-def tril(x: LoweredArray, k: int = 0) -> LoweredArray:
+def tril(x: LoweredArray, k: int = 0) -> Any:
     """The lower triangle."""
     return where(_triangle(x) <= k, x, x.constant(0, x.dtype))
 
 
 @formula(np.triu)
-def triu(x: LoweredArray, k: int = 0) -> LoweredArray:
+def triu(x: LoweredArray, k: int = 0) -> Any:
     """The upper triangle."""
     return where(_triangle(x) >= k, x, x.constant(0, x.dtype))
 
@@ -161,8 +161,8 @@ def einsum(subscripts: str, x: LoweredArray) -> Any:
     return x.seen(lambda array: np.einsum(subscripts, array))
 
 
-def placed(op: str, x: LoweredArray, index: tuple[Any, ...], values: Any) -> LoweredArray:
-    """x with `values` put ("set") or added ("add") where `x[index]` is."""
+def placed(op: str, x: LoweredArray, index: tuple[Any, ...], values: Any) -> Any:
+    """An array with `values` put ("set") or added ("add") where `x[index]` is."""
     values = x.lifted(values).astype(x.dtype)
     if any(isinstance(e, LoweredArray) for e in index):
         moved, dims, indices, shape, back = x.picked(index)
@@ -177,14 +177,15 @@ def placed(op: str, x: LoweredArray, index: tuple[Any, ...], values: Any) -> Low
     left = entries.index(Ellipsis)
     entries[left : left + 1] = [slice(None)] * (x.ndim - len(entries) + 1)
     ranges = [
-        range(*e.indices(n)) if isinstance(e, slice) else (range(n)[e],) for e, n in zip(entries, x.shape, strict=True)
+        range(n)[e] if isinstance(e, slice) else range(n)[e : e + 1 or None]
+        for e, n in zip(entries, x.shape, strict=True)
     ]
     values = values.reshape(tuple(len(r) for r in ranges))
     for dim, chosen in enumerate(ranges):
         count, size = len(chosen), x.shape[dim]
         if not count:
             return x
-        step = chosen[1] - chosen[0] if count > 1 else 1
+        step = chosen.step if count > 1 else 1
         if (chosen[0], step, count) == (0, 1, size):
             continue
         apart = x.iota(size) - chosen[0] if step > 0 else chosen[0] - x.iota(size)
@@ -218,7 +219,7 @@ def matmul(x: Any, y: Any) -> Any:
 
 
 @formula(np.full_like)
-def full_like(x: LoweredArray, value: Any, dtype: Any = None) -> LoweredArray:
+def full_like(x: LoweredArray, value: Any, dtype: Any = None) -> Any:
     """One number in the shape and type of x."""
     return x.constant(value, x.dtype if dtype is None else dtype, x.shape)
 
@@ -230,8 +231,8 @@ FUNCTIONS[np.result_type] = lambda *values: np.result_type(*(getattr(v, "dtype",
 
 
 @formula(np.round)
-def rounded(x: LoweredArray, decimals: int = 0) -> LoweredArray:
-    """x rounded to so many decimals, ties to even."""
+def rounded(x: LoweredArray, decimals: int = 0) -> Any:
+    """Numbers rounded to so many decimals, ties to even."""
     if x.dtype.kind != "f":
         if decimals < 0:
             raise NotLowered("integers rounded to tens")
@@ -243,15 +244,15 @@ def rounded(x: LoweredArray, decimals: int = 0) -> LoweredArray:
 
 
 @formula(np.sinc)
-def sinc(x: LoweredArray) -> LoweredArray:
+def sinc(x: LoweredArray) -> Any:
     """sin(pi x) / (pi x), 1 at 0."""
     angle = where(x == 0, x.constant(1e-20, x.dtype), x) * np.pi
     return np.sin(angle) / angle
 
 
 @formula(np.nan_to_num)
-def nan_to_num(x: LoweredArray, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> LoweredArray:
-    """x with NaN and the infinities replaced."""
+def nan_to_num(x: LoweredArray, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """Numbers with NaN and the infinities replaced."""
     if x.dtype.kind != "f":
         return x
     limits = np.finfo(x.dtype)
@@ -261,7 +262,7 @@ def nan_to_num(x: LoweredArray, nan: Any = 0.0, posinf: Any = None, neginf: Any 
 
 
 @formula(np.isclose)
-def isclose(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> LoweredArray:
+def isclose(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
     """Whether |x - y| <= atol + rtol |y|, and equal infinities."""
     if not isinstance(x, LoweredArray):
         x = y.lifted(x)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.compiler.formulas import full_like, placed, where
+from backlit.compiler.formulas import placed, where
 from backlit.compiler.program import Program
 from backlit.compiler.symbolic import LoweredArray, NotLowered, kind_of
 from backlit.core.namespace import NumpyNamespace
@@ -34,15 +34,11 @@ class LoweringNamespace(NumpyNamespace):
         """Ones."""
         return self._filled(shape, 1, dtype)
 
-    def full(self, shape: Any, value: Any, dtype: Any = None) -> LoweredArray:
+    def full(self, shape: Any, value: Any, dtype: Any = None) -> Any:
         """One number everywhere."""
         if isinstance(value, LoweredArray):
             return value.astype(value.dtype if dtype is None else dtype).expanded(tuple(shape))
         return self._filled(shape, value, np.asarray(value).dtype if dtype is None else dtype)
-
-    def full_like(self, x: Any, value: Any, dtype: Any = None) -> LoweredArray:
-        """One number in the shape and type of an array."""
-        return full_like(x, value, dtype)
 
     def array(self, x: Any, dtype: Any = None) -> Any:
         """A copy, which is the array itself: a step's value never changes."""
@@ -64,10 +60,10 @@ class LoweringNamespace(NumpyNamespace):
         """`x` with values put at places."""
         return self._placed("set", x, index, values)
 
-    def _placed(self, op: str, x: Any, index: Any, values: Any) -> LoweredArray:
+    def _placed(self, op: str, x: Any, index: Any, values: Any) -> Any:
         return placed(op, x, index if isinstance(index, tuple) else (index,), values)
 
-    def arange(self, start: int, stop: int | None = None, step: int = 1, dtype: Any = None) -> LoweredArray:
+    def arange(self, start: int, stop: int | None = None, step: int = 1, dtype: Any = None) -> Any:
         """Whole numbers in equal steps."""
         places = range(start) if stop is None else range(start, stop, step)
         found = LoweredArray(self.program, self.program.add("iota", "", (), (), (len(places),), "i8"))
@@ -77,14 +73,14 @@ class LoweringNamespace(NumpyNamespace):
             found = found + start
         return found if dtype is None else found.astype(dtype)
 
-    def linspace(self, start: float, stop: float, steps: int) -> LoweredArray:
+    def linspace(self, start: float, stop: float, steps: int) -> Any:
         """Equally spaced numbers, both ends included."""
         places = self.arange(steps)
         if steps < 2:
             return self._filled(steps, start, np.float64)
         return where(places == steps - 1, stop, places * ((stop - start) / (steps - 1)) + start)
 
-    def eye(self, n: int, m: int, dtype: Any) -> LoweredArray:
+    def eye(self, n: int, m: int, dtype: Any) -> Any:
         """Ones on the diagonal."""
         return (self.arange(n).reshape(n, 1) == self.arange(m)).astype(dtype)
 

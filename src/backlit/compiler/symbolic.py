@@ -20,7 +20,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 _SPELLED = 16
 
 
-class NotLowered(Exception):  # noqa: N818 (it is no error: it says "call back instead")
+class NotLowered(Exception):
     """A forward rule does something for which there are no steps."""
 
 
@@ -53,7 +53,7 @@ class LoweredArray(NDArrayOperatorsMixin):
         raise NotLowered("a branch on values")
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(self.shape[0]))
@@ -108,10 +108,11 @@ class LoweredArray(NDArrayOperatorsMixin):
         if array.size > _SPELLED:
             raise NotLowered("an array of constants")
         places = self.iota(array.size)
-        found = self.constant(flat[-1].item(), array.dtype, flat.shape)
+        found: Any = self.constant(flat[-1].item(), array.dtype, flat.shape)
         for place in range(array.size - 1):
             found = np.where(places == place, self.constant(flat[place].item(), array.dtype), found)
-        return found.reshape(array.shape)
+        result: LoweredArray = found.reshape(array.shape)
+        return result
 
     def iota(self, size: int) -> "LoweredArray":
         """0, 1, 2, ... up to `size`."""
@@ -126,7 +127,7 @@ class LoweredArray(NDArrayOperatorsMixin):
             return self.constant(step.attrs, dtype, self.shape)
         return self._add("pointwise", "cast", (self.number,), (), self.shape, dtype)
 
-    def expanded(self, shape: tuple[int, ...]) -> "LoweredArray":
+    def expanded(self, shape: tuple[int, ...]) -> Any:
         """The array broadcast to `shape`."""
         step = self.program.steps[self.number]
         if step.kind == "constant":
@@ -187,7 +188,7 @@ class LoweredArray(NDArrayOperatorsMixin):
         return self.seen(lambda array: array.transpose(*dims))
 
     @property
-    def T(self) -> Any:  # noqa: N802 (NumPy's name)
+    def T(self) -> Any:
         """The dimensions in reverse order."""
         return self.transpose()
 
@@ -221,7 +222,7 @@ class LoweredArray(NDArrayOperatorsMixin):
         indices = tuple(e.astype(np.int64).expanded(shape).number for _, e in picks)
         return moved, dims, indices, shape, np.argsort(order).tolist()
 
-    def at(self, dim: int, index: "LoweredArray") -> "LoweredArray":
+    def at(self, dim: int, index: Any) -> Any:
         """The slices of a dimension at `index`, of one dimension and known to be inside or not to matter."""
         shape = (*self.shape[:dim], index.shape[0], *self.shape[dim + 1 :])
         if self.shape[dim] == 1 or self.program.steps[self.number].kind == "constant":
