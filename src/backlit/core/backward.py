@@ -87,6 +87,8 @@ class _Walk:
             if useful is not None and sequence not in useful:
                 continue
             STATE.path = node.path
+            if STATE.trace is not None:
+                STATE.trace.check_own(node)
             operation = node.primitive
             several = len(node.outputs) > 1 or operation.hidden
             grads = operation.gradients(node, tuple(arrived) if several else arrived[0], self.create_graph)

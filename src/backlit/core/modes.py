@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from backlit.core.primitive import Primitive
     from backlit.core.recording import Recording
     from backlit.core.stateful import Stateful
+    from backlit.core.tape import Binding
     from backlit.core.tensor_base import TensorBase
 
 
@@ -25,8 +26,11 @@ class Tracer(Protocol):
     def tape(self, tensor: "TensorBase") -> tuple[Any, int]:
         """The binding that made `tensor`, as seen inside the trace, and the number of the result."""
 
-    def version(self, tensor: "TensorBase") -> int:
-        """Number of writes to the memory of `tensor`, as seen inside the trace."""
+    def writes(self, tensor: "TensorBase") -> tuple[int, str]:
+        """Number of writes to the memory of `tensor` inside the trace, and the operation of the last."""
+
+    def check_own(self, binding: "Binding") -> None:
+        """Raise unless `binding` was made inside the trace."""
 
     def use(self, owner: "Stateful") -> None:
         """Note that the program depends on the structure of a module or an optimizer."""

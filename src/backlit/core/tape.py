@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _sequence = itertools.count()
 
 
+def now() -> int:
+    """A number later than that of all bindings made so far, and earlier than that of all to come."""
+    return next(_sequence)
+
+
 class Binding:
     """One application of a primitive: what went in, what is kept for its gradient, and where in the network it ran.
 
@@ -101,7 +106,7 @@ class Binding:
         for position, a in enumerate(args):
             if isinstance(a, TensorBase):
                 if keep is None or position in keep:
-                    version = a._storage.version if trace is None else trace.version(a)
+                    version = a._storage.version if trace is None else trace.writes(a)[0]
                     if version is None:
                         raise GradientError(
                             f"{primitive.name}: a tensor made in inference mode cannot be kept for a gradient; "
@@ -123,7 +128,7 @@ class Binding:
         """Keep these values and results for the gradient, in place of those that the operation's rules name."""
         self._saved = tuple(values)
         self._versions = [_version(v) if isinstance(v, TensorBase) else 0 for v in values]
-        self._ans = tuple((a, s, s.version) for a, s in results)
+        self._ans = tuple((a, s, _version(make(a, s))) for a, s in results)
 
     def __repr__(self) -> str:
         where = f" in {self.path}" if self.path else ""
@@ -167,12 +172,12 @@ class Binding:
             )
         for position, (a, version) in enumerate(zip(self._saved, self._versions, strict=True)):
             if isinstance(a, TensorBase) and _version(a) != version:
-                raise self._changed(f"input {position} of shape {a._array.shape}", a._storage, version or 0)
+                raise self._changed(f"input {position}", a, version or 0)
         ans: list[Any] = []
         for index, (array, storage, made_at) in enumerate(self._ans):
             tensor = make(array, storage)
-            if STATE.trace is None and storage.version != made_at:
-                raise self._changed(f"its result of shape {array.shape}", storage, made_at or 0)
+            if (storage.version if STATE.trace is None else _version(tensor)) != made_at:
+                raise self._changed("its result", tensor, made_at or 0)
             if array.dtype.kind == "f":
                 tensor._node, tensor._index = self, index
             ans.append(tensor)
@@ -180,14 +185,16 @@ class Binding:
             return self._saved, None
         return self._saved, ans[0] if len(ans) == 1 else tuple(ans)
 
-    def _changed(self, what: str, storage: Storage, version: int) -> GradientError:
+    def _changed(self, what: str, tensor: TensorBase, version: int) -> GradientError:
         where = f" (in {self.path})" if self.path else ""
+        storage = tensor._storage
+        now, operation = (storage.version, storage.written_by) if STATE.trace is None else STATE.trace.writes(tensor)
         return GradientError(
-            f"{self.primitive.name}{where}: {what} is needed for the gradient, but the in-place operation "
-            f"`{storage.written_by}` changed it since (it is at version {storage.version}, expected version "
-            f"{version}); use the out-of-place operation, or clone() before writing"
+            f"{self.primitive.name}{where}: {what} of shape {tensor._array.shape} is needed for the gradient, but the "
+            f"in-place operation `{operation}` changed it since (it is at version {now}, expected version {version}); "
+            "use the out-of-place operation, or clone() before writing"
         )
 
 
 def _version(tensor: TensorBase) -> int | None:
-    return tensor._storage.version if STATE.trace is None else STATE.trace.version(tensor)
+    return tensor._storage.version if STATE.trace is None else STATE.trace.writes(tensor)[0]

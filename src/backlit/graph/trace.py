@@ -14,10 +14,10 @@ from backlit.core.backward import Helpers
 from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive
 from backlit.core.stateful import Stateful
-from backlit.core.tape import Binding
+from backlit.core.tape import Binding, now
 from backlit.core.tensor_base import Storage, Symbol, TensorBase, make
 from backlit.core.writing import about_to_write, view_write, wrote
-from backlit.errors import BacklitError, GraphError, ShapeError
+from backlit.errors import BacklitError, GraphError, ShapeError, user_line
 from backlit.graph.graph import Graph, Node, Ref, Type
 from backlit.graph.interpreter import interpret
 from backlit.graph.verify import verify
@@ -30,7 +30,7 @@ class _Memory:
     ref: Ref
     version: int = 0
     rebased: int = 0
-    written: bool = False
+    written_by: str = ""
 
 
 class Trace:
@@ -41,6 +41,7 @@ class Trace:
         self.captured: dict[int, TensorBase] = {}
         self.used: list[Stateful] = []
         self._names = names
+        self._begin = now()
         self._memory: dict[int, _Memory] = {}
         self._views: dict[int, tuple[Ref, int]] = {}
         self._tapes: dict[int, tuple[Binding | None, int, int]] = {}
@@ -84,7 +85,9 @@ class Trace:
         root = tensor if tensor._base is None else tensor._base
         if isinstance(root._array, Symbol):
             raise GraphError(
-                "a tensor that was made while another program was traced has no value; it cannot be used here"
+                f"{user_line()}: a tensor that was made while another program was traced has no value to use "
+                "here; "
+                "return from a traced function what is needed outside"
             )
         for other in self.captured.values():
             if np.may_share_memory(other._array, root._array):
@@ -117,8 +120,8 @@ class Trace:
         """Record one application of an operation; see `Primitive.bind`."""
         if operation.dynamic:
             raise GraphError(
-                f"{operation.name}: the shape of its result depends on values, so a program that uses it cannot be "
-                "traced; use where or a mask of fixed shape instead"
+                f"{user_line()}: {operation.name}: the shape of its result depends on values, so a program that uses "
+                "it cannot be traced; use where or a mask of fixed shape instead"
             )
         operands = [a._array if isinstance(a, TensorBase) else a for a in args]
         inputs = [self.ref(a) if isinstance(a, TensorBase) else a for a in args]
@@ -177,7 +180,7 @@ class Trace:
             if taped:
                 node = Binding(view_write, (base, source), settings, ((symbol, target._storage),))
             ref = Ref(self._step(view_write, (memory.ref, ref), settings))
-        memory.ref, memory.written = ref, True
+        memory.ref, memory.written_by = ref, operation
         memory.version += 1
         if taped:
             memory.rebased += 1
@@ -211,9 +214,18 @@ class Trace:
         self._alive.append(view)
         return node, index
 
-    def version(self, tensor: TensorBase) -> int:
-        """Number of writes to the memory of a tensor since the trace began."""
-        return self.memory(tensor).version
+    def writes(self, tensor: TensorBase) -> tuple[int, str]:
+        """Number of writes to the memory of a tensor since the trace began, and the operation of the last."""
+        memory = self.memory(tensor)
+        return memory.version, memory.written_by
+
+    def check_own(self, binding: Binding) -> None:
+        """Raise `GraphError` for a binding from before the trace, whose values the program cannot compute anew."""
+        if binding.sequence < self._begin:
+            raise GraphError(
+                f"{user_line()}: a traced backward pass reached {binding.primitive.name}, which ran before tracing "
+                "began; compute what is differentiated inside the traced function, or detach() what comes from outside"
+            )
 
     def use(self, owner: Stateful) -> None:
         """Note that the program depends on the structure of a module or an optimizer."""
@@ -251,9 +263,9 @@ class Trace:
             owners.append(tensor)
         # Inputs that only a gradient or an output needed have joined by now.
         writes = tuple(
-            (number, self.memory(tensor).ref) for number, tensor in self.captured.items() if self.memory(tensor).written
+            (number, self.memory(tensor).ref) for number, tensor in self.captured.items() if self.memory(tensor).version
         )
-        writes += tuple((places[id(t)], self.memory(t).ref) for t in arguments if self.memory(t).written)
+        writes += tuple((places[id(t)], self.memory(t).ref) for t in arguments if self.memory(t).version)
         graph = Graph(tuple(self.nodes), tuple(argument_nodes), tuple(self.captured), returned, writes, tuple(grads))
         return verify(graph, "tracing"), owners
 
@@ -275,7 +287,7 @@ class Traced:
         stand_ins: list[Any] = []
         before = STATE.trace
         if before is not None:
-            raise GraphError("a program is being traced already; traces do not nest")
+            raise GraphError(f"{user_line()}: a program is being traced already; traces do not nest")
         STATE.trace = trace
         try:
             inputs = iter([trace.argument(a, f"argument {i}") for i, a in enumerate(leaves)])
