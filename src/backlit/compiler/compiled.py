@@ -154,6 +154,9 @@ def _signature(argument: Any) -> Any:
     if isinstance(argument, TensorBase):
         array = argument._array
         return ("tensor", array.ndim, array.shape[1:], array.dtype.str, argument._requires_grad)
+    if isinstance(argument, bool | int | float | tuple):
+        # 1, 1.0 and True are equal, as are 0.0 and -0.0, but they do not make the same program.
+        return argument, repr(argument)
     return argument
 
 

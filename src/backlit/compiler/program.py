@@ -58,14 +58,16 @@ class Program:
     outputs: list[int] = field(default_factory=list)
     writes: list[tuple[int, int]] = field(default_factory=list)
     notes: dict[int, str] = field(default_factory=dict)
-    _known: dict[Step, int] = field(default_factory=dict)
+    _known: dict[Any, int] = field(default_factory=dict)
 
     def add(self, kind: str, op: str, args: tuple[int, ...], attrs: Any, shape: tuple[Any, ...], dtype: str) -> int:
         """The number of a step, which is added unless it exists."""
         step = Step(kind, op, args, attrs, tuple(shape), dtype)
-        found = self._known.get(step)
+        # 0.0 and -0.0 are equal, but not the same number.
+        key = (step, str(attrs)) if kind in ("constant", "call") else step
+        found = self._known.get(key)
         if found is None:
-            found = self._known[step] = len(self.steps)
+            found = self._known[key] = len(self.steps)
             self.steps.append(step)
         return found
 
