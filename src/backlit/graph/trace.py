@@ -86,8 +86,7 @@ class Trace:
         if isinstance(root._array, Symbol):
             raise GraphError(
                 f"{user_line()}: a tensor that was made while another program was traced has no value to use "
-                "here; "
-                "return from a traced function what is needed outside"
+                "here; return from a traced function what is needed outside"
             )
         for other in self.captured.values():
             if np.may_share_memory(other._array, root._array):
