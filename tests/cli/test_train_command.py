@@ -170,7 +170,7 @@ def test_the_confusion_matrix_counts_rows_by_actual_and_columns_by_predicted():
         ("train infinite.npz", "row 2, column 'x1'"),
         ("train damaged.npz", "damaged.npz"),
         ("train digits --out file/run", "cannot make the folder"),
-        ("train xor --optimizer sgd --lr 1e30 --epochs 2 --out r", "learning rate 4e+28 is probably too high"),
+        ("train xor --optimizer sgd --lr 1e30 --epochs 2 --out r", "is probably too high; lower it"),
         ("predict none digits", "no run none"),
     ],
 )

@@ -51,6 +51,7 @@ def main(folder: Path, slow: bool) -> None:
         (X[:64], y[:64]),
         epochs=EPOCHS,
         batch_size=BATCH,
+        compile=False,  # each life would compile anew; checkpoints are made by the same code
         checkpoint=state,
         checkpoint_every=5,
         resume=state if state.exists() else None,

@@ -185,7 +185,7 @@ def test_twenty_kills_at_random_moments_leave_no_trace(tmp_path):
     for folder in (killed, whole):
         folder.mkdir()
     for _ in range(20):
-        life(killed, rng.uniform(0, 0.15))
+        life(killed, rng.uniform(0, 0.12))
     assert not (killed / "end").exists()
     assert read_state(killed / "state")["position"]["step"] > 0
     life(killed, None)
