@@ -9,14 +9,17 @@ from backlit.compiler.kernels import I64, KernelEmitter, elements, number
 from backlit.compiler.plan import access
 from backlit.compiler.program import row_major
 from backlit.compiler.random_words import emit_random
+from backlit.compiler.transpose import emit_transpose, is_transposed
 from backlit.compiler.values import OPERATIONS, item_size, scalar_type
 
 
 def emit_core(k: KernelEmitter) -> None:
     """Emit the body of a kernel."""
     core = k.kernel.core
-    kind = "loop" if core is None else k.steps[core].kind
-    _CORES[kind](k)
+    if is_transposed(k):
+        emit_transpose(k)
+    else:
+        _CORES["loop" if core is None else k.steps[core].kind](k)
     k.finish()
 
 
