@@ -5,7 +5,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.kernels import I64, KernelEmitter, elements, number
+from backlit.compiler.kernels import I64, KernelEmitter, elements, number, plain_strides
 from backlit.compiler.plan import access
 from backlit.compiler.program import row_major
 from backlit.compiler.random_words import emit_random

@@ -23,6 +23,8 @@ ROWS, BATCH, FIRST, LAST, EACH, STOP, DONE, ORDER, LOSSES, COUNT, SEEDS, SHUFFLE
 _CONTROL_WORDS = 64
 # The symbol of the process's native shuffle.
 PERMUTE = "backlit_permute"
+# The symbol of the system's call by which a thread lets others run.
+YIELD = "backlit_yield"
 
 
 class Control:
@@ -78,6 +80,9 @@ class Control:
 # Fewer multiply-adds or elements than this are done before a second thread has noticed.
 _PARALLEL_PRODUCT = 1_000_000
 _PARALLEL_LOOP = 60_000
+_PARALLEL_WORDS = 20_000
+# How often a thread looks at a barrier before it lets others have its processor.
+_SPINS = 4000
 _STEP = ir.FunctionType(I64, [POINTER, I64, I64, I64, POINTER])
 _EPOCH = ir.FunctionType(I64, [POINTER, POINTER, I64, I64])
 
@@ -91,8 +96,10 @@ def worth_sharing(plan: Plan, kernel: Kernel, rows: int) -> bool:
     core = None if kernel.core is None else steps[kernel.core]
     if core is None:
         return size > _PARALLEL_LOOP
-    if core.kind in ("call", "random", "scatter"):
+    if core.kind in ("call", "scatter"):
         return False
+    if core.kind == "random":
+        return size > _PARALLEL_WORDS
     source = math.prod(at(n, rows) for n in steps[core.args[0]].shape)
     if core.kind == "product":
         inner = at(steps[core.args[0]].shape[-1], rows)
@@ -138,15 +145,23 @@ def _emit_barrier(module: ir.Module) -> Any:
     now = b.load_atomic(turn, "acquire", 8, typ=I64)
     before = b.atomic_rmw("add", arrived, number(1), "acq_rel")
     last = b.icmp_signed("==", before, b.sub(threads, number(1)))
-    opens, waits, after = (b.append_basic_block(n) for n in ("opens", "waits", "after"))
+    opens, waits, still, after = (b.append_basic_block(n) for n in ("opens", "waits", "still", "after"))
+    start = b.block
     b.cbranch(last, opens, waits)
     b.position_at_end(opens)
     b.atomic_rmw("xchg", arrived, number(0), "release")
     b.atomic_rmw("xchg", turn, b.add(now, number(1)), "release")
     b.branch(after)
     b.position_at_end(waits)
+    looks = b.phi(I64)
+    looks.add_incoming(number(0), start)
     seen = b.load_atomic(turn, "acquire", 8, typ=I64)
-    b.cbranch(b.icmp_signed("==", seen, now), waits, after)
+    b.cbranch(b.icmp_signed("==", seen, now), still, after)
+    b.position_at_end(still)
+    with b.if_then(b.icmp_signed(">", looks, number(_SPINS)), likely=False):
+        b.call(ir.Function(module, ir.FunctionType(ir.IntType(32), []), YIELD), [])
+    looks.add_incoming(b.add(looks, number(1)), b.block)
+    b.branch(waits)
     b.position_at_end(after)
     b.ret_void()
     return function

@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import itertools
+import sys
 import threading
 import weakref
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from backlit.compiler import cache, driver, llvm
 from backlit.compiler.cores import CALL_BACK
-from backlit.compiler.driver import PERMUTE, worth_sharing
+from backlit.compiler.driver import PERMUTE, YIELD, worth_sharing
 from backlit.compiler.plan import Plan, plan, rewrite_transposed_products
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
@@ -35,7 +36,17 @@ def _call_back(executable: int, number: int, rows: int) -> None:
     _executables[executable].call_back(number, rows)
 
 
-_IMPORTS = {CALL_BACK: ctypes.cast(_call_back, ctypes.c_void_p).value or 0}
+def _system_yield() -> Any:
+    """The system's call by which a thread lets others run."""
+    if sys.platform == "win32":
+        return ctypes.windll.kernel32.SwitchToThread
+    return ctypes.CDLL(None).sched_yield
+
+
+_IMPORTS = {
+    name: ctypes.cast(function, ctypes.c_void_p).value or 0
+    for name, function in ((CALL_BACK, _call_back), (YIELD, _system_yield()))
+}
 
 
 @functools.cache

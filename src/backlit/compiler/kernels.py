@@ -232,7 +232,7 @@ class KernelEmitter:
         if n in self.stored and n not in self.kernel.roots:
             if self.flat:
                 return self.load(self.plan.memory[n], step.dtype, index[0][0], 1)
-            return self.load(self.plan.memory[n], step.dtype, *self.address(index, _plain(step.shape)))
+            return self.load(self.plan.memory[n], step.dtype, *self.address(index, plain_strides(step.shape)))
         if step.kind == "constant":
             return self._constant(step.attrs, step.dtype)
         if step.kind == "iota":
@@ -276,8 +276,12 @@ class KernelEmitter:
         source = step.args[0]
         found = access(self.plan.program, n, self.stored - set(self.kernel.roots))
         if found is not None:
-            index = ((number(0), False),) * len(step.shape) if self.flat else index
             base = self.steps[found.number]
+            if self.flat and any(found.strides):
+                place = self.plus(index[0][0], self.size(found.offset))
+                return self.load(self.plan.memory[found.number], base.dtype, place, 1)
+            if self.flat:
+                index = ((number(0), False),) * len(step.shape)
             return self.load(
                 self.plan.memory[found.number], base.dtype, *self.address(index, found.strides, found.offset)
             )
@@ -406,7 +410,8 @@ def number32(value: int) -> ir.Constant:
     return ir.Constant(I32, value)
 
 
-def _plain(shape: Sequence[Any]) -> tuple[Any, ...]:
+def plain_strides(shape: Sequence[Any]) -> tuple[Any, ...]:
+    """Strides of an array without gaps; 0 for dimensions of size 1, which have none."""
     return tuple(0 if n == 1 else s for n, s in zip(shape, row_major(tuple(shape)), strict=True))
 
 
