@@ -17,10 +17,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from backlit.core.tensor_base import Array, TensorBase
+from backlit.core.tensor_base import Array, TensorBase, values_of
 from backlit.errors import ArgumentTypeError, FileError, MissingFileError
 from backlit.ops.creation import from_numpy
-from backlit.ops.device import Device, check_device
+from backlit.ops.devices import Device, check_device
 
 _STRUCTURE = "backlit"
 
@@ -121,7 +121,7 @@ def _describe(obj: Any, path: str, tensors: dict[str, Array]) -> Any:
     if obj is None or isinstance(obj, (bool, str)):
         return obj
     if isinstance(obj, (TensorBase, np.ndarray)):
-        array = obj._array if isinstance(obj, TensorBase) else obj
+        array = values_of(obj) if isinstance(obj, TensorBase) else obj
         key = path or "tensor"
         while key in tensors:
             key += "'"

@@ -18,6 +18,24 @@ from backlit.ops.special import erfc
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "leaky_relu",
+    "logsigmoid",
+    "mish",
+    "prelu",
+    "relu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+]
+
 _SLOPE = "scales by its slope"
 
 

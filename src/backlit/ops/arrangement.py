@@ -16,6 +16,19 @@ from backlit.ops.sequences import arange
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = [
+    "diag",
+    "diag_embed",
+    "diagonal",
+    "flip",
+    "repeat_interleave",
+    "roll",
+    "rot90",
+    "tile",
+    "tril",
+    "triu",
+]
+
 Number = bool | int | float
 
 

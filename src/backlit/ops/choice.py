@@ -12,6 +12,18 @@ from backlit.ops.arithmetic import lift
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = [
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clip",
+    "heaviside",
+    "maximum",
+    "minimum",
+    "nan_to_num",
+    "where",
+]
+
 Number = bool | int | float
 
 

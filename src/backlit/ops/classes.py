@@ -13,6 +13,8 @@ from backlit.ops.indexing import pick_adjoint
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["embedding", "one_hot"]
+
 
 @primitive(
     role="passes on to the rows picked, adding up",

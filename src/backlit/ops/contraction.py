@@ -11,6 +11,8 @@ from backlit.ops.product import matmul
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["einsum", "tensordot"]
+
 Term = tuple[str, "Tensor"]
 
 # Labels of the dimensions that an ellipsis stands for, counted from the right.

@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from backlit.core.dtypes import dtype
 from backlit.ops.creation import as_tensor, finish, tensor
-from backlit.ops.device import Device
+from backlit.ops.devices import Device
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
+
+__all__ = ["asarray", "clone", "detach"]
 
 
 def clone(input: "Tensor") -> "Tensor":

@@ -12,10 +12,24 @@ from backlit.core.primitive import primitive
 from backlit.core.tensor_base import Array, Storage, TensorBase, make, values_of
 from backlit.errors import ArgumentTypeError, DtypeError, ShapeError
 from backlit.ops import casting
-from backlit.ops.device import Device, check_device
+from backlit.ops.devices import Device, check_device
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
+
+__all__ = [
+    "as_tensor",
+    "empty",
+    "empty_like",
+    "from_numpy",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
 
 Number = bool | int | float
 

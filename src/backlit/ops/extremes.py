@@ -18,6 +18,8 @@ from backlit.ops.return_types import ValuesAndIndices
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["amax", "amin", "argmax", "argmin", "kthvalue", "max", "median", "min"]
+
 
 def _share_evenly(
     g: "Tensor", ans: "Tensor", x: "Tensor", x_shape: tuple[int, ...], dim: tuple[int, ...] | None, keepdim: bool

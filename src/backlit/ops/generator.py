@@ -14,10 +14,20 @@ from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
 from backlit.core.tensor_base import Storage, TensorBase, make, values_of
 from backlit.errors import ArgumentError, ArgumentTypeError, StateError
-from backlit.ops.device import CPU, Device, check_device, device
+from backlit.ops.devices import CPU, Device, check_device, device
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
+
+__all__ = [
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]
 
 _DEFAULT_SEED = 67280421310721
 

@@ -26,6 +26,8 @@ from backlit.ops.shape import broadcast_tensors
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["index_put"]
+
 
 def _indices(key: Key) -> tuple[Any, ...]:
     return tuple([slice(*entry) if type(entry) is tuple else entry for entry in key])

@@ -12,6 +12,22 @@ from backlit.ops.dims import one_dim, sizes_of
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = [
+    "cat",
+    "chunk",
+    "concat",
+    "concatenate",
+    "hstack",
+    "meshgrid",
+    "narrow",
+    "select",
+    "split",
+    "stack",
+    "tensor_split",
+    "unbind",
+    "vstack",
+]
+
 
 @primitive(
     role="splits by place",

@@ -11,6 +11,8 @@ from backlit.ops.choice import as_row, where
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["hardshrink", "hardsigmoid", "hardswish", "hardtanh", "relu6", "softshrink", "step", "threshold"]
+
 
 def _from_ends(x: Any, *, low: float, high: float) -> Any:
     return np.minimum(abs(x - low), abs(x - high))

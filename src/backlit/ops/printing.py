@@ -16,6 +16,8 @@ from backlit.errors import ArgumentError, suggest
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["get_printoptions", "printoptions", "set_printoptions"]
+
 
 @dataclass
 class _Options:

@@ -13,6 +13,8 @@ from backlit.ops.reduction import sum_to_shape
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["addmm", "addmv", "baddbmm", "bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
+
 Number = int | float
 
 

@@ -11,11 +11,25 @@ from backlit.core.primitive import Primitive, primitive
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, DtypeError, ShapeError
 from backlit.ops.creation import chosen_kind, finish, full, shape_of
-from backlit.ops.device import Device, check_device
+from backlit.ops.devices import Device, check_device
 from backlit.ops.generator import Generator, default_generator
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
+
+__all__ = [
+    "bernoulli",
+    "dropout_mask",
+    "multinomial",
+    "normal",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+]
 
 _STATE = np.array([1, 0, 5])
 

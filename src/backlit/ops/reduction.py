@@ -17,6 +17,8 @@ from backlit.ops.dims import reduced_dims
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["all", "any", "count_nonzero", "mean", "nanmean", "nansum", "sum"]
+
 Dims = int | Sequence[int] | None
 
 

@@ -10,6 +10,21 @@ from backlit.ops.arithmetic import divide_whole
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = [
+    "abs",
+    "absolute",
+    "ceil",
+    "fix",
+    "floor",
+    "fmod",
+    "frac",
+    "remainder",
+    "round",
+    "sgn",
+    "sign",
+    "trunc",
+]
+
 Number = bool | int | float
 
 

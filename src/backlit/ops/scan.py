@@ -19,6 +19,8 @@ from backlit.ops.return_types import ValuesAndIndices
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "prod"]
+
 # `reverse` runs from the end of the dimension to its start: gradients flow that way.
 
 

@@ -9,10 +9,12 @@ from backlit.core.dtypes import dtype
 from backlit.core.primitive import primitive
 from backlit.errors import ArgumentError, ShapeError
 from backlit.ops.creation import chosen_kind, finish, plain_number
-from backlit.ops.device import Device, check_device
+from backlit.ops.devices import Device, check_device
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
+
+__all__ = ["arange", "eye", "linspace", "logspace"]
 
 Number = bool | int | float
 

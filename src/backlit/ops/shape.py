@@ -19,6 +19,24 @@ from backlit.ops.dims import one_dim, sizes_of, some_dims
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = [
+    "broadcast_tensors",
+    "broadcast_to",
+    "flatten",
+    "moveaxis",
+    "movedim",
+    "permute",
+    "ravel",
+    "reshape",
+    "squeeze",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "transpose",
+    "unflatten",
+    "unsqueeze",
+]
+
 
 @primitive(
     role="passes on, in another shape",

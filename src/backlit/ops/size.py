@@ -8,6 +8,8 @@ import numpy as np
 
 from backlit.errors import ShapeError
 
+__all__ = ["Size", "broadcast_shapes"]
+
 
 class Size(tuple[int, ...]):
     """A tensor's shape: a tuple of its dimensions' sizes."""

@@ -15,6 +15,8 @@ from backlit.ops.reduction import samples as reduction_samples
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["log_softmax", "logsumexp", "softmax", "softmin"]
+
 
 def _samples(rng: "np.random.Generator") -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [

@@ -14,6 +14,8 @@ from backlit.ops.return_types import ValuesAndIndices
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["argsort", "sort", "topk", "unique"]
+
 
 def _samples(rng: "np.random.Generator", **settings: Any) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     return [

@@ -12,6 +12,8 @@ from backlit.ops.exponential import exp, log
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "logit", "polygamma", "xlogy"]
+
 Number = bool | int | float
 
 _SLOPE = "scales by its slope"

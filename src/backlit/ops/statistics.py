@@ -24,6 +24,8 @@ from backlit.ops.reduction import samples as reduction_samples
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = ["norm", "std", "std_mean", "var", "var_mean"]
+
 Number = int | float
 Reduced = tuple[int, ...] | None
 

@@ -20,6 +20,8 @@ from backlit.ops.methods.random import RandomMethods
 from backlit.ops.methods.reduction import ReductionMethods
 from backlit.ops.methods.shape import ShapeMethods
 
+__all__ = ["Tensor"]
+
 
 class Tensor(
     ConversionMethods,

@@ -9,6 +9,32 @@ from backlit.ops.choice import where
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
+__all__ = [
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "hypot",
+    "rad2deg",
+    "sin",
+    "sinc",
+    "sinh",
+    "tan",
+]
+
 _SLOPE = "scales by its slope"
 
 

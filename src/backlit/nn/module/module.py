@@ -8,11 +8,11 @@ import numpy as np
 
 from backlit.core.dtypes import as_numpy_dtype, dtype, float16, float32, float64
 from backlit.core.modes import STATE, no_grad
-from backlit.core.tensor_base import Storage, TensorBase
+from backlit.core.tensor_base import Storage, TensorBase, values_of
 from backlit.errors import ArgumentError, ArgumentTypeError, MissingNameError, StateError, suggest
 from backlit.nn.module.state_dict import StateDict
 from backlit.nn.parameter import Edits, Parameter
-from backlit.ops.device import check_device
+from backlit.ops.devices import check_device
 from backlit.ops.tensor import Tensor
 
 
@@ -351,11 +351,12 @@ class Module(StateDict):
 
 def _convert(tensor: Tensor, target: np.dtype[Any]) -> None:
     """Give a parameter or buffer another element type, keeping the object, which optimizers and users hold."""
+    array = values_of(tensor).astype(target)
     grad = tensor._grad
     if grad is not None:
         tensor._grad = None
         _convert(grad, target)  # type: ignore[arg-type]
-    tensor._array = tensor._array.astype(target)
+    tensor._array = array
     tensor._storage = Storage()
     tensor._grad = grad
 

@@ -14,8 +14,8 @@ from backlit.core.dtypes import dtype as DType
 from backlit.core.tensor_base import Array, Storage, TensorBase, values_of
 from backlit.errors import ArgumentTypeError, DeviceError, GradientError, ShapeError
 from backlit.ops import casting, printing
-from backlit.ops.device import CPU, Device, check_device
-from backlit.ops.device import device as Place
+from backlit.ops.devices import CPU, Device, check_device
+from backlit.ops.devices import device as Place
 from backlit.ops.size import Size
 
 if TYPE_CHECKING:

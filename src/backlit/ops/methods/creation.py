@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from backlit.core.dtypes import dtype
 from backlit.core.tensor_base import TensorBase
 from backlit.ops import creation
-from backlit.ops.device import Device
+from backlit.ops.devices import Device
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor

@@ -4,6 +4,8 @@ from typing import Any
 
 from backlit.errors import DeviceError
 
+__all__ = ["device"]
+
 
 class device:
     """A place for tensors; `device("cpu")` is the one there is.
