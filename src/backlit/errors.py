@@ -96,11 +96,12 @@ def suggest(name: str, choices: Iterable[str]) -> str:
 
 
 def user_line() -> str:
-    """The line of the reader's program that is running, as `FILE:LINE`: the innermost one outside this package.
+    """The line of the reader's program that is running, as `FILE:LINE`: the innermost one that is not the library's.
 
-    NumPy's lines are passed over too, since `np.mean(tensor)` is a line of the program and not of NumPy.
+    NumPy's and Python's own lines are passed over too: `copy.deepcopy(tensor)` is a line of the program.
     """
+    libraries = {"backlit", "numpy", *sys.stdlib_module_names}
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("backlit", "numpy"):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in libraries:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

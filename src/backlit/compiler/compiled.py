@@ -62,8 +62,8 @@ class Specialised:
         return lower(graph, [ref for (_, kept), (_, ref) in zip(self._grads, graph.grads, strict=True) if kept and ref])
 
     def is_current(self) -> bool:
-        """Whether the modules and optimizers are still as they were when the program was traced."""
-        return all(
+        """Whether modules, optimizers and gradients are still as they were when the program was traced."""
+        return self.traced.is_current() and all(
             owner.structure_version == version for owner, version in zip(self.traced.used, self.versions, strict=True)
         )
 
@@ -82,6 +82,7 @@ class Specialised:
     def run(self, args: tuple[Any, ...]) -> Any:
         """Run on arguments of the types compiled for."""
         tensors = [a for a in args if isinstance(a, TensorBase)]
+        self.traced.check_arguments(tensors)
         rows = (rows_of(args) if self.uniform else None) or 1
         arrays = [np.ascontiguousarray(t._array) for t in tensors]
         self.about_to_run()

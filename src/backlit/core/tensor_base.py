@@ -56,7 +56,7 @@ class Symbol:
         return int(np.prod(self.shape, dtype=np.int64))
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
-        raise needs_values("its values")
+        raise needs_values("the values")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -150,7 +150,7 @@ class TensorBase:
         return self._storage.version or 0
 
 
-def values_of(tensor: TensorBase, what: str = "its values") -> Array:
+def values_of(tensor: TensorBase, what: str = "the values") -> Array:
     """The array of a tensor, for code that reads numbers from it and not only shape and type.
 
     While a program is traced there are none to read: a result has no values yet, and those of a tensor of the outside

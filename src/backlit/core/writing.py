@@ -9,7 +9,7 @@ from backlit.core.dtypes import keeps_kind
 from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive
 from backlit.core.tape import Binding
-from backlit.core.tensor_base import Array, Storage, TensorBase, make, tape_of
+from backlit.core.tensor_base import Array, Storage, TensorBase, make, tape_of, values_of
 from backlit.errors import DtypeError, GradientError, ShapeError
 
 
@@ -96,10 +96,15 @@ def write(target: TensorBase, source: TensorBase, operation: str) -> None:
 
 
 def write_arrays(operation: str, *targets: tuple[TensorBase, Array]) -> None:
-    """Put arrays of the same shape and type into tensors outside of any gradient."""
+    """Put arrays of the same shape and type into tensors outside of any gradient.
+
+    Raises:
+        GraphError: A program is being traced, which would not see it. Nothing has changed.
+    """
     for target, values in targets:
+        array = values_of(target, f"the memory, for {operation},")
         about_to_write(target._storage)
-        np.copyto(target._array, values)
+        np.copyto(array, values)
         wrote(target._storage, operation)
 
 

@@ -4,7 +4,7 @@ While a trace is active in a thread, `Primitive.bind` calls it instead of comput
 memory to node: a write changes the table, never a tensor of the outside, so an abandoned trace leaves nothing behind.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,8 @@ class Trace:
         self._views: dict[int, tuple[Ref, int]] = {}
         self._tapes: dict[int, tuple[Binding | None, int, int]] = {}
         self.grads: dict[int, tuple[TensorBase, TensorBase | None]] = {}
+        # Gradients from before the trace that the program asked for, and so depends on.
+        self.found: dict[int, tuple[TensorBase, TensorBase | None]] = {}
         # Tables are keyed by identity, which is only unique while the objects live.
         self._alive: list[Any] = []
 
@@ -233,7 +235,10 @@ class Trace:
 
     def get_grad(self, tensor: TensorBase) -> TensorBase | None:
         """The gradient of a tensor, as seen inside the trace."""
-        return self.grads[id(tensor)][1] if id(tensor) in self.grads else tensor._grad
+        if id(tensor) in self.grads:
+            return self.grads[id(tensor)][1]
+        self.found.setdefault(id(tensor), (tensor, tensor._grad))
+        return tensor._grad
 
     def set_grad(self, tensor: TensorBase, grad: TensorBase | None) -> None:
         """Replace the gradient of a tensor inside the trace alone."""
@@ -250,21 +255,30 @@ class Trace:
         places = {id(t): number for number, t in self.captured.items()}
         places |= {id(t): number for t, number in zip(arguments, argument_nodes, strict=True)}
         returned = tuple(self.ref(t) for t in outputs)
+        final: dict[int, Ref] = {}
         grads: list[tuple[int, Ref | None]] = []
         owners: list[TensorBase] = []
         for tensor, grad in list(self.grads.values()):
             if isinstance(tensor._array, Symbol) and id(tensor) not in inputs:
                 continue
+            if grad is not None and id(tensor) in self.found and tensor._grad is not None:
+                # It was there before: the program adds to its memory, as eager execution does.
+                self.memory(tensor._grad)
+                number = next(n for n, t in self.captured.items() if t._storage is tensor._grad._storage)
+                if tensor._grad._base is None:
+                    final[number] = self.ref(grad)
+                    continue
             if id(tensor) not in places:
                 self.memory(tensor)
                 places = {id(t): number for number, t in self.captured.items()} | places
             grads.append((places[id(tensor)], None if grad is None else self.ref(grad)))
             owners.append(tensor)
         # Inputs that only a gradient or an output needed have joined by now.
-        writes = tuple(
-            (number, self.memory(tensor).ref) for number, tensor in self.captured.items() if self.memory(tensor).version
-        )
-        writes += tuple((places[id(t)], self.memory(t).ref) for t in arguments if self.memory(t).version)
+        memories = {n: self.memory(t) for n, t in self.captured.items()} | {
+            places[id(t)]: inputs[id(t)] for t in arguments
+        }
+        final = {number: memory.ref for number, memory in memories.items() if memory.version} | final
+        writes = tuple(sorted(final.items()))
         graph = Graph(tuple(self.nodes), tuple(argument_nodes), tuple(self.captured), returned, writes, tuple(grads))
         return verify(graph, "tracing"), owners
 
@@ -301,18 +315,37 @@ class Traced:
         finally:
             STATE.trace = before
         self.used = trace.used
+        self._found = [(t, grad) for t, grad in trace.found.values() if not isinstance(t._array, Symbol)]
         self.states = [trace.captured[number] for number in self.graph.states]
         position = {id(s): i for i, s in enumerate(stand_ins)}
         # Gradients that the program leaves on an argument go to the argument of the call.
         self.grad_owners = [position.get(id(o), o) for o in owners]
+        self._adding = [position[id(t)] for t, _ in trace.found.values() if id(t) in position]
+
+    def is_current(self) -> bool:
+        """Whether the gradients that the program adds to are those that it was traced with, or still none."""
+        return all(tensor._grad is grad for tensor, grad in self._found)
+
+    def check_arguments(self, tensors: Sequence[TensorBase]) -> None:
+        """Raise `GraphError` if an argument has a gradient to which eager execution would add."""
+        for position in self._adding:
+            if tensors[position]._grad is not None:
+                raise GraphError(
+                    f"argument {position} has a gradient already, to which a traced program cannot add; set its .grad "
+                    "to None before the call"
+                )
 
     def run(self, *args: Any) -> Any:
         """Run the graph on arguments of the traced types by the interpreter, and leave what it writes.
 
         Raises:
             ShapeError: An argument has another shape or type than the one traced.
+            GraphError: See `check_arguments`, or outside tensors have other gradients than when the program was traced.
         """
         tensors = [a for a in args if isinstance(a, TensorBase)]
+        self.check_arguments(tensors)
+        if not self.is_current():
+            raise GraphError("gradients were set or removed since the program was traced; trace it again")
         inputs = dict(zip(self.graph.states, (s._array for s in self.states), strict=True))
         for number, tensor in zip(self.graph.arguments, tensors, strict=True):
             if Type.of(tensor._array) != self.graph.nodes[number].results[0]:

@@ -1,11 +1,11 @@
 """The check that a graph is well formed, run after tracing and after every pass."""
 
-from backlit.errors import GraphError
-from backlit.graph.graph import Graph, Ref, Type
+from backlit.errors import BacklitError, GraphError
+from backlit.graph.graph import Graph, Node, Ref, Type
 
 
 def verify(graph: Graph, after: str) -> Graph:
-    """Check that every node reads only earlier results, and that all types are what the operations say.
+    """Check that nodes read only earlier results, that types are what the operations say, that ends and inputs exist.
 
     Args:
         graph: The graph.
@@ -19,24 +19,47 @@ def verify(graph: Graph, after: str) -> Graph:
     """
     for number, node in enumerate(graph.nodes):
         for ref in node.refs():
-            if not 0 <= ref.node < number or ref.result >= len(graph.nodes[ref.node].results):
+            if not 0 <= ref.node < number or not _made(graph, ref):
                 raise GraphError(f"after {after}: node %{number} reads {ref}, which no earlier node makes")
-        if node.operation is None:
-            continue
-        operands = [graph.type_of(i).symbol() if isinstance(i, Ref) else i for i in node.inputs]
-        found = tuple(Type.of(s) for s in node.operation.infer(*operands, **node.settings))
-        if found != node.results:
-            raise GraphError(
-                f"after {after}: node %{number}, {node.operation.name}, is noted as "
-                f"{', '.join(map(str, node.results))} but makes {', '.join(map(str, found))}"
-            )
+        if node.operation is not None:
+            found = _results(graph, number, node, after)
+            if found != node.results:
+                raise GraphError(
+                    f"after {after}: node %{number}, {node.operation.name}, is noted as "
+                    f"{', '.join(map(str, node.results))} but makes {', '.join(map(str, found))}"
+                )
+    inputs = [number for number, node in enumerate(graph.nodes) if node.operation is None]
+    if sorted([*graph.arguments, *graph.states]) != inputs:
+        raise GraphError(
+            f"after {after}: arguments {graph.arguments} and states {graph.states} are listed, but its inputs are "
+            f"{tuple(inputs)}"
+        )
     for ref in graph.ends():
-        if not 0 <= ref.node < len(graph.nodes):
+        if not _made(graph, ref):
             raise GraphError(f"after {after}: {ref} is asked for, but no node makes it")
     for number, value in [*graph.writes, *graph.grads]:
+        if number not in inputs:
+            raise GraphError(f"after {after}: %{number} is written, but is no input")
         if value is not None and graph.type_of(value) != graph.nodes[number].results[0]:
             raise GraphError(
                 f"after {after}: {value} of type {graph.type_of(value)} is left in %{number} "
                 f"({graph.nodes[number].name}), which holds {graph.nodes[number].results[0]}"
             )
     return graph
+
+
+def _made(graph: Graph, ref: Ref) -> bool:
+    return 0 <= ref.node < len(graph.nodes) and 0 <= ref.result < len(graph.nodes[ref.node].results)
+
+
+def _results(graph: Graph, number: int, node: Node, after: str) -> tuple[Type, ...]:
+    """The types of a node's results, as its operation says."""
+    operands = [graph.type_of(i).symbol() if isinstance(i, Ref) else i for i in node.inputs]
+    operation = node.operation
+    if operation is None:
+        return node.results
+    try:
+        return tuple(Type.of(s) for s in operation.infer(*operands, **node.settings))
+    except (ValueError, TypeError, IndexError, BacklitError) as error:
+        words = error if isinstance(error, BacklitError) else operation.failure(error, operands, dict(node.settings))
+        raise GraphError(f"after {after}: node %{number}, {words}") from error
