@@ -255,6 +255,36 @@ def test_labels_out_of_range_are_found_before_any_update():
     trainer.fit((X, y), epochs=1)
 
 
+def test_targets_and_losses_that_do_not_fit_are_found_before_any_update():
+    X, y = line()
+    _, labels = classes(40)
+
+    def bias(pred, target):
+        return pred - target
+
+    for loss, targets, kind, words in (
+        (
+            nn.MSELoss(),
+            y.reshape(-1),
+            ShapeError,
+            r"targets of shape \(n,\) do not fit .* shape \(n, 1\).*y\[:, None\]",
+        ),
+        (nn.MSELoss(reduction="none"), y, ShapeError, r"one number, got shape \(2, 1\)"),
+        (bias, y, ShapeError, r"one number, got shape \(2, 1\)"),
+        (lambda pred, target: 1.0, y, ArgumentTypeError, "tensor of one number, got float"),
+        (nn.CrossEntropyLoss(), labels[:, None], ShapeError, r"\(2, 1\)"),
+    ):
+        trainer = small_trainer(loss=loss)
+        before = weights(trainer)
+        with pytest.raises(kind, match=words):
+            trainer.fit((X, targets), epochs=1)
+        with pytest.raises(kind, match=words):
+            trainer.evaluate((X, targets))
+        assert weights(trainer) == before
+    with pytest.raises(ShapeError, match="bias must return one number"):
+        small_trainer(metrics=[bias]).fit((X, y), epochs=1)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -268,6 +298,7 @@ def test_labels_out_of_range_are_found_before_any_update():
         ({"epochs": 1, "threads": 0}, "threads"),
         ({"epochs": 1, "checkpoint_every": 5}, "checkpoint=PATH"),
         ({"epochs": 1, "checkpoint": "no/such/folder/file"}, "no/such/folder"),
+        ({"epochs": 1, "checkpoint": "."}, "must name a file"),
         ({"epochs": 1, "checkpoint": "file", "checkpoint_every": 0}, "checkpoint_every"),
         ({"epochs": 1, "resume": "no/such/file"}, "no file"),
     ],

@@ -112,6 +112,13 @@ class Feed:
         size = self.loader.batch_size or 1
         return len(order) // size * size if self.loader.drop_last else len(order)
 
+    def first(self, count: int) -> tuple[Any, Any] | None:
+        """The first rows (inputs, targets), where the data lie in arrays; no random numbers are drawn."""
+        if self._rows is None or not self.n_rows:
+            return None
+        inputs, targets = self._rows.take(np.arange(min(count, self.n_rows)))
+        return from_numpy(inputs), from_numpy(targets)
+
     def batches(self, start: int = 0) -> Iterator[tuple[Any, Any]]:
         """One pass from batch number `start` on. The pass draws its order before this returns, whatever `start` is."""
         if self._rows is not None:
@@ -137,9 +144,6 @@ class Feed:
             kind = f"{len(batch)} members" if isinstance(batch, list | tuple) else type(batch).__name__
             raise ArgumentTypeError(f"{self.name}: a batch must be (inputs, target), got {kind}")
         return batch[0], batch[1]
-
-    def __repr__(self) -> str:
-        return f"{self.name}: {self.n_rows} rows in {self.n_batches} batches"
 
 
 def _loader(dataset: Dataset[Any], batch_size: int | Literal["full"], shuffle: bool) -> DataLoader[Any]:

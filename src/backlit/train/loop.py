@@ -85,7 +85,6 @@ class Work:
         optimizer: Updates the parameters.
         metrics: Measured on each batch.
         clip_grad_norm: The largest norm of all gradients together; None: no bound.
-        check: Called with the fit's first prediction, before any update.
         last_loss: The loss of the last batch.
         first_loss: The loss of the first batch.
     """
@@ -95,7 +94,6 @@ class Work:
     optimizer: Any
     metrics: list[Metric]
     clip_grad_norm: float | None
-    check: Callable[[Any], None] | None = None
     last_loss: float = math.nan
     first_loss: float = math.nan
 
@@ -156,9 +154,6 @@ def run_epoch(work: Work, batches: Iterable[tuple[Any, Any]], sums: Sums, after_
     for inputs, target in batches:
         guard.save()
         prediction = model(inputs)
-        if work.check is not None:
-            work.check(prediction)
-            work.check = None
         loss = loss_of(prediction, target)
         value = loss.item()
         if not isfinite(value):

@@ -59,14 +59,21 @@ def _resolve(metric: str | UserMetric, threshold: float) -> Metric:
         return _NAMED[metric](threshold)
     if not callable(metric):
         raise ArgumentTypeError(f"metrics: expected names or functions f(pred, target), got {type(metric).__name__}")
-    return Metric(getattr(metric, "__name__", type(metric).__name__), _rows_times(metric), _mean)
+    return Metric(_name(metric), _rows_times(metric), _mean)
 
 
 def _rows_times(metric: UserMetric) -> Callable[[Tensor, Tensor], Any]:
     def measure(pred: Tensor, target: Tensor) -> Any:
-        return np.float64(float(metric(pred, target)) * len(target))
+        value = metric(pred, target)
+        if np.shape(value) != ():
+            raise ShapeError(f"metrics: {_name(metric)} must return one number, its mean, got shape {np.shape(value)}")
+        return np.float64(float(value) * len(target))
 
     return measure
+
+
+def _name(metric: UserMetric) -> str:
+    return getattr(metric, "__name__", type(metric).__name__)
 
 
 def _mean(sums: Any, rows: int) -> float:

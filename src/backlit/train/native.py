@@ -68,8 +68,6 @@ class NativeLoop:
 
         def step(inputs: Any, target: Any) -> Any:
             prediction = work.model(inputs)
-            if work.check is not None:
-                work.check(prediction)
             loss = work.loss(prediction, target)
             work.optimizer.zero_grad()
             loss.backward()

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from backlit.core.threads import get_num_threads, set_num_threads
-from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, IndexRangeError
-from backlit.nn import CrossEntropyLoss, Module, NLLLoss
+from backlit.errors import ArgumentError, ArgumentTypeError, GraphError
+from backlit.nn import Module
 from backlit.ops import Generator, Tensor, manual_seed
 from backlit.optim import Optimizer
 from backlit.train.callbacks import Callbacks
@@ -22,6 +22,7 @@ from backlit.train.metrics import UserMetric, resolve_metrics
 from backlit.train.native import NativeLoop
 from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, float_dtype, predict
 from backlit.train.run import Run
+from backlit.train.targets import check_targets
 
 
 class Trainer:
@@ -144,16 +145,18 @@ class Trainer:
         if checkpoint_every is not None and checkpoint is None:
             raise ArgumentError("fit: checkpoint_every needs a file, checkpoint=PATH")
         path = None if checkpoint is None else Path(checkpoint)
-        if path is not None and not path.parent.is_dir():
-            raise ArgumentError(f"fit: the folder of checkpoint={str(checkpoint)!r} does not exist")
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise ArgumentError(f"fit: checkpoint={str(checkpoint)!r} must name a file in a folder that exists")
         dtype = float_dtype(self.model)
         feed = Feed(train, batch_size, shuffle=shuffle, name="train", dtype=dtype)
         held_out = None if val is None else Feed(val, ROWS_AT_ONCE, shuffle=False, name="val", dtype=dtype)
         names = [name for metric in ("loss", *(m.name for m in self.metrics)) for name in (metric, f"val_{metric}")]
         self.history = {name: [] for name in names if held_out is not None or not name.startswith("val_")}
         self.epoch, self.step, self.stop = 0, 0, False
-        check = self._label_check(feed, held_out)
-        self._work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm, check)
+        for data in (feed, held_out):
+            if data is not None:
+                check_targets(self.model, self.loss, data)
+        self._work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm)
         native = self._native(self._work, feed, threads) if compile else None
         fit = Fit(
             self,
@@ -183,6 +186,7 @@ class Trainer:
             DataError, ShapeError, IndexRangeError: The data cannot be used.
         """
         feed = Feed(data, batch_size, shuffle=False, name="data", dtype=float_dtype(self.model))
+        check_targets(self.model, self.loss, feed)
         return evaluate_batches(self.model, self.loss, feed.batches(), self.metrics).means(self.metrics)
 
     def predict(self, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> Tensor:
@@ -204,32 +208,6 @@ class Trainer:
         except GraphError as error:
             warnings.warn(f"Trainer: the training step cannot be compiled and runs eagerly: {error}", stacklevel=3)
             return None
-
-    def _label_check(self, *feeds: Feed | None) -> Callable[[Any], None] | None:
-        """A look at all class labels, for when the first prediction shows how many classes there are."""
-        loss = self.loss
-        if not isinstance(loss, CrossEntropyLoss | NLLLoss):
-            return None
-
-        def check(prediction: Any) -> None:
-            if prediction.ndim < 2:
-                return
-            classes = prediction.shape[1]
-            for feed in feeds:
-                if feed is None or feed.targets is None or feed.targets.dtype.kind not in "iu":
-                    continue
-                labels = feed.targets
-                if labels.min() >= 0 and labels.max() < classes:
-                    continue
-                wrong = np.argwhere(((labels < 0) | (labels >= classes)) & (labels != loss.ignore_index))
-                if len(wrong):
-                    place = tuple(wrong[0])
-                    raise IndexRangeError(
-                        f"{feed.name}: row {place[0]} has label {labels[place]}, but the model has {classes} outputs, "
-                        f"so labels run from 0 to {classes - 1}"
-                    )
-
-        return check
 
     def _config(self, feed: Feed, epochs: int, shuffle: bool) -> dict[str, Any]:
         options = {
