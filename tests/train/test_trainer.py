@@ -272,7 +272,7 @@ def test_targets_and_losses_that_do_not_fit_are_found_before_any_update():
         (nn.MSELoss(reduction="none"), y, ShapeError, r"one number, got shape \(2, 1\)"),
         (bias, y, ShapeError, r"one number, got shape \(2, 1\)"),
         (lambda pred, target: 1.0, y, ArgumentTypeError, "tensor of one number, got float"),
-        (nn.CrossEntropyLoss(), labels[:, None], ShapeError, r"\(2, 1\)"),
+        (nn.CrossEntropyLoss(), 0 * labels[:, None], ShapeError, r"\(2, 1\)"),
     ):
         trainer = small_trainer(loss=loss)
         before = weights(trainer)
