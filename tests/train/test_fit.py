@@ -93,6 +93,21 @@ def test_a_resumed_fit_ends_where_one_without_a_break_ends(step, loader, compile
     assert fit(trainer_of_all(Nothing()), resume=path) != whole
 
 
+@pytest.mark.parametrize("compile", [False, True])
+def test_a_fit_nobody_watches_equals_one_in_pieces(compile, tmp_path):
+    X, y = classes(60)
+
+    def fit(**settings):
+        trainer = small_trainer(4, 8, 3, layers=(nn.Dropout(0.3),), loss=nn.CrossEntropyLoss(), metrics=["accuracy"])
+        run = trainer.fit((X, y), batch_size=8, compile=compile, **settings)
+        return weights(trainer), run.history, trainer.last_loss
+
+    whole = fit(epochs=6)
+    fit(epochs=2, checkpoint=tmp_path / "state", checkpoint_every=3)
+    backlit.manual_seed(999)
+    assert fit(epochs=6, resume=tmp_path / "state") == whole
+
+
 def test_a_schedule_of_batches_is_resumed(tmp_path):
     X, y = line()
 
