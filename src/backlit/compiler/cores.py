@@ -40,8 +40,8 @@ def _flat(k: KernelEmitter, n: int, seen: set[int]) -> bool:
     if step.kind == "constant":
         return True
     if step.kind == "view":
-        others = k.stored - set(k.kernel.roots)
-        return step.attrs[1] == (0,) * len(step.shape) and access(k.plan.program, n, others) is not None
+        found = access(k.plan.program, n, k.stored - set(k.kernel.roots))
+        return found is not None and found.strides in ((0,) * len(step.shape), plain_strides(step.shape))
     return step.kind == "pointwise" and all(_flat(k, a, seen) for a in step.args)
 
 
@@ -114,7 +114,7 @@ def _start(k: KernelEmitter, op: str, kind: str) -> Any:
 
 
 def _reduce(k: KernelEmitter) -> None:
-    core = k.kernel.core
+    core = k.core
     step = k.steps[core]
     if step.op.startswith("arg"):
         _arg_reduce(k)
@@ -210,7 +210,7 @@ def _across(k: KernelEmitter, vector: Any, combine: Any, kind: str) -> Any:
 
 
 def _arg_reduce(k: KernelEmitter) -> None:
-    core = k.kernel.core
+    core = k.core
     step, b = k.steps[core], k.builder
     source, (dim,) = step.args[0], step.attrs
     shape, kind = k.steps[source].shape, k.steps[source].dtype
@@ -249,10 +249,10 @@ def _arg_reduce(k: KernelEmitter) -> None:
 
 
 def _product(k: KernelEmitter) -> None:
-    core = k.kernel.core
+    core = k.core
     step, b = k.steps[core], k.builder
     kind = step.dtype
-    left, right = (access(k.plan.program, a, k.stored) for a in step.args)
+    left, right = (k.reach(a) for a in step.args)
     batch, (m, n) = step.shape[:-2], step.shape[-2:]
     inner = k.steps[step.args[0]].shape[-1]
     lanes = k.lanes(n, {kind})
@@ -304,7 +304,7 @@ def _product(k: KernelEmitter) -> None:
         end = b.block
         b.cbranch(b.icmp_signed("<", b.add(t, number(1)), k.size(inner)), head, after)
         b.position_at_end(after)
-        for r, new_row in enumerate(done):
+        for new_row in done:
             for v, new in enumerate(new_row):
                 result = b.phi(vector)
                 result.add_incoming(zero, before)
@@ -387,7 +387,7 @@ def _tile(columns: Any, lanes: int) -> tuple[int, int]:
 
 
 def _scatter(k: KernelEmitter) -> None:
-    core = k.kernel.core
+    core = k.core
     step, b = k.steps[core], k.builder
     base, values, *picks = step.args
     lanes = k.lanes(step.shape[-1], {step.dtype})
@@ -431,7 +431,7 @@ def _call(k: KernelEmitter) -> None:
     """Call the process's one way back into Python, which knows the executable by its number."""
     slot = k.builder.gep(k.table, [number(k.places["executable", 0])], source_etype=I64)
     with k.builder.if_then(k.builder.icmp_signed("==", k.thread, number(0))):
-        k.code.call(CALL_BACK, ir.VoidType(), k.builder.load(slot, typ=I64), number(k.kernel.core or 0), k.rows)
+        k.code.call(CALL_BACK, ir.VoidType(), k.builder.load(slot, typ=I64), number(k.core), k.rows)
 
 
 _CORES = {

@@ -30,10 +30,12 @@ _executables: "weakref.WeakValueDictionary[int, Executable]" = weakref.WeakValue
 _ids = itertools.count(1)
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-def _call_back(executable: int, number: int, rows: int) -> None:
+def _run_rule(executable: int, number: int, rows: int) -> None:
     """Run a forward rule that has no native lowering, for the executable of this number."""
     _executables[executable].call_back(number, rows)
+
+
+_call_back = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(_run_rule)
 
 
 def _system_yield() -> Any:
@@ -103,7 +105,7 @@ class Code:
         imports = {**_IMPORTS, PERMUTE: _shuffle().address("permute")} if guards else _IMPORTS
         self._library = llvm.Library(machine_code, ("step", "epoch") if guards else ("step",), imports)
         self.step = self._library.function("step", _STEP)
-        self.epoch = self._library.function("epoch", _EPOCH) if guards else None
+        self.epoch: Any = self._library.function("epoch", _EPOCH) if guards else None
 
     @property
     def module(self) -> Any:
@@ -231,7 +233,7 @@ class Executable:
         shape = tuple(at(n, rows) for n in step.shape)
         size = self.code.plan.size(number, rows)
         address = self.table[self.code.places[self.code.plan.memory[number]]]
-        buffer = (ctypes.c_char * size).from_address(address or 0) if size else bytearray()
+        buffer: Any = (ctypes.c_char * size).from_address(address or 0) if size else b""
         return np.frombuffer(buffer, np.dtype(step.dtype)).reshape(shape)
 
     def call_back(self, number: int, rows: int) -> None:

@@ -84,6 +84,20 @@ class KernelEmitter:
         self._holding: list[Any] = []
         self.stored = set(plan.memory)
 
+    @property
+    def core(self) -> int:
+        """The product, reduction, scatter or call that the kernel computes."""
+        if self.kernel.core is None:
+            raise ValueError("a loop over elements has no core")
+        return self.kernel.core
+
+    def reach(self, n: int) -> Access:
+        """How a step is read from memory, by a kernel that does not compute it."""
+        found = access(self.plan.program, n, self.stored - set(self.kernel.roots))
+        if found is None:
+            raise ValueError(f"%{n}, {self.steps[n]}, cannot be read from memory")
+        return found
+
     def finish(self) -> None:
         """Close the function."""
         self.builder.ret_void()
@@ -108,7 +122,7 @@ class KernelEmitter:
         return self._pointers[place]
 
     def times(self, index: Any, stride: Any) -> Any:
-        """index * stride, simplified."""
+        """The product of an index and a stride, simplified."""
         if stride == 1:
             return index
         if isinstance(index, ir.Constant) and isinstance(stride, int):
@@ -116,7 +130,7 @@ class KernelEmitter:
         return self.builder.mul(index, self.size(stride))
 
     def plus(self, a: Any, b: Any) -> Any:
-        """a + b, simplified."""
+        """The sum of two numbers, simplified."""
         for one, other in ((a, b), (b, a)):
             if isinstance(one, ir.Constant) and one.constant == 0:
                 return other
@@ -296,9 +310,7 @@ class KernelEmitter:
     def _take(self, n: int, index: Index) -> Any:
         step, b, code = self.steps[n], self.builder, self.code
         source, *picks = step.args
-        found = access(self.plan.program, source, self.stored)
-        if found is None:
-            raise ValueError(f"%{source} cannot be read")
+        found = self.reach(source)
         first, inner = step.attrs[0], len(self.steps[picks[0]].shape)
         shape = self.steps[source].shape
         own = index[first : first + inner]
@@ -418,6 +430,3 @@ def plain_strides(shape: Sequence[Any]) -> tuple[Any, ...]:
 def elements(shape: Sequence[Any]) -> Any:
     """Number of elements of a shape."""
     return math.prod(shape)
-
-
-__all__ = ["Access", "Affine", "KernelEmitter"]

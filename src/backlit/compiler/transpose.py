@@ -1,6 +1,6 @@
 """Transposing a matrix in square blocks held in registers: whole vectors are read and written, none of single numbers.
 
-Each block goes through a butterfly of shuffles: in stage s, pairs of vectors that are 2^s apart exchange the halves of
+Each block goes through a butterfly of shuffles: in stage s, pairs of vectors that are 2^s apart exchange halves of
 their groups of 2^(s+1) lanes (K. S. Eklundh, "A fast computer method for matrix transposing", IEEE Trans. Comput. 1972).
 """
 
@@ -30,9 +30,7 @@ def emit_transpose(k: KernelEmitter) -> None:
     step = k.steps[root]
     rows, columns = step.shape
     lanes = k.lanes(max(rows, columns), {step.dtype})
-    found = access(k.plan.program, root, k.stored - {root})
-    if found is None:
-        raise ValueError(f"%{root}, {step}, is not read from memory")
+    found = k.reach(root)
     source, stride = k.plan.memory[found.number], found.strides[1]
     start, stop = k.share(k.size(rows // lanes))
     b = k.builder

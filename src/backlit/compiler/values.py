@@ -90,7 +90,7 @@ class Code:
         return self.builder.call(known, args)
 
     def fma(self, x: Any, y: Any, z: Any) -> Any:
-        """x y + z, rounded once."""
+        """The product of two values plus a third, rounded once."""
         return self.intrinsic("fma", x, y, z)
 
     def cast(self, x: Any, before: str, after: str) -> Any:
