@@ -87,7 +87,10 @@ def _parser() -> argparse.ArgumentParser:
         "--target", metavar="COLUMN", help="the column to predict (default: target, label, class, y, else the last)"
     )
     train.add_argument(
-        "--hidden", type=_reads(settings.read_hidden), metavar="64,64", help="sizes of the hidden layers; 0: none"
+        "--hidden",
+        type=_reads(settings.read_hidden),
+        metavar="64,64",
+        help="sizes of the hidden layers; 0: none (default: 128,64; for large images 512,256)",
     )
     train.add_argument("--activation", metavar="NAME", help="relu (default), tanh, sigmoid, gelu, …")
     train.add_argument("--optimizer", metavar="NAME", help="adam (default), sgd, adamw, rmsprop, …")
@@ -95,15 +98,20 @@ def _parser() -> argparse.ArgumentParser:
         "--lr",
         type=_reads(settings.read_rate),
         metavar="RATE",
-        help="the highest learning rate of the one-cycle schedule",
+        help="the highest learning rate of the one-cycle schedule (default: by the optimizer and the number of rows)",
     )
     train.add_argument(
         "--batch-size",
         type=_reads(settings.read_batch_size),
         metavar="N|full|1",
-        help="rows of a step: full-batch, stochastic (1) or mini-batch",
+        help="rows of a step: full-batch, stochastic (1) or mini-batch (default: 32; from 10,000 rows on 256)",
     )
-    train.add_argument("--epochs", type=_reads(settings.read_count), metavar="N", help="passes over the data")
+    train.add_argument(
+        "--epochs",
+        type=_reads(settings.read_count),
+        metavar="N",
+        help="passes over the data (default: 30; from 10,000 rows on 10)",
+    )
     train.add_argument(
         "--val",
         type=_reads(settings.read_share),
