@@ -233,7 +233,9 @@ class Executable:
         shape = tuple(at(n, rows) for n in step.shape)
         size = self.code.plan.size(number, rows)
         address = self.table[self.code.places[self.code.plan.memory[number]]]
-        buffer: Any = (ctypes.c_char * size).from_address(address or 0) if size else b""
+        if not size:
+            return np.empty(shape, np.dtype(step.dtype))
+        buffer: Any = (ctypes.c_char * size).from_address(address or 0)
         return np.frombuffer(buffer, np.dtype(step.dtype)).reshape(shape)
 
     def call_back(self, number: int, rows: int) -> None:
