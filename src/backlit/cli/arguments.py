@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         "--hidden",
         type=_reads(settings.read_hidden),
         metavar="64,64",
-        help="sizes of the hidden layers; 0: none (default: 128,64; for large images 512,256)",
+        help="sizes of the hidden layers; 0: none" + _default("hidden", " of many columns"),
     )
     train.add_argument("--activation", metavar="NAME", help="relu (default), tanh, sigmoid, gelu, …")
     train.add_argument("--optimizer", metavar="NAME", help="adam (default), sgd, adamw, rmsprop, …")
@@ -104,13 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         "--batch-size",
         type=_reads(settings.read_batch_size),
         metavar="N|full|1",
-        help="rows of a step: full-batch, stochastic (1) or mini-batch (default: 32; from 10,000 rows on 256)",
+        help="rows of a step: full-batch, stochastic (1) or mini-batch" + _default("batch_size"),
     )
     train.add_argument(
         "--epochs",
         type=_reads(settings.read_count),
         metavar="N",
-        help="passes over the data (default: 30; from 10,000 rows on 10)",
+        help="passes over the data" + _default("epochs"),
     )
     train.add_argument(
         "--val",
@@ -134,6 +134,15 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", type=Path, metavar="FILE", help="the CSV file to write (default: standard output)")
     predict.set_defaults(parser=predict)
     return parser
+
+
+def _default(name: str, more: str = "") -> str:
+    """Words about a default that depends on the number of rows."""
+    few, many = (
+        ",".join(map(str, value)) if isinstance(value, tuple) else value
+        for value in (settings.FEW[name], settings.MANY[name])
+    )
+    return f" (default: {few}; from {settings.MANY_ROWS:,} rows{more} on {many})"
 
 
 def _reads(read: Callable[[str], Any]) -> Callable[[str], Any]:

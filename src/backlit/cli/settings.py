@@ -13,7 +13,9 @@ from backlit.errors import ArgumentError, FileError, suggest
 # Peaks of the one-cycle schedule; the other optimizers start from their classes' own rates.
 _PEAK_RATES = {"sgd": 0.5, "adam": 0.01, "adamw": 0.01}
 # From so many rows on there are many steps in an epoch: fewer epochs, larger batches and smaller steps do.
-_MANY_ROWS = 10_000
+MANY_ROWS = 10_000
+FEW: Mapping[str, Any] = {"hidden": (128, 64), "batch_size": 32, "epochs": 30}
+MANY: Mapping[str, Any] = {"hidden": (512, 256), "batch_size": 256, "epochs": 10}
 _MANY_FEATURES = 100
 
 
@@ -66,15 +68,12 @@ class TrainSettings:
 
     def filled(self, n_rows: int, n_features: int) -> "TrainSettings":
         """The settings with the defaults for training data of this size."""
-        many = n_rows >= _MANY_ROWS
+        many = n_rows >= MANY_ROWS
         own = inspect.signature(self.optimizer_class).parameters["lr"].default
         rate = _PEAK_RATES.get(_plain_name(self.optimizer), float(own))
-        defaults: dict[str, Any] = {
-            "hidden": (512, 256) if many and n_features > _MANY_FEATURES else (128, 64),
-            "lr": rate * 0.4 if many else rate,
-            "batch_size": 256 if many else 32,
-            "epochs": 10 if many else 30,
-        }
+        defaults = {**(MANY if many else FEW), "lr": rate * 0.4 if many else rate}
+        if n_features <= _MANY_FEATURES:
+            defaults["hidden"] = FEW["hidden"]
         missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
         return replace(self, **missing)
 
