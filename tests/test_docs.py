@@ -22,7 +22,7 @@ def name_of(path: Path) -> str:
 
 def run_doctest(test: doctest.DocTest) -> None:
     said: list[str] = []
-    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert not runner.run(test, out=said.append, clear_globs=False).failed, "".join(said)
 
 
