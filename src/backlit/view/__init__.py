@@ -1,0 +1,5 @@
+"""Pictures and explanations: every value, gradient and local derivative of a network, drawn and in words."""
+
+from backlit.view.computation import graph
+
+__all__ = ["graph"]

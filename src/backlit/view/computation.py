@@ -1,0 +1,58 @@
+"""`view.graph`: the computation graph of a result."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backlit.core.tensor_base import TensorBase
+from backlit.errors import ArgumentError, suggest
+from backlit.view.coloring import Coloring
+from backlit.view.dataflow import dataflow
+from backlit.view.draw import Drawing
+from backlit.view.names import Names, callers_variables
+from backlit.view.picture import Picture
+from backlit.view.theme import theme_of
+
+_DIRECTIONS = ("right", "down")
+
+
+def graph(
+    loss: TensorBase,
+    names: Mapping[str, TensorBase] | None = None,
+    *,
+    collapse: int | Sequence[str] | None = None,
+    color_by: str | None = None,
+    theme: str = "light",
+    direction: str = "right",
+) -> Picture:
+    """Draw the computation graph of `loss`.
+
+    Values stand above the edges, local derivatives (∂) on them, gradients (∇) below. Each operation says which part it
+    plays in the backward pass. Values and gradients are those of a program that ran inside `with backlit.record():`;
+    elsewhere the picture shows structure, shapes and the gradients of the leaves.
+
+    Args:
+        loss: A result, of any shape.
+        names: Names of tensors, `{"x": x}`. Others are called by their parameter's path or the caller's variable.
+        collapse: A depth: modules at that depth and below are drawn closed, 0 closes all; or paths of the modules to
+            close. None closes as few as keep the picture readable.
+        color_by: Fill operations by "value", "gradient", "time" or "memory".
+        theme: "light" or "dark".
+        direction: "right" or "down".
+
+    Returns:
+        A picture: `.svg`, `.png`, `.pdf`, `.html`, `.save(path)`; its numbers are in `.data`.
+
+    Raises:
+        ArgumentTypeError: `loss` is no tensor.
+        ArgumentError: An unknown theme, direction, colouring or module.
+        MissingPackageError: pygraphviz is not installed.
+    """
+    if direction not in _DIRECTIONS:
+        raise ArgumentError(f"view.graph: direction: there is no {direction!r}{suggest(str(direction), _DIRECTIONS)}")
+    colors = theme_of(theme)
+    called = Names(names, callers_variables())
+    flow = dataflow(loss, called, "graph")
+    coloring = None if color_by is None else Coloring(color_by, flow)
+    classes = {path: type(module).__name__ for path, module in called.modules.items()}
+    drawing: Any = Drawing(flow, colors, coloring, classes).draw(collapse, direction)
+    return Picture(drawing, flow, colors, flow.out.source.name or flow.out.source.operation or "a tensor")

@@ -1,0 +1,287 @@
+"""The computation graph as a Graphviz drawing: values above the edges, gradients below, local derivatives on them."""
+
+import re
+import textwrap
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from backlit.core.tensor_base import Array
+from backlit.view import heat
+from backlit.view.boxes import Box, Link, boxes_of, contents
+from backlit.view.coloring import Coloring
+from backlit.view.dataflow import NOT_RECORDED, NOT_RUN, Dataflow, Edge, Node
+from backlit.view.picture import new_graph
+from backlit.view.theme import FONT, Theme, blend, number, shape_text
+
+_LEGEND = "Above an edge: the value.  On it: ∂, the local derivative.  Below: ∇, the gradient of the result."
+_HEAT_LEGEND = "Heat maps: blue positive, orange negative, each on its own scale.  ‖ ‖: root of the sum of squares."
+_BETWEEN = re.compile(r"\{\w+\} ([^\w{}\s]{1,2}) \{\w+\}")
+_SIGNS = {"*": "×", "-": "−", "@": "×"}
+
+
+@dataclass
+class Drawing:
+    """Everything that drawing one graph needs.
+
+    Attributes:
+        flow: The graph.
+        theme: The colours.
+        coloring: What the fill of operations tells, or None.
+        modules: The class of each module, by path.
+    """
+
+    flow: Dataflow
+    theme: Theme
+    coloring: Coloring | None
+    modules: dict[str, str]
+
+    def draw(self, collapse: Any, direction: str) -> Any:
+        """The Graphviz graph."""
+        boxes, links = boxes_of(self.flow, collapse)
+        theme = self.theme
+        graph = new_graph(
+            rankdir="LR" if direction == "right" else "TB",
+            bgcolor=theme.ground,
+            fontname=FONT,
+            fontcolor=theme.faint,
+            fontsize="11",
+            label=self._legend(boxes),
+            labelloc="b",
+            labeljust="l",
+            nodesep="0.25",
+            ranksep="0.25",
+            pad="0.2",
+        )
+        graph.node_attr.update(shape="plain", fontname=FONT, fontcolor=theme.ink, fontsize="12")
+        graph.edge_attr.update(color=theme.line, arrowsize="0.7", penwidth="1.2")
+        members: dict[str, list[str]] = {}
+        ids = {id(box): f"b{i}" for i, box in enumerate(boxes)}
+        for box in boxes:
+            graph.add_node(ids[id(box)], label=self._box(box), tooltip=" ")
+            members.setdefault(box.path, []).append(ids[id(box)])
+        ends = ("e", "w") if direction == "right" else ("s", "n")
+        for number_, link in enumerate(links):
+            name = f"e{number_}"
+            graph.add_node(name, label=self._link(link, name), tooltip=" ")
+            graph.add_edge(ids[id(link.source)], name, arrowhead="none", headport=ends[1], weight="4")
+            graph.add_edge(name, ids[id(link.target)], tailport=ends[0], weight="4")
+            members.setdefault(_inner(link), []).append(name)
+        last = next(box for box in boxes if self.flow.out.source in box.nodes)
+        graph.add_node("out", label=self._edge(self.flow.out, "out"), tooltip=" ")
+        graph.add_edge(ids[id(last)], "out", arrowhead="none", headport=ends[1])
+        self._clusters(graph, members)
+        return graph
+
+    def _clusters(self, graph: Any, members: dict[str, list[str]]) -> None:
+        made: dict[str, Any] = {"": graph}
+        for path in sorted(members):
+            parts = path.split(".") if path else []
+            for depth in range(len(parts)):
+                inner = ".".join(parts[: depth + 1])
+                if inner not in made:
+                    kind = self.modules.get(inner, "")
+                    made[inner] = made[".".join(parts[:depth])].add_subgraph(
+                        name=f"cluster_{inner}",
+                        label=f"{inner} · {kind}" if kind else inner,
+                        labeljust="l",
+                        labelloc="t",
+                        style="rounded,filled",
+                        fillcolor=self.theme.module[depth % 2],
+                        color=self.theme.line,
+                        fontcolor=self.theme.faint,
+                        margin="10",
+                    )
+            if path:
+                made[path].add_nodes_from(members[path])
+
+    # -- boxes -------------------------------------------------------------------------------------------------------
+
+    def _box(self, box: Box) -> str:
+        if len(box.nodes) == 1 and not box.title:
+            return self._node(box.nodes[0])
+        theme = self.theme
+        kind = self.modules.get(box.title, "")
+        rows = [_text(f"{box.title} · {kind}" if kind else box.title, theme.ink, bold=True)]
+        rows += [_text(line, theme.faint, 10) for line in contents(box)]
+        return _table(rows, blend(theme.ink, theme.operation, 0.06), theme.ink, sides=2)
+
+    def _node(self, node: Node) -> str:
+        theme = self.theme
+        rows = []
+        if node.binding is None:
+            fill = theme.parameter if node.kind == "parameter" else theme.input
+            if node.kind == "constant":
+                title = "number" if node.value is None else number(node.value.item())
+            else:
+                title = node.name or node.kind
+            rows.append(_text(title, theme.ink, bold=True))
+            if node.name or node.kind == "constant":
+                rows.append(_text(node.kind, theme.faint, 10))
+        else:
+            fill = theme.operation
+            rows.append(_text(_symbol(node), theme.ink, 15, bold=True))
+            if node.name:
+                rows.append(_text(f"= {node.name}", theme.ink, italic=True))
+            rows += [_text(line, theme.faint, 10) for line in textwrap.wrap(node.role, 22)]
+            rows += [_text(line, theme.wrong, 10) for line in self._kink(node)]
+            if self.coloring is not None:
+                fill = self.coloring.fill(node, theme)
+                rows.append(_text(self.coloring.text(node), theme.ink, 10))
+        rows += self._sum(node)
+        return _table(rows, fill, theme.line, rounded=node.kind in ("parameter", "operation"), tip=self._tip(node))
+
+    def _kink(self, node: Node) -> list[str]:
+        kinks = node.kinks
+        if not kinks:
+            return []
+        return ["at a kink"] if node.shape == () else [f"{kinks:,} at a kink"]
+
+    def _sum(self, node: Node) -> list[str]:
+        """What arrived, where that is a sum over several uses, or where no edge can tell it."""
+        theme, gradient = self.theme, node.gradient
+        wanted = [e for e in node.outputs if e.wanted]
+        if node.binding is None and node.wanted and not self.flow.recorded:
+            text = "no gradient yet" if gradient is None else self._brief(gradient, "∇")
+            return [_text(shape_text(node.shape), theme.value, 11), _text(text, theme.gradient, 11)]
+        if len(wanted) < 2 or gradient is None:
+            return []
+        parts = [e.gradient for e in wanted]
+        if node.shape == () and len(parts) <= 4 and all(p is not None for p in parts):
+            terms = " + ".join(_bracketed(number(p.item())) for p in parts if p is not None)
+            return [_text(f"∇ {terms} = {number(gradient.item())}", theme.gradient, 11)]
+        return [_text(f"{len(parts)} add up: {self._brief(gradient, '∇')}", theme.gradient, 11)]
+
+    def _tip(self, node: Node) -> str:
+        lines = [node.name or node.operation or node.kind]
+        if node.binding is not None:
+            settings = ", ".join(f"{k}={v}" for k, v in node.binding.settings.items())
+            lines.append(f"{node.operation}({settings}), {node.binding.primitive.notation}")
+        if node.value is not None:
+            lines.append(f"value {heat.described(node.value)}")
+        if node.gradient is not None:
+            lines.append(f"gradient {heat.described(node.gradient)}")
+        return "; ".join(lines)
+
+    # -- edges -------------------------------------------------------------------------------------------------------
+
+    def _link(self, link: Link, name: str) -> str:
+        if link.values == 1:
+            return self._edge(link.edges[0], name)
+        rows = [_text(f"{link.values:,} values", self.theme.value, 11), _text(" ", self.theme.faint, 4)]
+        return _table(rows, "", "", border=0)
+
+    def _edge(self, edge: Edge, name: str) -> str:
+        theme = self.theme
+        rows = []
+        if edge.value is not None:
+            rows += self._array(edge.value, "", theme.value, f"{name}-value")
+        else:
+            rows.append(_text(shape_text(edge.shape), theme.value, 11))
+        rows.append(self._middle(edge, name))
+        if edge.gradient is not None:
+            rows += self._array(edge.gradient, "∇", theme.gradient, f"{name}-gradient")
+        elif not edge.wanted or not self.flow.recorded:
+            rows.append(_text(" ", theme.faint, 11))
+        else:
+            rows.append(_text("none came" if self.flow.backward else NOT_RUN, theme.gradient, 10, italic=True))
+        return _table(rows, "", "", border=0)
+
+    def _middle(self, edge: Edge, name: str) -> str:
+        local = edge.local if edge.target is not None else None
+        if local is None:
+            return _text(" ", self.theme.faint, 4)
+        if local.size == 1:
+            text = number(local.item())
+        elif not local.size:
+            text = "empty"
+        elif heat.broken(local):
+            text = heat.broken(local)
+        else:
+            low, high = number(local.min(), 3), number(local.max(), 3)
+            text = low if low == high else f"{low} … {high}"
+        return _text(f"∂ {text}", self.theme.ink, 10, mark=f"{name}-local")
+
+    def _array(self, array: Array, sign: str, color: str, mark: str) -> list[str]:
+        if array.ndim == 0:
+            return [_text(f"{sign} {number(array.item())}".strip(), color, 12, mark=mark, tip=heat.described(array))]
+        rows = [_text(heat.norm_text(array, sign), color, 10, mark=mark, tip=heat.described(array))]
+        if array.size and array.dtype.kind in "fiub":
+            lines = "".join(
+                "<TR>"
+                + "".join(f'<TD BGCOLOR="{c}" WIDTH="7" HEIGHT="7" FIXEDSIZE="TRUE"></TD>' for c in row)
+                + "</TR>"
+                for row in heat.colors(array, self.theme)
+            )
+            grid = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0" BGCOLOR="{self.theme.line}">'
+            rows.append(f"<TR><TD>{grid}{lines}</TABLE></TD></TR>")
+        return rows if sign else rows[::-1]
+
+    def _brief(self, array: Array, sign: str) -> str:
+        return f"{sign} {number(array.item())}" if array.ndim == 0 else heat.norm_text(array, sign)
+
+    # -- legend ------------------------------------------------------------------------------------------------------
+
+    def _legend(self, boxes: list[Box]) -> str:
+        flow = self.flow
+        lines = [
+            _LEGEND if flow.recorded else f"Structure, shapes and leaves' gradients: the values were {NOT_RECORDED}."
+        ]
+        if flow.recorded and any(np.prod(e.shape) != 1 for e in (*flow.edges, flow.out)):
+            lines.append(_HEAT_LEGEND)
+        if not flow.backward and flow.recorded:
+            lines.append("Backward not run: call .backward() on the result, inside the recording.")
+        if len(boxes) < len(flow.nodes):
+            lines.append(f"{len(flow.nodes):,} nodes drawn in {len(boxes)} boxes; collapse=… opens and closes modules.")
+        if self.coloring is not None:
+            lines.append(self.coloring.legend)
+        return "".join(line + r"\l" for line in lines)
+
+
+def _inner(link: Link) -> str:
+    """The module in which the value is read: where its label stands, if source and target share it."""
+    a, b = link.source.path, link.target.path
+    while a and not (b == a or b.startswith(a + ".")):
+        a = a.rpartition(".")[0]
+    return a
+
+
+def _bracketed(text: str) -> str:
+    return f"({text})" if text.startswith("−") else text
+
+
+def _symbol(node: Node) -> str:
+    """`+` for an operation written between its inputs, else its name."""
+    between = (
+        re.fullmatch(r"\{\w+\} ([^\w{}\s]{1,2}) \{\w+\}", node.binding.primitive.notation) if node.binding else None
+    )
+    return _SIGNS.get(between[1], between[1]) if between else node.operation
+
+
+def _text(
+    text: str, color: str, size: int = 12, *, bold: bool = False, italic: bool = False, mark: str = "", tip: str = ""
+) -> str:
+    content = escape(text)
+    if bold:
+        content = f"<B>{content}</B>"
+    if italic:
+        content = f"<I>{content}</I>"
+    ids = f' ID="{mark}" TITLE="{escape(tip or text)}"' if mark else ""
+    return f'<TR><TD{ids}><FONT COLOR="{color}" POINT-SIZE="{size}">{content}</FONT></TD></TR>'
+
+
+def _table(
+    rows: list[str], fill: str, line: str, *, border: int = 1, rounded: bool = False, sides: int = 1, tip: str = ""
+) -> str:
+    looks = f' BGCOLOR="{fill}"' if fill else ""
+    looks += f' COLOR="{line}"' if line else ""
+    looks += ' STYLE="ROUNDED"' if rounded else ""
+    looks += f' TITLE="{escape(tip)}"' if tip else ""
+    space = 5 if border else 2
+    return (
+        f'<<TABLE BORDER="{border * sides}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{space}"{looks}><TR><TD>'
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>'
+        "</TD></TR></TABLE>>"
+    )

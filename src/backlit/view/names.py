@@ -1,0 +1,73 @@
+"""What tensors are called: by the reader, by the paths of parameters, else by the variables of the reader's program."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from backlit.core.tensor_base import TensorBase, tape_of
+from backlit.errors import ArgumentTypeError
+from backlit.nn import Module
+
+
+class Names:
+    """Names of tensors, found by the tensor, its memory or its place on the tape.
+
+    Args:
+        given: Names that the reader gives, `{"x": x}`; they come before all others.
+        variables: Variables of the reader's program; modules among them name their parameters.
+    """
+
+    def __init__(self, given: Mapping[str, Any] | None = None, variables: Mapping[str, Any] | None = None) -> None:
+        self._by_tensor: dict[int, str] = {}
+        self._by_array: dict[int, str] = {}
+        self._by_result: dict[tuple[int, int], str] = {}
+        for name, tensor in (given or {}).items():
+            if not isinstance(name, str) or not isinstance(tensor, TensorBase):
+                raise ArgumentTypeError(
+                    f"names: expected names of tensors such as {{'x': x}}, got {name!r}: {type(tensor).__name__}"
+                )
+            self._add(name, tensor)
+        self.modules: dict[str, Module] = {}
+        public = [(name, value) for name, value in (variables or {}).items() if not name.startswith("_")]
+        for _, value in public:
+            if isinstance(value, Module):
+                for path, parameter in value.named_parameters():
+                    self._add(path, parameter)
+                for path, module in value.named_modules():
+                    self.modules.setdefault(path, module)
+        for name, value in public:
+            if isinstance(value, TensorBase):
+                self._add(name, value)
+
+    def _add(self, name: str, tensor: TensorBase) -> None:
+        self._by_tensor.setdefault(id(tensor), name)
+        self._by_array.setdefault(id(tensor._array), name)
+        binding, index = tape_of(tensor)
+        if binding is not None:
+            self._by_result.setdefault((binding.sequence, index), name)
+
+    def of_tensor(self, tensor: TensorBase) -> str:
+        """The name of a leaf, or nothing."""
+        return self._by_tensor.get(id(tensor), "")
+
+    def of_array(self, array: Any) -> str:
+        """The name of the tensor that this very array belongs to, or nothing."""
+        return self._by_array.get(id(array), "")
+
+    def of_result(self, sequence: int, index: int) -> str:
+        """The name of a result of a binding, or nothing."""
+        return self._by_result.get((sequence, index), "")
+
+
+def callers_variables() -> dict[str, Any]:
+    """The variables that the reader's line of program sees: of the innermost frame that is not the library's."""
+    frame = next(_frames(), None)
+    return {} if frame is None else {**frame.f_globals, **frame.f_locals}
+
+
+def _frames() -> Iterator[Any]:
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] != "backlit":
+            yield frame
+        frame = frame.f_back  # type: ignore[assignment]

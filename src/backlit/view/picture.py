@@ -1,0 +1,107 @@
+"""A drawn graph, in the format asked for."""
+
+import html
+from pathlib import Path
+from typing import Any
+
+from backlit.errors import ArgumentError, MissingPackageError, suggest
+from backlit.view.dataflow import Dataflow
+from backlit.view.theme import Theme
+
+_FORMATS = ("svg", "png", "pdf", "html")
+
+
+def new_graph(**attributes: str) -> Any:
+    """An empty Graphviz graph.
+
+    Raises:
+        MissingPackageError: pygraphviz is not installed.
+    """
+    try:
+        import pygraphviz
+    except ImportError:
+        raise MissingPackageError(
+            "view: pictures of graphs need pygraphviz, which is not installed; pip install 'backlit[view]'"
+        ) from None
+    graph = pygraphviz.AGraph(directed=True, strict=False)
+    graph.graph_attr.update(attributes)
+    return graph
+
+
+class Picture:
+    """A picture of a graph; the last line of a notebook cell shows it.
+
+    Attributes:
+        data: The numbers that it shows.
+    """
+
+    def __init__(self, drawing: Any, data: Dataflow, theme: Theme, title: str) -> None:
+        self.data = data
+        self._drawing = drawing
+        self._theme = theme
+        self._title = title
+
+    def __repr__(self) -> str:
+        return f"<picture of {self._title}: {len(self.data.nodes)} nodes; .save('graph.svg') writes it>"
+
+    def _draw(self, kind: str) -> bytes:
+        return bytes(self._drawing.draw(format=kind, prog="dot"))
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG, to be put into a page."""
+        text = self._draw("svg").decode()
+        return text[text.index("<svg") :]
+
+    @property
+    def png(self) -> bytes:
+        """The picture as PNG, twice the size of a screen's points."""
+        self._drawing.graph_attr["dpi"] = "144"
+        try:
+            return self._draw("png")
+        finally:
+            self._drawing.graph_attr["dpi"] = "72"
+
+    @property
+    def pdf(self) -> bytes:
+        """The picture as PDF."""
+        return self._draw("pdf")
+
+    @property
+    def html(self) -> str:
+        """A page with the picture; it loads nothing from elsewhere."""
+        return page(self._title, self.svg, self._theme)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture; the ending of `path` chooses the format.
+
+        Raises:
+            ArgumentError: The ending is not .svg, .png, .pdf or .html.
+        """
+        path = Path(path)
+        kind = path.suffix.lstrip(".").lower()
+        if kind not in _FORMATS:
+            raise ArgumentError(f"save: no pictures of the format {path.suffix!r}{suggest(kind, _FORMATS)}")
+        content = getattr(self, kind)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def _repr_html_(self) -> str:
+        return f'<div style="overflow-x: auto">{self.svg}</div>'
+
+
+def page(title: str, body: str, theme: Theme, style: str = "") -> str:
+    """A self-contained page."""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>
+body {{ margin: 1.5rem; background: {theme.ground}; color: {theme.ink}; font: 16px/1.5 Helvetica, Arial, sans-serif; }}
+a text {{ text-decoration: none; }}
+{style}
+</style>
+{body}
+</html>
+"""

@@ -1,0 +1,124 @@
+"""Colours, fonts and the way numbers are written, for all pictures.
+
+Blue stands for values and orange for gradients (Okabe and Ito's palette, told apart by colour-blind readers too);
+heat maps run from orange (negative) over the ground to blue (positive).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backlit.errors import ArgumentError, suggest
+
+FONT = "Helvetica,Arial,sans-serif"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of a picture, as `#rrggbb`.
+
+    Attributes:
+        ground: Behind everything.
+        ink: Text.
+        faint: Secondary text and lines.
+        line: Edges and borders.
+        value: Values.
+        gradient: Gradients.
+        operation: Fill of operations.
+        parameter: Fill of parameters.
+        input: Fill of inputs and constants.
+        module: Fill of module boxes, of odd and even depth.
+        positive: Full positive in a heat map.
+        negative: Full negative in a heat map.
+        wrong: NaN and infinities.
+    """
+
+    ground: str
+    ink: str
+    faint: str
+    line: str
+    value: str
+    gradient: str
+    operation: str
+    parameter: str
+    input: str
+    module: tuple[str, str]
+    positive: str
+    negative: str
+    wrong: str
+
+
+THEMES = {
+    "light": Theme(
+        ground="#ffffff",
+        ink="#1a1a1a",
+        faint="#5f6368",
+        line="#80868b",
+        value="#005a9c",
+        gradient="#a63c00",
+        operation="#f1f3f4",
+        parameter="#d9efe5",
+        input="#e3eefb",
+        module=("#fafafa", "#f3f1ec"),
+        positive="#0072b2",
+        negative="#d55e00",
+        wrong="#cc2f8f",
+    ),
+    "dark": Theme(
+        ground="#16181c",
+        ink="#f1f3f4",
+        faint="#a8adb4",
+        line="#7d838b",
+        value="#7cc4f5",
+        gradient="#ffab70",
+        operation="#2b2f36",
+        parameter="#1d4435",
+        input="#1f3a5a",
+        module=("#1c1f24", "#23272e"),
+        positive="#56b4e9",
+        negative="#f08a3c",
+        wrong="#ff6ec7",
+    ),
+}
+
+
+def theme_of(name: str) -> Theme:
+    """The theme called `name`.
+
+    Raises:
+        ArgumentError: There is none.
+    """
+    try:
+        return THEMES[name]
+    except (KeyError, TypeError):
+        raise ArgumentError(f"theme: there is no {name!r}{suggest(str(name), THEMES)}") from None
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number to `digits` significant digits, with a true minus sign; integers and truth values in full."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, int | np.integer):
+        return str(value).replace("-", "−")
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{float(value):.{digits}g}".replace("-", "−")
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as it is read aloud: `2 × 3`; `scalar` for no dimensions."""
+    return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} long" if shape else "scalar"
+
+
+def blend(color: str, ground: str, share: float) -> str:
+    """`color` over `ground`, with `share` (0 to 1) of the colour."""
+    pairs = zip(_channels(color), _channels(ground), strict=True)
+    return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)
+
+
+def _channels(color: str) -> list[int]:
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
