@@ -52,6 +52,18 @@ def test_kernel_and_formula_agree_to_second_order(new_composite):
     assert [b.primitive for b in recording.bindings] == [composite]
 
 
+def test_a_result_that_no_kernel_names_may_be_overwritten(new_composite):
+    x = leaf(1.0, -2.0)
+    linear = backlit.nn.functional.linear(x, leaf(3.0, 4.0).reshape((2, 1)).repeat(1, 2))
+    linear.clamp_(min=0)
+    linear.sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+    used = new_composite().bind(leaf(1.0), leaf(2.0))
+    used.mul_(2)
+    with pytest.raises(GradientError, match="in-place operation"):
+        used.sum().backward()
+
+
 def test_a_kernel_that_disagrees_is_caught(new_composite):
     composite = new_composite(change=1.5)
     with pytest.raises(GradientError, match="gradcheck"):

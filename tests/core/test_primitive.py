@@ -87,6 +87,30 @@ def test_a_rules_parameters_choose_what_is_kept(new_operation):
     assert only_y.kept()[1].tolist() == [2.0, 2.0]
 
 
+def test_one_gradient_for_two_inputs_is_not_shared(new_operation):
+    operation = new_operation(lambda xp, x, y: x + y, name="test_one_for_two", promote=None)
+
+    def rule(g):
+        twice = g * 1
+        return twice, twice
+
+    operation.joint_gradient(rule)
+    x, z = backlit.ones(2, requires_grad=True), backlit.ones(2, requires_grad=True)
+    early, late = z * 5, x * 3
+    (operation.bind(x, early) + late).sum().backward()
+    assert x.grad.tolist() == [4.0, 4.0]
+    assert z.grad.tolist() == [5.0, 5.0]
+
+
+def test_warnings_of_numpy_are_silent_inside_and_left_alone_outside():
+    with np.errstate(all="raise"):
+        x = backlit.tensor([0.0, 1.0], requires_grad=True)
+        (1 / x).sum().backward()
+        assert x.grad.tolist() == [-np.inf, -1.0]
+        with pytest.raises(FloatingPointError):
+            np.float32(1) / np.float32(0)
+
+
 def test_two_operations_of_one_name_are_refused(new_operation):
     new_operation(lambda xp, x: x, name="twice")
     with pytest.raises(BacklitError, match="two operations of the name 'twice'"):

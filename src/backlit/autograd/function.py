@@ -70,15 +70,11 @@ class _Step(Primitive):
         self.inputs, self.variadic = [f"input {position}" for position in range(inputs)], None
         self.elementwise = self.view = self.dynamic = False
         self.hidden, self.promote, self.kinks, self.samples = 0, None, None, None
+        self.differentiable = True
         # For each saved tensor, its place among the results that the binding keeps, or None.
         self.among_results: list[int | None] = []
 
-    @property
-    def differentiable(self) -> bool:
-        """Always True."""
-        return True
-
-    def kept(self, needs: Sequence[bool]) -> tuple[Sequence[int] | None, bool]:
+    def kept(self, needs: tuple[bool, ...]) -> tuple[Sequence[int] | None, bool]:
         """Nothing: the function says itself what to keep."""
         return (), False
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from backlit.core.modes import STATE
 from backlit.core.tape import Binding
-from backlit.core.tensor_base import TensorBase, make, tape_of
+from backlit.core.tensor_base import TensorBase, tape_of
 from backlit.errors import ArgumentTypeError, GradientError, NonFiniteError, ShapeError
 
 
@@ -56,9 +56,9 @@ class _Walk:
     def __init__(self, inputs: Sequence[TensorBase] | None, retain_graph: bool, create_graph: bool) -> None:
         self.retain_graph = retain_graph
         self.create_graph = create_graph
+        # Numbers of the bindings still to visit, negative so that the newest comes first, and what has arrived there.
         self.pending: list[int] = []
-        self.nodes: dict[int, Binding] = {}
-        self.arrived: dict[int, list[Any]] = {}
+        self.arrived: dict[int, tuple[Binding, list[Any]]] = {}
         self.captured: list[TensorBase | None] | None = None
         self.at_nodes: dict[tuple[int, int], list[int]] = {}
         self.at_leaves: dict[int, list[int]] = {}
@@ -79,36 +79,43 @@ class _Walk:
         useful = None if self.captured is None else self._on_the_way(roots)
         for root, g in zip(roots, root_grads, strict=True):
             node, index = tape_of(root)
-            self._send(root if node is None else (node, index), g)
-        while self.pending:
-            sequence = -heapq.heappop(self.pending)
-            node = self.nodes.pop(sequence)
-            arrived = self._arrive(node, self.arrived.pop(sequence))
-            if useful is not None and sequence not in useful:
+            if node is None:
+                self._send_to_leaf(root, g, False)
+            else:
+                self._send(node, index, g)
+        pending, state = self.pending, STATE
+        while pending:
+            number = heapq.heappop(pending)
+            node, arrived = self.arrived.pop(number)
+            self._arrive(node, arrived)
+            if useful is not None and node.sequence not in useful:
                 continue
-            STATE.path = node.path
-            if STATE.trace is not None:
-                STATE.trace.check_own(node)
-            operation = node.primitive
-            several = len(node.outputs) > 1 or operation.hidden
-            grads = operation.gradients(node, tuple(arrived) if several else arrived[0], self.create_graph)
+            state.path = node.path
+            if state.trace is not None:
+                state.trace.check_own(node)
+            several = len(arrived) > 1
+            grads = node.primitive.gradients(node, tuple(arrived) if several else arrived[0], self.create_graph)
             if check:
                 _check_finite(node, arrived, grads)
-            shared = _arrays(arrived) + _arrays(node.held())
-            if not self.retain_graph:
-                node.release()
+            held: list[int] | None = None
             record = node.record
             for position, edge in enumerate(node.edges):
                 grad = grads[position]
                 if edge is None or grad is None:
                     continue
-                grad = self._fit(node, position, grad)
                 array = grad._array
-                own = record is None and not any(array is other for other in shared)
-                shared.append(array)
+                if array.shape != node.shapes[position] or array.dtype != node.dtypes[position]:
+                    grad = self._fit(node, position, grad)
                 if record is not None:
-                    record.left[position] = array
-                self._send(edge, grad, own)
+                    record.left[position] = grad._array
+                if type(edge) is tuple:
+                    self._send(edge[0], edge[1], grad)
+                    continue
+                if held is None:
+                    held = [id(v._array) for v in (*arrived, *node.held(), *grads) if isinstance(v, TensorBase)]
+                self._send_to_leaf(edge, grad, record is None and held.count(id(grad._array)) < 2)
+            if not self.retain_graph:
+                node.release()
         for leaf, grad in self.hooked.values():
             self._reach_leaf(leaf, _run_hooks(leaf._hooks or {}, grad), False)
             if self.captured is None:
@@ -137,25 +144,27 @@ class _Walk:
                     break
         return useful
 
-    def _send(self, edge: Any, grad: Any, own: bool = False) -> None:
-        """Let a gradient arrive at the other end of an edge; `own` says that nobody else can hold its memory."""
-        if isinstance(edge, TensorBase):
-            if edge._hooks or edge._accumulated_hooks:
-                before = self.hooked.get(id(edge))
-                self.hooked[id(edge)] = edge, grad if before is None else Helpers.add(before[1], grad)
-            else:
-                self._reach_leaf(edge, grad, own)
-            return
-        node, index = edge
-        sequence = node.sequence
-        slots = self.arrived.get(sequence)
-        if slots is None:
-            slots = self.arrived[sequence] = [None] * (len(node.outputs) + node.primitive.hidden)
-            self.nodes[sequence] = node
-            heapq.heappush(self.pending, -sequence)
-        slots[index] = grad if slots[index] is None else Helpers.add(slots[index], grad)
+    def _send(self, node: Binding, index: int, grad: Any) -> None:
+        """Let a gradient arrive at a result of a binding."""
+        entry = self.arrived.get(-node.sequence)
+        if entry is None:
+            arrived = [None] * (len(node.outputs) + node.primitive.hidden)
+            arrived[index] = grad
+            self.arrived[-node.sequence] = node, arrived
+            heapq.heappush(self.pending, -node.sequence)
+        else:
+            before = entry[1][index]
+            entry[1][index] = grad if before is None else Helpers.add(before, grad)
 
-    def _arrive(self, node: Binding, slots: list[Any]) -> list[Any]:
+    def _send_to_leaf(self, leaf: TensorBase, grad: Any, own: bool) -> None:
+        """Let a gradient arrive at a leaf; `own` says that nobody else holds its memory."""
+        if leaf._hooks or leaf._accumulated_hooks:
+            before = self.hooked.get(id(leaf))
+            self.hooked[id(leaf)] = leaf, grad if before is None else Helpers.add(before[1], grad)
+        else:
+            self._reach_leaf(leaf, grad, own)
+
+    def _arrive(self, node: Binding, slots: list[Any]) -> None:
         """Run the hooks of a binding's results, note what arrived, and serve `inputs` and `retain_grad`."""
         if node.hooks is not None:
             for index, hooks in node.hooks.items():
@@ -172,7 +181,6 @@ class _Walk:
                 tensor = reference()
                 if tensor is not None and slots[index] is not None:
                     self._accumulate(tensor, slots[index])
-        return slots
 
     def _fit(self, node: Binding, position: int, grad: Any) -> Any:
         """Bring a gradient to its input's shape (undoing broadcasting) and type."""
@@ -196,11 +204,13 @@ class _Walk:
         self._accumulate(leaf, grad, own)
 
     def _accumulate(self, tensor: TensorBase, grad: Any, own: bool = False) -> None:
-        before = tensor.grad
         if STATE.trace is not None:
+            before = tensor.grad
             fresh = own and not self.create_graph and grad._base is None
             tensor.grad = Helpers.add(before, grad) if before is not None else grad if fresh else Helpers.copy(grad)
-        elif before is None:
+            return
+        before = tensor._grad
+        if before is None:
             fresh = own and not self.create_graph and grad._array.base is None
             tensor._grad = grad if fresh else Helpers.copy(grad)
         elif self.create_graph:
@@ -211,10 +221,6 @@ class _Walk:
             before._storage.written_by = "backward"
         else:
             tensor._grad = Helpers.add(before, grad)
-
-
-def _arrays(values: Sequence[Any]) -> list[Any]:
-    return [v._array for v in values if isinstance(v, TensorBase)]
 
 
 def _run_hooks(hooks: dict[int, Callable[[Any], Any]], grad: Any) -> Any:
@@ -272,8 +278,3 @@ def start_gradients(roots: Sequence[TensorBase], grads: Sequence[Any], caller: s
             raise ShapeError(f"{caller}: the given gradient has shape {grad._array.shape}, the tensor {shape}")
         found.append(grad)
     return found
-
-
-def wrap(array: Any) -> Any:
-    """A tensor around an array that a gradient kernel computed."""
-    return None if array is None else make(array)

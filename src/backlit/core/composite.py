@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from backlit.core.backward import Helpers, run_backward, wrap
-from backlit.core.modes import STATE
-from backlit.core.primitive import _SILENT, Primitive
+from backlit.core.backward import Helpers, run_backward
+from backlit.core.modes import STATE, Tracer
+from backlit.core.primitive import Primitive
 from backlit.core.rules import Rule
 from backlit.core.tape import Binding
-from backlit.core.tensor_base import TensorBase
+from backlit.core.tensor_base import TensorBase, make
 from backlit.core.writing import about_to_write, check_writable, write, wrote
 from backlit.errors import BacklitError
 
@@ -35,33 +35,24 @@ class Composite(Primitive):
         self.formula = formula
         self.__doc__ = formula.__doc__
         self._kernel_rule = Rule(gradient, self.inputs, self.variadic)
+        self.differentiable = True
 
-    @property
-    def differentiable(self) -> bool:
-        """Always True."""
-        return True
+    def _traced(self, trace: Tracer, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """A trace records the formula in place of the composite."""
+        return self.formula(*args, **settings)
 
-    def bind(self, *args: Any, **settings: Any) -> Any:
-        """As `Primitive.bind`; under a trace the formula is recorded in place of the composite."""
-        if STATE.trace is not None:
-            return self.formula(*args, **settings)
-        return super().bind(*args, **settings)
-
-    def kept(self, needs: Sequence[bool]) -> tuple[Sequence[int] | None, bool]:
-        """All inputs, which the formula needs for gradients of gradients, and the hidden results."""
-        return None, True
+    def kept(self, needs: tuple[bool, ...]) -> tuple[Sequence[int] | None, bool]:
+        """All inputs, which the formula needs for gradients of gradients, and the result if the kernel asks for it."""
+        return None, self._kernel_rule.needs_ans
 
     def gradients(self, binding: Binding, g: Any, create_graph: bool) -> Sequence[Any]:
         """The gradient kernel's arrays, or the formula's gradients when they must be differentiable themselves."""
-        saved, ans = binding.kept()
         arrived = g[0] if isinstance(g, tuple) else g
         if create_graph or STATE.trace is not None:
-            return self._formula_gradients(binding, arrived, saved)
-        arrays = [a._array if isinstance(a, TensorBase) else a for a in saved]
-        results = tuple(r._array for r in ans) if isinstance(ans, tuple) else ans._array
-        with np.errstate(**_SILENT):
-            grads = self._kernel_rule(binding, arrived._array, results, tuple(arrays))
-        return [wrap(grad) for grad in grads]
+            return self._formula_gradients(binding, arrived, binding.kept()[0])
+        arrays, results = binding.kept_arrays()
+        grads = STATE.quietly(self._kernel_rule, binding, arrived._array, results, arrays)
+        return [grad if grad is None else make(grad) for grad in grads]
 
     def _formula_gradients(self, binding: Binding, g: Any, saved: tuple[Any, ...]) -> Sequence[Any]:
         wanted = [i for i, needed in enumerate(binding.needs) if needed]
@@ -128,22 +119,22 @@ class Update:
                 self.by_formula(*row, **settings)
             return
         values = {k: v._array.item() if isinstance(v, TensorBase) else v for k, v in settings.items()}
-        with np.errstate(**_SILENT):
-            for row in rows:
-                self._by_kernel(row, values)
+        STATE.quietly(self._by_kernel, rows, values)
 
-    def _by_kernel(self, row: Sequence[Any], values: dict[str, Any]) -> None:
-        targets = [a._storage for a in row[: self.writes] if a is not None]
-        for storage in targets:
-            about_to_write(storage)
-        arrays = [a._array if isinstance(a, TensorBase) else a for a in row]
-        try:
-            self.kernel(*arrays, **values)
-        except (ValueError, TypeError) as error:
-            raise BacklitError(f"{self.name}: {error}; shapes {[np.shape(a) for a in arrays]}") from error
-        finally:
+    def _by_kernel(self, rows: Sequence[Sequence[Any]], values: dict[str, Any]) -> None:
+        for row in rows:
+            targets = [a._storage for a in row[: self.writes] if a is not None]
             for storage in targets:
-                wrote(storage, self.name)
+                if storage.watchers:
+                    about_to_write(storage)
+            arrays = [a._array if isinstance(a, TensorBase) else a for a in row]
+            try:
+                self.kernel(*arrays, **values)
+            except (ValueError, TypeError) as error:
+                raise BacklitError(f"{self.name}: {error}; shapes {[np.shape(a) for a in arrays]}") from error
+            finally:
+                for storage in targets:
+                    wrote(storage, self.name)
 
     def by_formula(self, *args: Any, **settings: Any) -> None:
         """Update through the formula, operation by operation, as a trace or a recording wants to see it."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backlit.core.dtypes import get_default_dtype, result_dtype
-from backlit.core.modes import STATE
+from backlit.core.modes import STATE, Tracer
 from backlit.core.namespace import NUMPY
 from backlit.core.recording import Record
 from backlit.core.rules import Rule
@@ -18,7 +18,6 @@ from backlit.errors import ArgumentTypeError, BacklitError, DtypeError, IndexRan
 
 Samples = Callable[["np.random.Generator"], list[tuple[tuple[Any, ...], dict[str, Any]]]]
 _NUMBERS = (int, float, bool)
-_SILENT: dict[str, Any] = {"all": "ignore"}
 
 
 class Primitive:
@@ -36,6 +35,7 @@ class Primitive:
         view: Whether the result may share the memory of the first input.
         hidden: Number of results, counted from the end, that only the gradient rules see.
         dynamic: Whether the result's shape depends on values.
+        differentiable: Whether any gradient rule is given.
         kinks: Where the operation has no derivative: `kinks(*arrays, **settings)` gives the distance of each element
             to the nearest such point. Finite differences keep away from them.
         domain: Bounds of the inputs for which the result is finite.
@@ -81,6 +81,8 @@ class Primitive:
         self._rules: dict[int, Rule] = {}
         self._joint_rule: Rule | None = None
         self._shape_rule: Callable[..., Any] | None = None
+        self._kept: dict[tuple[bool, ...], tuple[Sequence[int] | None, bool]] = {}
+        self.differentiable = False
         if self.name in Primitive.registry:
             raise BacklitError(f"there are two operations of the name {self.name!r}")
         Primitive.registry[self.name] = self
@@ -97,10 +99,14 @@ class Primitive:
         """Give one gradient rule an input, by the input's name; see `core.rules` for what a rule may ask for."""
         for name, rule in rules.items():
             self._rules[self.inputs.index(name)] = Rule(rule, self.inputs, self.variadic)
+        self._kept.clear()
+        self.differentiable = True
 
     def joint_gradient(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Give one rule that returns the gradients of all inputs, with None for those not needed."""
         self._joint_rule = Rule(rule, self.inputs, self.variadic)
+        self._kept.clear()
+        self.differentiable = True
         return rule
 
     def shape(self, rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,11 +117,6 @@ class Primitive:
         """
         self._shape_rule = rule
         return rule
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether any gradient rule is given."""
-        return bool(self._rules) or self._joint_rule is not None
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -131,39 +132,41 @@ class Primitive:
         """
         state = STATE
         if state.trace is not None:
-            return state.trace.bind(self, args, settings)
+            return self._traced(state.trace, args, settings)
         arrays, needed = self._prepare(args)
         try:
-            with np.errstate(**_SILENT):
-                out = self.forward(NUMPY, *arrays, **settings)
+            out = state.quietly(self.forward, NUMPY, *arrays, **settings)
         except BacklitError:
             raise
         except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
             raise self.failure(error, arrays, settings) from error
         taped = needed and state.grad_enabled and self.differentiable
+        recorded = state.recording is not None
         if not isinstance(out, tuple):
             if not isinstance(out, np.ndarray):
                 out = np.asarray(out)
             result = make(out)
             if self.view:
                 _join(self, settings, result, args[0])
-            if taped or state.recording is not None:
-                binding = Binding(self, args, settings, ((out, result._storage),))
+            if taped or recorded:
+                storage = result._storage
+                binding = Binding(self, args, settings, ((out, storage),))
                 if taped and out.dtype.kind == "f":
                     result._node = binding
-                    result._seen = result._storage.rebased
-                if state.recording is not None:
-                    keep_record(binding, args, ((out, result._storage),))
+                    if storage.rebased:
+                        result._seen = storage.rebased
+                if recorded:
+                    keep_record(binding, args, ((out, storage),))
             if state.anomaly:
                 check_finite(self, arrays, (out,), state.path)
             return result
-        outs = tuple(o if isinstance(o, np.ndarray) else np.asarray(o) for o in out)
+        outs = [o if isinstance(o, np.ndarray) else np.asarray(o) for o in out]
         visible = outs[: len(outs) - self.hidden]
-        results = tuple(make(o) for o in visible)
+        results = tuple([make(o) for o in visible])
         if self.view:
             for result in results:
                 _join(self, settings, result, args[0])
-        if taped or state.recording is not None:
+        if taped or recorded:
             storages = [r._storage for r in results] + [Storage() for _ in range(self.hidden)]
             pairs = tuple(zip(outs, storages, strict=True))
             binding = Binding(self, args, settings, pairs)
@@ -172,11 +175,15 @@ class Primitive:
                     if result._array.dtype.kind == "f":
                         result._node, result._index = binding, index
                         result._seen = result._storage.rebased
-            if state.recording is not None:
+            if recorded:
                 keep_record(binding, args, pairs[: len(visible)])
         if state.anomaly:
             check_finite(self, arrays, visible, state.path)
         return results[0] if len(results) == 1 else results
+
+    def _traced(self, trace: Tracer, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """Let a trace record the operation in place of running it."""
+        return trace.bind(self, args, settings)
 
     def _prepare(self, args: tuple[Any, ...]) -> tuple[list[Any], bool]:
         """The arrays of the arguments, brought to one type where the operation asks for it; is a gradient wanted?"""
@@ -235,21 +242,19 @@ class Primitive:
 
     # -- what readers ask --------------------------------------------------------------------------------------------
 
-    def visible(self, results: Sequence[Any]) -> int:
-        """How many of all results a user sees."""
-        return len(results) - self.hidden
-
-    def kept(self, needs: Sequence[bool]) -> tuple[Sequence[int] | None, bool]:
+    def kept(self, needs: tuple[bool, ...]) -> tuple[Sequence[int] | None, bool]:
         """Positions of inputs (None: all) that the gradients in question need, and whether they need the result."""
-        if self._joint_rule is not None:
-            return self._joint_rule.inputs, self._joint_rule.needs_ans
-        positions: list[int] = []
-        ans = False
-        for position, rule in self._rules.items():
-            if position < len(needs) and needs[position]:
-                positions += rule.inputs or ()
-                ans = ans or rule.needs_ans
-        return positions, ans
+        found = self._kept.get(needs)
+        if found is None:
+            rules = [self._joint_rule] if self._joint_rule is not None else self._wanted(needs)
+            positions = None
+            if all(rule.inputs is not None for rule in rules):
+                positions = sorted({p for rule in rules for p in rule.inputs or () if p < len(needs)})
+            found = self._kept[needs] = positions, any(rule.needs_ans for rule in rules)
+        return found
+
+    def _wanted(self, needs: tuple[bool, ...]) -> list[Rule]:
+        return [rule for position, rule in self._rules.items() if position < len(needs) and needs[position]]
 
     def gradients(self, binding: Binding, g: Any, create_graph: bool) -> Sequence[Any]:
         """Apply the gradient rules of one binding: a gradient or None for each input."""
@@ -273,8 +278,7 @@ class Primitive:
             else o
             for o in operands
         ]
-        with np.errstate(**_SILENT):
-            out = self.forward(NUMPY, *stand_ins, **settings)
+        out = STATE.quietly(self.forward, NUMPY, *stand_ins, **settings)
         outs = [np.asarray(o) for o in (out if isinstance(out, tuple) else (out,))]
         if self.elementwise:
             try:

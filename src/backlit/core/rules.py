@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from backlit.core.tape import Binding
 
 
+# Where a rule's arguments are found; see `Rule.__call__`.
+_FACTS, _INPUTS, _SHAPES, _SETTINGS = range(4)
+_PLACES = {"g": 0, "ans": 1, "needs": 2}
+
+
 class Rule:
     """A gradient rule together with what it needs, read off its parameters.
 
@@ -28,57 +33,39 @@ class Rule:
         needs_ans: Whether it needs the result.
     """
 
-    __slots__ = ("_getters", "function", "inputs", "needs_ans")
+    __slots__ = ("_places", "function", "inputs", "needs_ans")
 
     def __init__(self, function: Callable[..., Any], input_names: list[str], variadic: str | None) -> None:
         self.function = function
         self.needs_ans = False
         inputs: set[int] | None = set()
-        self._getters: list[tuple[str, Any]] = []
+        self._places: list[tuple[int, Any]] = []
         for name in inspect.signature(function).parameters:
             stem = name.removesuffix("_shape")
-            if name in ("g", "needs"):
-                self._getters.append((name, None))
-            elif name == "ans":
-                self._getters.append((name, None))
-                self.needs_ans = True
+            if name in _PLACES:
+                self._places.append((_FACTS, _PLACES[name]))
+                self.needs_ans = self.needs_ans or name == "ans"
             elif name == variadic:
-                self._getters.append(("all", None))
+                self._places.append((_FACTS, 3))
                 inputs = None
             elif stem == variadic:
-                self._getters.append(("shapes", None))
+                self._places.append((_FACTS, 4))
             elif name in input_names:
                 position = input_names.index(name)
-                self._getters.append(("input", position))
+                self._places.append((_INPUTS, position))
                 if inputs is not None:
                     inputs.add(position)
             elif stem in input_names and stem != name:
-                self._getters.append(("shape", input_names.index(stem)))
+                self._places.append((_SHAPES, input_names.index(stem)))
             else:
-                self._getters.append(("setting", name))
+                self._places.append((_SETTINGS, name))
         self.inputs = None if inputs is None else tuple(sorted(inputs))
 
     def __call__(self, binding: "Binding", g: Any, ans: Any, saved: tuple[Any, ...]) -> Any:
         """Apply the rule to what a binding kept."""
-        arguments = []
-        for kind, key in self._getters:
-            if kind == "g":
-                arguments.append(g)
-            elif kind == "input":
-                arguments.append(saved[key])
-            elif kind == "ans":
-                arguments.append(ans)
-            elif kind == "shape":
-                arguments.append(binding.shapes[key])
-            elif kind == "setting":
-                arguments.append(binding.settings[key])
-            elif kind == "all":
-                arguments.append(saved)
-            elif kind == "shapes":
-                arguments.append(binding.shapes)
-            else:
-                arguments.append(binding.needs)
-        return self.function(*arguments)
+        shapes = binding.shapes
+        sources = (g, ans, binding.needs, saved, shapes), saved, shapes, binding.settings
+        return self.function(*[sources[source][key] for source, key in self._places])
 
 
 def needs_gradient(argument: object) -> bool:

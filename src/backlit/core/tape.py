@@ -77,58 +77,56 @@ class Binding:
         shapes: list[Any] = []
         dtypes: list[Any] = []
         needs: list[bool] = []
+        saved: list[Any] = []
         trace = STATE.trace
         for a in args:
             if isinstance(a, TensorBase):
                 array = a._array
                 shapes.append(array.shape)
                 dtypes.append(array.dtype)
-                if trace is not None:
-                    node, index = trace.tape(a)
-                else:
+                if trace is None:
                     node, index = a._node, a._index
+                else:
+                    node, index = trace.tape(a)
                 edge = (node, index) if node is not None else a if a._requires_grad else None
                 edges.append(edge)
                 needs.append(edge is not None)
+                saved.append(None)
             else:
                 shapes.append(None)
                 dtypes.append(None)
                 edges.append(None)
                 needs.append(False)
+                saved.append(a)
         self.edges = edges
         self.shapes = tuple(shapes)
         self.dtypes = dtypes
-        self.needs = needs
-        self.outputs = tuple((array.shape, array.dtype) for array, _ in results[: primitive.visible(results)])
-        keep, keep_ans = primitive.kept(needs)
-        saved: list[Any] = []
-        versions: list[int | None] = []
-        for position, a in enumerate(args):
+        self.needs = tuple(needs)
+        visible = results[: -primitive.hidden] if primitive.hidden else results
+        self.outputs = tuple([(array.shape, array.dtype) for array, _ in visible])
+        positions, keep_ans = primitive.kept(self.needs)
+        versions: list[tuple[int, int | None]] = []
+        for position in range(len(args)) if positions is None else positions:
+            a = args[position]
             if isinstance(a, TensorBase):
-                if keep is None or position in keep:
-                    version = a._storage.version if trace is None else trace.writes(a)[0]
-                    if version is None:
-                        raise GradientError(
-                            f"{primitive.name}: a tensor made in inference mode cannot be kept for a gradient; "
-                            "make it outside of inference_mode, or clone it first"
-                        )
-                    saved.append(a)
-                    versions.append(version)
-                else:
-                    saved.append(None)
-                    versions.append(0)
-            else:
-                saved.append(a)
-                versions.append(0)
+                version = a._storage.version if trace is None else trace.writes(a)[0]
+                if version is None:
+                    raise GradientError(
+                        f"{primitive.name}: a tensor made in inference mode cannot be kept for a gradient; "
+                        "make it outside of inference_mode, or clone it first"
+                    )
+                saved[position] = a
+                versions.append((position, version))
         self._saved: tuple[Any, ...] | None = tuple(saved)
+        # For each tensor among these its place and its version when it was kept.
         self._versions = versions
-        self._ans = tuple((a, s, s.version) for a, s in results) if keep_ans else ()
+        self._ans = tuple([(array, storage, storage.version) for array, storage in results]) if keep_ans else ()
 
     def keep(self, values: Sequence[Any], results: Sequence[tuple[Any, Storage]]) -> None:
         """Keep these values and results for the gradient, in place of those that the operation's rules name."""
         self._saved = tuple(values)
-        self._versions = [_version(v) if isinstance(v, TensorBase) else 0 for v in values]
-        self._ans = tuple((a, s, _version(make(a, s))) for a, s in results)
+        self._versions = [(i, _version(v)) for i, v in enumerate(values) if isinstance(v, TensorBase)]
+        self._ans = tuple([(a, s, _version(make(a, s))) for a, s in results])
 
     def __repr__(self) -> str:
         where = f" in {self.path}" if self.path else ""
@@ -141,7 +139,7 @@ class Binding:
 
     def release(self) -> None:
         """Let go of everything kept for the gradient; a later backward pass through here is an error."""
-        if any(isinstance(s, TensorBase) for s in self._saved or ()) or self._ans:
+        if self._versions or self._ans:
             self._saved = None
             self._ans = ()
 
@@ -155,9 +153,7 @@ class Binding:
         if any(a is tensor for a in saved):
             copied = copy(tensor)
             self._saved = tuple(copied if a is tensor else a for a in saved)
-            self._versions = [
-                _version(a) if a is copied else v for a, v in zip(self._saved, self._versions, strict=True)
-            ]
+            self._versions = [(i, _version(copied) if self._saved[i] is copied else v) for i, v in self._versions]
 
     def kept(self) -> tuple[Any, Any]:
         """The inputs and the result that were kept, after checking that nothing has changed them since.
@@ -165,25 +161,42 @@ class Binding:
         Raises:
             GradientError: A backward pass has released them, or an in-place operation has changed one.
         """
-        if self._saved is None:
-            raise GradientError(
-                f"{self.primitive.name}: the values that its gradient needs were released by an earlier backward "
-                "pass; pass retain_graph=True to that pass in order to run backward through the same graph again"
-            )
-        for position, (a, version) in enumerate(zip(self._saved, self._versions, strict=True)):
-            if isinstance(a, TensorBase) and _version(a) != version:
-                raise self._changed(f"input {position}", a, version or 0)
+        saved = self._unchanged()
         ans: list[Any] = []
         for index, (array, storage, made_at) in enumerate(self._ans):
             tensor = make(array, storage)
-            if (storage.version if STATE.trace is None else _version(tensor)) != made_at:
+            if _version(tensor) != made_at:
                 raise self._changed("its result", tensor, made_at or 0)
             if array.dtype.kind == "f":
                 tensor._node, tensor._index = self, index
             ans.append(tensor)
         if not ans:
-            return self._saved, None
-        return self._saved, ans[0] if len(ans) == 1 else tuple(ans)
+            return saved, None
+        return saved, ans[0] if len(ans) == 1 else tuple(ans)
+
+    def kept_arrays(self) -> tuple[tuple[Any, ...], Any]:
+        """As `kept`, outside of a trace, the arrays alone."""
+        arrays = tuple([a._array if isinstance(a, TensorBase) else a for a in self._unchanged()])
+        for array, storage, made_at in self._ans:
+            if storage.version != made_at:
+                raise self._changed("its result", make(array, storage), made_at or 0)
+        ans = [array for array, _, _ in self._ans]
+        return arrays, ans[0] if len(ans) == 1 else tuple(ans)
+
+    def _unchanged(self) -> tuple[Any, ...]:
+        """The inputs that were kept, after checking them."""
+        saved = self._saved
+        if saved is None:
+            raise GradientError(
+                f"{self.primitive.name}: the values that its gradient needs were released by an earlier backward "
+                "pass; pass retain_graph=True to that pass in order to run backward through the same graph again"
+            )
+        trace = STATE.trace
+        for position, version in self._versions:
+            tensor = saved[position]
+            if (tensor._storage.version if trace is None else trace.writes(tensor)[0]) != version:
+                raise self._changed(f"input {position}", tensor, version or 0)
+        return saved
 
     def _changed(self, what: str, tensor: TensorBase, version: int) -> GradientError:
         where = f" (in {self.path})" if self.path else ""
