@@ -121,6 +121,27 @@ def test_a_run_that_ctrl_c_has_ended_goes_on_as_if_nothing_had_been(folder, monk
         assert (folder / "broken" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
 
+def test_a_run_whose_settings_are_damaged_is_not_resumed(folder, capsys):
+    assert main(["train", "xor", "--epochs", "1", "--out", "r"]) == 0
+    config = numbers(folder / "r", "config.json")
+    for change in ({"epochs": "x"}, {"optimizer": 3}, {"new": 1}):
+        damaged = config | {"command": config["command"] | change}
+        (folder / "r" / "config.json").write_text(json.dumps(damaged), encoding="utf-8")
+        capsys.readouterr()
+        assert main(["train", "--resume", "r"]) == 1
+        said = capsys.readouterr().err
+        assert "config.json" in said
+        assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "adam", "AdamW", "rmsprop", "adagrad", "lbfgs"])
+def test_every_optimizer_has_a_default_rate_that_learns(folder, optimizer, monkeypatch):
+    monkeypatch.setattr("backlit.cli.training.draw", lambda *_: None)
+    assert main(["train", "two-moons", "--optimizer", optimizer, "--epochs", "10", "--hidden", "16", "--out", "r"]) == 0
+    losses = numbers(folder / "r")["history"]["loss"]
+    assert losses[-1] < 0.6 * losses[0]
+
+
 def test_without_matplotlib_a_word_says_so(folder, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert main(["train", "xor", "--epochs", "1"]) == 0

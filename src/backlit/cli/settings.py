@@ -11,7 +11,7 @@ from backlit import nn, optim
 from backlit.errors import ArgumentError, FileError, suggest
 
 # Peaks of the one-cycle schedule; the other optimizers start from their classes' own rates.
-_PEAK_RATES = {"sgd": 0.5, "adam": 0.01, "adamw": 0.01}
+_PEAK_RATES = {"sgd": 0.5, "adagrad": 0.1, "adam": 0.01, "adamw": 0.01}
 # From so many rows on there are many steps in an epoch: fewer epochs, larger batches and smaller steps do.
 MANY_ROWS = 10_000
 FEW: Mapping[str, Any] = {"hidden": (128, 64), "batch_size": 32, "epochs": 30}
@@ -97,7 +97,16 @@ class TrainSettings:
         names = {field.name for field in fields(cls)}
         if not isinstance(saved, Mapping) or set(saved) != names or not isinstance(saved["hidden"], list):
             raise FileError(f"{place}: not the settings of a run of this version")
-        return cls(**{**saved, "hidden": tuple(saved["hidden"])})
+        try:
+            read_hidden(",".join(map(str, saved["hidden"])))
+            for name, read in (("lr", read_rate), ("batch_size", read_batch_size), ("epochs", read_count)):
+                read(str(saved[name]))
+            read_seed(str(saved["seed"]))
+            if saved["val"] is not None:
+                read_share(str(saved["val"]))
+            return cls(**{**saved, "hidden": tuple(saved["hidden"]), "data": str(saved["data"])})
+        except (ArgumentError, AttributeError) as error:
+            raise FileError(f"{place}: its settings are damaged: {error}") from error
 
 
 def _activations() -> dict[str, type[nn.Module]]:
