@@ -397,3 +397,41 @@ def test_a_wrong_formula_is_caught(monkeypatch):
     rng = np.random.default_rng(6)
     with pytest.raises(AssertionError, match="tolerance"):
         compare(small(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2)), OPTIMIZERS["SGD"], [table(rng)])
+
+
+def test_a_module_that_keeps_something_from_call_to_call_keeps_it_in_a_buffer():
+    class Remembering(nn.Module):
+        def __init__(self, attribute):
+            super().__init__()
+            self.attribute = attribute
+            self.register_buffer("last", backlit.zeros(2))
+            self.calls = 0
+
+        def forward(self, x):
+            y = x + self.last
+            if self.attribute == "buffer":
+                self.last.copy_(y)
+            elif self.attribute:
+                setattr(self, self.attribute, y)
+            else:
+                self.calls += 1
+            return y
+
+    for attribute in ("last", "shown", ""):
+        model = nn.Sequential(Remembering(attribute))
+        name = attribute or "calls"
+        with pytest.raises(
+            GraphError, match=rf"test_trace.py:\d+: Remembering.{name} was set inside.*self.{name}.copy_"
+        ):
+            trace(model, backlit.ones(2))
+        assert model[0].last.tolist() == [0.0, 0.0]
+        assert model[0].calls == 0
+    model = Remembering("buffer")
+    program = trace(model, backlit.ones(2))
+    assert [program.run(backlit.ones(2)).tolist() for _ in range(3)] == [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]
+    assert model.last.tolist() == [3.0, 3.0]
+
+
+def test_modules_may_be_made_inside():
+    loss = trace(lambda x, y: nn.MSELoss()(nn.ReLU()(x), y), backlit.ones(2), backlit.zeros(2))
+    assert loss.run(backlit.tensor([-1.0, 2.0]), backlit.zeros(2)).item() == 2

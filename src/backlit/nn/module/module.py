@@ -9,7 +9,15 @@ import numpy as np
 from backlit.core.dtypes import as_numpy_dtype, dtype, float16, float32, float64
 from backlit.core.modes import STATE, no_grad
 from backlit.core.tensor_base import Storage, TensorBase, values_of
-from backlit.errors import ArgumentError, ArgumentTypeError, MissingNameError, StateError, suggest
+from backlit.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    GraphError,
+    MissingNameError,
+    StateError,
+    suggest,
+    user_line,
+)
 from backlit.nn.module.state_dict import StateDict
 from backlit.nn.parameter import Edits, Parameter
 from backlit.ops.devices import check_device
@@ -100,6 +108,11 @@ class Module(StateDict):
 
     def __setattr__(self, name: str, value: Any) -> None:
         fields = self.__dict__
+        if STATE.trace is not None and id(self) in (_RUNNING.paths or ()) and getattr(self, name, None) is not value:
+            raise GraphError(
+                f"{user_line()}: {type(self).__name__}.{name} was set inside a traced program, which would set it only "
+                f"once; make it a buffer and write into it with self.{name}.copy_(...), or keep it outside"
+            )
         if isinstance(value, Parameter):
             if "_parameters" not in fields:
                 raise self._not_initialised("assign parameters")
