@@ -14,13 +14,6 @@ from backlit.train import Run, Trainer
 FILES = {"model.safetensors", "config.json", "history.json", "curves.png", "checkpoint.safetensors"}
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """Each test runs in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def write_table(path, rows: int = 80, *, task: str = "regression") -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((rows, 2)) * [1, 100] + [5, 300]
@@ -34,7 +27,7 @@ def numbers(folder, name="history.json"):
     return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
-def test_digits_are_learnt_by_the_defaults(folder, capsys):
+def test_digits_are_learnt_by_the_defaults(folder, pictures, capsys):
     assert main(["train", "digits"]) == 0
     run = folder / "runs" / "digits"
     assert {path.name for path in run.iterdir()} == FILES | {"confusion.png"}
@@ -70,7 +63,7 @@ def test_full_one_and_mini_batches_are_one_setting(folder, batch_size, steps, mo
     assert seen == [2 * steps]
 
 
-def test_a_table_with_values_is_a_regression_in_its_own_units(folder, capsys):
+def test_a_table_with_values_is_a_regression_in_its_own_units(folder, pictures, capsys):
     write_table(folder / "t.csv")
     arguments = ["--hidden", "8", "--activation", "tanh", "--optimizer", "adamw", "--val", "0.25", "--seed", "3"]
     assert main(["train", "t.csv", *arguments, "--lr", "0.02", "--epochs", "40", "--out", "r"]) == 0
@@ -135,14 +128,13 @@ def test_a_run_whose_settings_are_damaged_is_not_resumed(folder, capsys):
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "adam", "AdamW", "rmsprop", "adagrad", "lbfgs"])
-def test_every_optimizer_has_a_default_rate_that_learns(folder, optimizer, monkeypatch):
-    monkeypatch.setattr("backlit.cli.training.draw", lambda *_: None)
+def test_every_optimizer_has_a_default_rate_that_learns(folder, optimizer):
     assert main(["train", "two-moons", "--optimizer", optimizer, "--epochs", "10", "--hidden", "16", "--out", "r"]) == 0
     losses = numbers(folder / "r")["history"]["loss"]
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_without_matplotlib_a_word_says_so(folder, monkeypatch, capsys):
+def test_without_matplotlib_a_word_says_so(folder, pictures, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert main(["train", "xor", "--epochs", "1"]) == 0
     assert "backlit[view]" in capsys.readouterr().err
