@@ -1,6 +1,7 @@
 """The graph: typed nodes in the order of execution, printable one line a node, immutable."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,31 @@ class Type:
 
     def __str__(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
+
+def types_of(operation: Primitive, operands: Sequence[Any], settings: Mapping[str, Any]) -> tuple[Type, ...]:
+    """Types of all results of an operation.
+
+    Args:
+        operation: The operation.
+        operands: The type of each tensor; Python numbers and None as they are.
+        settings: The operation's keyword arguments.
+    """
+    # To a dictionary, 1, 1.0 and True are one key.
+    kinds = (*map(type, operands), *map(type, settings.values()))
+    given = (operation, tuple(operands), tuple(settings.items()), kinds)
+    try:
+        hash(given)
+    except TypeError:  # A slice or a chain of views.
+        return _inferred.__wrapped__(*given)
+    return _inferred(*given)
+
+
+# A network repeats itself, is traced at two numbers of rows, and its graph is verified after that.
+@functools.lru_cache(maxsize=4096)
+def _inferred(operation: Primitive, operands: Any, settings: Any, kinds: Any) -> tuple[Type, ...]:
+    symbols = [o.symbol() if isinstance(o, Type) else o for o in operands]
+    return tuple(Type.of(s) for s in operation.infer(*symbols, **dict(settings)))
 
 
 @dataclass(frozen=True)

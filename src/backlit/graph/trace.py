@@ -18,7 +18,7 @@ from backlit.core.tape import Binding, now
 from backlit.core.tensor_base import Storage, Symbol, TensorBase, make
 from backlit.core.writing import about_to_write, view_write, wrote
 from backlit.errors import BacklitError, GraphError, ShapeError, user_line
-from backlit.graph.graph import Graph, Node, Ref, Type
+from backlit.graph.graph import Graph, Node, Ref, Type, types_of
 from backlit.graph.interpreter import interpret
 from backlit.graph.verify import verify
 
@@ -71,11 +71,14 @@ class Trace:
         return memory
 
     def _step(self, operation: Primitive, inputs: tuple[Any, ...], settings: dict[str, Any]) -> int:
-        operands = [self.nodes[i.node].results[i.result].symbol() if isinstance(i, Ref) else i for i in inputs]
+        operands = [self.nodes[i.node].results[i.result] if isinstance(i, Ref) else i for i in inputs]
         try:
-            results = tuple(Type.of(s) for s in operation.infer(*operands, **settings))
+            results = types_of(operation, operands, settings)
         except (ValueError, TypeError, IndexError) as error:
-            raise error if isinstance(error, BacklitError) else operation.failure(error, operands, settings) from error
+            if isinstance(error, BacklitError):
+                raise
+            given = [o.symbol() if isinstance(o, Type) else o for o in operands]
+            raise operation.failure(error, given, settings) from error
         self.nodes.append(Node(operation, inputs, settings, results, STATE.path, STATE.phase))
         return len(self.nodes) - 1
 
@@ -291,6 +294,7 @@ class Traced:
         states: The outside tensors, one for each of `graph.states`.
         used: The modules and optimizers on whose structure the program depends.
         several: Whether the function returns a tuple.
+        found: (tensor, gradient or None) for each outside tensor of whose earlier gradient the program depends.
         grad_owners: For each of `graph.grads`, the outside tensor, or the position of the argument, that gets it.
     """
 
@@ -315,7 +319,7 @@ class Traced:
         finally:
             STATE.trace = before
         self.used = trace.used
-        self._found = [(t, grad) for t, grad in trace.found.values() if not isinstance(t._array, Symbol)]
+        self.found = [(t, grad) for t, grad in trace.found.values() if not isinstance(t._array, Symbol)]
         self.states = [trace.captured[number] for number in self.graph.states]
         position = {id(s): i for i, s in enumerate(stand_ins)}
         # Gradients that the program leaves on an argument go to the argument of the call.
@@ -324,7 +328,7 @@ class Traced:
 
     def is_current(self) -> bool:
         """Whether the gradients that the program adds to are those that it was traced with, or still none."""
-        return all(tensor._grad is grad for tensor, grad in self._found)
+        return all(tensor._grad is grad for tensor, grad in self.found)
 
     def check_arguments(self, tensors: Sequence[TensorBase]) -> None:
         """Raise `GraphError` if an argument has a gradient to which eager execution would add."""

@@ -1,7 +1,7 @@
 """The check that a graph is well formed, run after tracing and after every pass."""
 
 from backlit.errors import BacklitError, GraphError
-from backlit.graph.graph import Graph, Node, Ref, Type
+from backlit.graph.graph import Graph, Node, Ref, Type, types_of
 
 
 def verify(graph: Graph, after: str) -> Graph:
@@ -54,12 +54,13 @@ def _made(graph: Graph, ref: Ref) -> bool:
 
 def _results(graph: Graph, number: int, node: Node, after: str) -> tuple[Type, ...]:
     """The types of a node's results, as its operation says."""
-    operands = [graph.type_of(i).symbol() if isinstance(i, Ref) else i for i in node.inputs]
+    operands = [graph.type_of(i) if isinstance(i, Ref) else i for i in node.inputs]
     operation = node.operation
     if operation is None:
         return node.results
     try:
-        return tuple(Type.of(s) for s in operation.infer(*operands, **node.settings))
+        return types_of(operation, operands, node.settings)
     except (ValueError, TypeError, IndexError, BacklitError) as error:
-        words = error if isinstance(error, BacklitError) else operation.failure(error, operands, dict(node.settings))
+        given = [o.symbol() if isinstance(o, Type) else o for o in operands]
+        words = error if isinstance(error, BacklitError) else operation.failure(error, given, dict(node.settings))
         raise GraphError(f"after {after}: node %{number}, {words}") from error
