@@ -1,6 +1,7 @@
 """What of a dataflow is drawn: each node by itself, or closed into modules and runs of operations where there are many.
 
-Closing keeps a picture readable: no more than `LIMIT` boxes are drawn unless the reader asks for more.
+Closing keeps a picture readable: no more than `LIMIT` boxes are drawn unless the reader asks for more,
+and operations that no module groups are closed into `_RUNS` runs.
 """
 
 import math
@@ -12,6 +13,7 @@ from backlit.errors import ArgumentError, ArgumentTypeError, suggest
 from backlit.view.dataflow import Dataflow, Edge, Node
 
 LIMIT = 60
+_RUNS = 20
 
 
 @dataclass(eq=False)
@@ -56,9 +58,9 @@ def boxes_of(flow: Dataflow, collapse: "int | Sequence[str] | None") -> tuple[li
     """
     holder = _holders(flow, collapse)
     if collapse is None and _count(flow, holder) > LIMIT:
-        depths = sorted({node.path.count(".") + 1 for node in flow.nodes if node.path}, reverse=True)
-        for depth in depths:
-            holder = _holders(flow, depth - 1)
+        deepest = max(node.path.count(".") for node in flow.nodes)
+        for depth in range(deepest, -1, -1):
+            holder = _holders(flow, depth)
             if _count(flow, holder) <= LIMIT:
                 break
     boxes = _gather(flow, holder)
@@ -114,8 +116,8 @@ def _gather(flow: Dataflow, holder: dict[str, str]) -> list[Box]:
 
 
 def _runs(boxes: list[Box]) -> list[Box]:
-    """Close boxes that follow each other into about `LIMIT` runs."""
-    size = math.ceil(len(boxes) / LIMIT)
+    """Close boxes that follow each other into at most `_RUNS` runs."""
+    size = math.ceil(len(boxes) / _RUNS)
     runs: list[Box] = []
     for start in range(0, len(boxes), size):
         part = boxes[start : start + size]

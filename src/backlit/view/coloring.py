@@ -9,7 +9,7 @@ from backlit.core.tensor_base import Array
 from backlit.errors import ArgumentError, suggest
 from backlit.view.dataflow import Dataflow, Node
 from backlit.view.local import seconds
-from backlit.view.theme import Theme, blend, number
+from backlit.view.theme import Theme, blend, number, seconds_text
 
 _KINDS = {
     "value": "root mean square of the value, on a logarithmic scale",
@@ -76,7 +76,7 @@ class Coloring:
         if measure is None:
             return "backward not run" if self.kind == "gradient" else "not recorded"
         if self.kind == "time":
-            return f"{number(measure * 1e6, 3)} µs"
+            return seconds_text(measure)
         if self.kind == "memory":
             return f"{node.nbytes:,} bytes"
         return f"rms {number(measure, 3)}"

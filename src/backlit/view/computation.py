@@ -22,7 +22,7 @@ def graph(
     collapse: int | Sequence[str] | None = None,
     color_by: str | None = None,
     theme: str = "light",
-    direction: str = "right",
+    direction: str | None = None,
 ) -> Picture:
     """Draw the computation graph of `loss`.
 
@@ -37,7 +37,7 @@ def graph(
             close. None closes as few as keep the picture readable.
         color_by: Fill operations by "value", "gradient", "time" or "memory".
         theme: "light" or "dark".
-        direction: "right" or "down".
+        direction: "right" or "down"; None: to the right unless that would be too wide to read.
 
     Returns:
         A picture: `.svg`, `.png`, `.pdf`, `.html`, `.save(path)`; its numbers are in `.data`.
@@ -47,7 +47,7 @@ def graph(
         ArgumentError: An unknown theme, direction, colouring or module.
         MissingPackageError: pygraphviz is not installed.
     """
-    if direction not in _DIRECTIONS:
+    if direction is not None and direction not in _DIRECTIONS:
         raise ArgumentError(f"view.graph: direction: there is no {direction!r}{suggest(str(direction), _DIRECTIONS)}")
     colors = theme_of(theme)
     called = Names(names, callers_variables())

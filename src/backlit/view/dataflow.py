@@ -203,9 +203,7 @@ class _Reader:
         called = (self.names.of_result(binding.sequence, i) for i in range(len(binding.outputs)))
         node = Node(
             kind="operation",
-            name=next(
-                filter(None, (self.names.of_result(binding.sequence, i) for i in range(len(binding.outputs)))), ""
-            ),
+            name=next(filter(None, called), ""),
             path=binding.path,
             shape=tuple(binding.outputs[0][0]),
             value=None if record is None else record.outputs[0].array,

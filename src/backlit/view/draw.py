@@ -19,6 +19,9 @@ from backlit.view.theme import FONT, Theme, blend, number, shape_text
 _LEGEND = "Above an edge: the value.  On it: ∂, the local derivative.  Below: ∇, the gradient of the result."
 _HEAT_LEGEND = "Heat maps: blue positive, orange negative, each on its own scale.  ‖ ‖: root of the sum of squares."
 _BETWEEN = re.compile(r"\{\w+\} ([^\w{}\s]{1,2}) \{\w+\}")
+_MIDDLE = '<TR><TD PORT="middle" HEIGHT="8" WIDTH="24"></TD></TR>'
+# Boxes one behind the other that still fit on a page.
+_WIDE = 9
 _SIGNS = {"*": "×", "-": "−", "@": "×"}
 
 
@@ -38,9 +41,10 @@ class Drawing:
     coloring: Coloring | None
     modules: dict[str, str]
 
-    def draw(self, collapse: Any, direction: str) -> Any:
+    def draw(self, collapse: Any, direction: str | None) -> Any:
         """The Graphviz graph."""
         boxes, links = boxes_of(self.flow, collapse)
+        direction = direction or ("right" if _longest(boxes, links) <= _WIDE else "down")
         theme = self.theme
         graph = new_graph(
             rankdir="LR" if direction == "right" else "TB",
@@ -63,15 +67,17 @@ class Drawing:
             graph.add_node(ids[id(box)], label=self._box(box), tooltip=" ")
             members.setdefault(box.path, []).append(ids[id(box)])
         ends = ("e", "w") if direction == "right" else ("s", "n")
+        middle = "middle:" if direction == "right" else ""
         for number_, link in enumerate(links):
             name = f"e{number_}"
             graph.add_node(name, label=self._link(link, name), tooltip=" ")
-            graph.add_edge(ids[id(link.source)], name, arrowhead="none", headport=ends[1], weight="4")
-            graph.add_edge(name, ids[id(link.target)], tailport=ends[0], weight="4")
-            members.setdefault(_inner(link), []).append(name)
+            graph.add_edge(ids[id(link.source)], name, arrowhead="none", headport=f"{middle}{ends[1]}", weight="4")
+            graph.add_edge(name, ids[id(link.target)], tailport=f"{middle}{ends[0]}", weight="4")
+            # Where the value is read: a label between two modules would push edges across their titles.
+            members.setdefault(link.target.path, []).append(name)
         last = next(box for box in boxes if self.flow.out.source in box.nodes)
         graph.add_node("out", label=self._edge(self.flow.out, "out"), tooltip=" ")
-        graph.add_edge(ids[id(last)], "out", arrowhead="none", headport=ends[1])
+        graph.add_edge(ids[id(last)], "out", arrowhead="none", headport=f"{middle}{ends[1]}")
         self._clusters(graph, members)
         return graph
 
@@ -170,7 +176,7 @@ class Drawing:
     def _link(self, link: Link, name: str) -> str:
         if link.values == 1:
             return self._edge(link.edges[0], name)
-        rows = [_text(f"{link.values:,} values", self.theme.value, 11), _text(" ", self.theme.faint, 4)]
+        rows = [_text(f"{link.values:,} values", self.theme.value, 11), _MIDDLE]
         return _table(rows, "", "", border=0)
 
     def _edge(self, edge: Edge, name: str) -> str:
@@ -192,7 +198,7 @@ class Drawing:
     def _middle(self, edge: Edge, name: str) -> str:
         local = edge.local if edge.target is not None else None
         if local is None:
-            return _text(" ", self.theme.faint, 4)
+            return _MIDDLE
         if local.size == 1:
             text = number(local.item())
         elif not local.size:
@@ -202,7 +208,7 @@ class Drawing:
         else:
             low, high = number(local.min(), 3), number(local.max(), 3)
             text = low if low == high else f"{low} … {high}"
-        return _text(f"∂ {text}", self.theme.ink, 10, mark=f"{name}-local")
+        return _text(f"∂ {text}", self.theme.ink, 10, mark=f"{name}-local", port="middle")
 
     def _array(self, array: Array, sign: str, color: str, mark: str) -> list[str]:
         if array.ndim == 0:
@@ -240,12 +246,15 @@ class Drawing:
         return "".join(line + r"\l" for line in lines)
 
 
-def _inner(link: Link) -> str:
-    """The module in which the value is read: where its label stands, if source and target share it."""
-    a, b = link.source.path, link.target.path
-    while a and not (b == a or b.startswith(a + ".")):
-        a = a.rpartition(".")[0]
-    return a
+def _longest(boxes: list[Box], links: list[Link]) -> int:
+    """Number of boxes on the longest way through the picture; boxes that go round in circles count once."""
+    place = {id(box): i for i, box in enumerate(boxes)}
+    length = [1] * len(boxes)
+    for link in sorted(links, key=lambda link: place[id(link.source)]):
+        source, target = place[id(link.source)], place[id(link.target)]
+        if source < target:
+            length[target] = max(length[target], length[source] + 1)
+    return max(length)
 
 
 def _bracketed(text: str) -> str:
@@ -261,7 +270,15 @@ def _symbol(node: Node) -> str:
 
 
 def _text(
-    text: str, color: str, size: int = 12, *, bold: bool = False, italic: bool = False, mark: str = "", tip: str = ""
+    text: str,
+    color: str,
+    size: int = 12,
+    *,
+    bold: bool = False,
+    italic: bool = False,
+    mark: str = "",
+    tip: str = "",
+    port: str = "",
 ) -> str:
     content = escape(text)
     if bold:
@@ -269,6 +286,7 @@ def _text(
     if italic:
         content = f"<I>{content}</I>"
     ids = f' ID="{mark}" TITLE="{escape(tip or text)}"' if mark else ""
+    ids += f' PORT="{port}"' if port else ""
     return f'<TR><TD{ids}><FONT COLOR="{color}" POINT-SIZE="{size}">{content}</FONT></TD></TR>'
 
 

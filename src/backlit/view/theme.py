@@ -109,6 +109,14 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{float(value):.{digits}g}".replace("-", "−")
 
 
+def seconds_text(seconds: float) -> str:
+    """A time with the unit that suits it, from microseconds to seconds."""
+    for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
+        if seconds < 1000 * size:
+            return f"{number(seconds / size, 3)} {unit}"
+    return f"{number(seconds, 3)} s"
+
+
 def shape_text(shape: tuple[int, ...]) -> str:
     """A shape as it is read aloud: `2 × 3`; `scalar` for no dimensions."""
     return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} long" if shape else "scalar"
