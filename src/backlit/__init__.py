@@ -25,6 +25,7 @@ __all__ = [
     "autograd",
     "backends",
     "bool",
+    "compile",
     "cuda",
     "double",
     "e",
@@ -47,9 +48,13 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from backlit.compiler.compiled import compile
+else:
 
     def __getattr__(name: str) -> Any:
+        if name == "compile":
+            return import_module("backlit.compiler.compiled").compile
         # Packages that `import backlit` does not load are loaded when first asked for, as in `backlit.nn.Linear`.
         if not name.startswith("_") and util.find_spec(f"backlit.{name}") is not None:
             return import_module(f"backlit.{name}")

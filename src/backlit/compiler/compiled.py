@@ -1,181 +1,283 @@
 """`backlit.compile`: a function over tensors, modules and optimizers, traced once and run as machine code."""
 
-from collections.abc import Callable
-from typing import Any
+import functools
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from types import MethodType
+from typing import Any, overload
 
-import numpy as np
-
-from backlit.compiler.executable import Executable, code_for
-from backlit.compiler.lowering import lower
-from backlit.compiler.rows import SAMPLES, NotUniform, uniform
+from backlit.compiler.specialised import Specialised, rows_of
+from backlit.compiler.surroundings import Surroundings
+from backlit.compiler.tree import TENSOR, flatten, unflatten
+from backlit.core.dtypes import get_default_dtype
 from backlit.core.modes import STATE
-from backlit.core.tensor_base import Symbol, TensorBase, make
-from backlit.core.writing import about_to_write, wrote
-from backlit.errors import IndexRangeError
-from backlit.graph.trace import Traced
+from backlit.core.tensor_base import Symbol, TensorBase
+from backlit.errors import ArgumentTypeError, GraphError
+
+__all__ = ["Compiled", "Specialised", "compile"]
+
+# Programs kept for arguments of one kind: for training and evaluation mode, with and without gradients to add to.
+_MOST_ALIKE = 8
+# Kinds of arguments.
+_MOST_KINDS = 64
 
 
-class Specialised:
-    """A function compiled for arguments of certain types, for any number of rows where that is possible.
+class _Variant:
+    """One program of a compiled function: the machine code, and how its results are put together."""
 
-    Args:
-        function: What to compile.
-        args: Arguments of the types in question.
-        keep_grads: Whether gradients of tensors that the program updates are left on them.
-        guards: How many of the results, counted from the first, must be finite before anything outside is written.
+    def __init__(self, function: Callable[..., Any], skeleton: Any, tensors: Sequence[Any], keep_grads: bool) -> None:
+        self._function, self._skeleton = function, skeleton
+        self.code = Specialised(self._flat, tensors, keep_grads, facts=lambda: self.shape[:2])
+        self.surroundings = Surroundings(function)
+        for owner in (*self.surroundings.owners, *self._owners()):
+            if owner not in self.code.used:
+                self.code.used.append(owner)
+                self.code.versions.append(owner.structure_version)
+        self.single = self.shape == (TENSOR, ("result",), [])
 
-    Attributes:
-        traced: The program at the first sample number of rows.
-        executable: The machine code.
-        uniform: Whether the code serves any number of rows.
-        rows: The number of rows of the first call.
-    """
+    def _owners(self) -> list[Any]:
+        from backlit.core.stateful import Stateful
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], keep_grads: bool, guards: int = 0) -> None:
-        rows = self.rows = rows_of(args)
-        self.traced: Traced
-        try:
-            if rows is None:
-                raise NotUniform
-            traces = [Traced(function, _with_rows(args, rows, sample), {}) for sample in SAMPLES]
-            self.traced = traces[0]
-            program = uniform(*(self._lowered(t, keep_grads) for t in traces))
-            self.uniform = True
-        except NotUniform:
-            self.traced = Traced(function, _symbols(args), {})
-            program = self._lowered(self.traced, keep_grads)
-            self.uniform = False
-        self.versions = [owner.structure_version for owner in self.traced.used]
-        self.executable = Executable(
-            code_for(program, rows=rows or 1, guards=guards, arguments=len(self.traced.graph.arguments))
-        )
-        written = {number for number, _ in self.traced.graph.writes}
-        self._written = [t for n, t in zip(self.traced.graph.states, self.traced.states, strict=True) if n in written]
+        found: list[Any] = []
 
-    def _lowered(self, traced: Traced, keep_grads: bool) -> Any:
-        graph = traced.graph
-        written = {number for number, _ in graph.writes}
-        self._grads = [
-            (owner, ref is not None and (keep_grads or number not in written))
-            for owner, (number, ref) in zip(traced.grad_owners, graph.grads, strict=True)
-        ]
-        return lower(graph, [ref for (_, kept), (_, ref) in zip(self._grads, graph.grads, strict=True) if kept and ref])
+        def walk(part: Any) -> None:
+            value = getattr(part, "value", part)
+            if isinstance(value, tuple):
+                for one in value:
+                    walk(one)
+            elif isinstance(value, Stateful):
+                found.append(value)
+
+        walk(self._skeleton)
+        return found
+
+    def _flat(self, *tensors: Any) -> Any:
+        """The function on tensors alone; notes how its results are made of the tensors that it returns."""
+        if self._skeleton is None:
+            result = self._function(*tensors)
+        else:
+            args, kwargs = unflatten(self._skeleton, iter(tensors))
+            result = self._function(*args, **kwargs)
+        leaves, skeleton = flatten(result, "the result of a compiled function")
+        places: list[Any] = []
+        outside, computed = [], []
+        own = {id(t): position for position, t in enumerate(tensors)}
+        for leaf in leaves:
+            if id(leaf) in own:
+                places.append(own[id(leaf)])
+            elif isinstance(leaf._array, Symbol):
+                places.append("result")
+                computed.append(leaf)
+            else:
+                # A tensor of the outside is returned itself, as the function does.
+                places.append("outside")
+                outside.append(leaf)
+        self.shape = skeleton, tuple(places), outside
+        return computed
 
     def is_current(self) -> bool:
-        """Whether modules, optimizers and gradients are still as they were when the program was traced."""
-        return self.traced.is_current() and all(
-            owner.structure_version == version for owner, version in zip(self.traced.used, self.versions, strict=True)
-        )
+        """Whether all that the program was traced with is still so."""
+        return self.code.is_current() and not self.surroundings.changed()
 
-    def about_to_run(self) -> None:
-        """Copy recorded values that the program will overwrite."""
-        for tensor in self._written:
-            about_to_write(tensor._storage)
-
-    def has_run(self) -> None:
-        """Note the writes."""
-        for tensor in self._written:
-            wrote(tensor._storage, "a compiled program")
-        if self.executable.status[0]:
-            raise IndexRangeError("a compiled program was given an index that is out of range: a label or a row number")
-
-    def run(self, args: tuple[Any, ...]) -> Any:
+    def run(self, tensors: Sequence[TensorBase], rows: int | None) -> Any:
         """Run on arguments of the types compiled for."""
-        tensors = [a for a in args if isinstance(a, TensorBase)]
-        self.traced.check_arguments(tensors)
-        rows = (rows_of(args) if self.uniform else None) or 1
-        arrays = [np.ascontiguousarray(t._array) for t in tensors]
-        self.about_to_run()
-        self.executable.run([*arrays, *(s._array for s in self.traced.states)], rows)
-        self.has_run()
-        for tensor, array in zip(tensors, arrays, strict=True):
-            if array is not tensor._array and array.ctypes.data != tensor._array.ctypes.data:
-                np.copyto(tensor._array, array)
-        outputs = self.executable.code.plan.program.outputs
-        count = len(self.traced.graph.outputs)
-        left = iter(outputs[count:])
-        for owner, kept in self._grads:
-            tensor = tensors[owner] if isinstance(owner, int) else owner
-            tensor.grad = make(self.executable.result(next(left), rows)) if kept else None
-        results = [make(self.executable.result(o, rows)) for o in outputs[:count]]
-        if not results:
-            return None
-        return tuple(results) if self.traced.several else results[0]
+        results = self.code.run(tensors, rows)
+        if self.single:
+            return results[0]
+        skeleton, places, outside = self.shape
+        made, others = iter(results), iter(outside)
+        leaves = (
+            next(made) if place == "result" else next(others) if place == "outside" else tensors[place]
+            for place in places
+        )
+        return unflatten(skeleton, leaves)
 
 
 class Compiled:
     """A compiled function; see `compile`."""
 
     def __init__(self, function: Callable[..., Any], keep_grads: bool) -> None:
+        functools.update_wrapper(self, function)
         self._function = function
         self._keep_grads = keep_grads
-        self._known: dict[Any, Specialised] = {}
+        self._known: dict[Any, list[_Variant]] = {}
+        self._last: _Variant | None = None
+        self._lock = threading.RLock()
+        _all.add(self)
 
-    def __call__(self, *args: Any) -> Any:
-        """Run the function natively on `args`, after compiling it if their types or the structure are new."""
-        if STATE.trace is not None:
-            return self._function(*args)
-        return self.specialised(args).run(args)
+    def __repr__(self) -> str:
+        return f"<compiled {self._function!r}>"
 
-    def specialised(self, args: tuple[Any, ...]) -> Specialised:
-        """The machine code for arguments like these."""
-        key = (STATE.grad_enabled, *map(_signature, args))
-        found = self._known.get(key)
-        if found is None or not found.is_current() or not (found.uniform or rows_of(args) == found.rows):
-            found = self._known[key] = Specialised(self._function, args, self._keep_grads)
-        return found
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function natively, after compiling it if the arguments' types or what it uses are new.
+
+        Inside another compiled function it becomes part of that one. While values are recorded or anomalies looked for,
+        and for a batch of no rows, the function itself runs.
+        """
+        if STATE.trace is not None or STATE.recording is not None or STATE.anomaly:
+            return self._function(*args, **kwargs)
+        tensors, skeleton = _flat(args, kwargs)
+        rows = rows_of(tensors)
+        if rows == 0:
+            return self._function(*args, **kwargs)
+        with self._lock:
+            return self._variant(tensors, skeleton, rows).run(tensors, rows)
+
+    def specialised(self, *args: Any, **kwargs: Any) -> Specialised:
+        """The program and machine code for arguments like these; without any, those of the last call.
+
+        Raises:
+            GraphError: The function was never called, or cannot be traced.
+        """
+        with self._lock:
+            if args or kwargs:
+                tensors, skeleton = _flat(args, kwargs)
+                return self._variant(tensors, skeleton, rows_of(tensors)).code
+            if self._last is None:
+                raise GraphError(f"{self!r} was not called yet; give arguments like those of a call")
+            return self._last.code
+
+    def explain(self, *args: Any, **kwargs: Any) -> Any:
+        """What became of the function: graph, kernels, memory, and each kernel's share of the time.
+
+        Args:
+            *args: Arguments like those of a call; none: those of the last call.
+            **kwargs: Likewise.
+
+        Returns:
+            An `Explanation`, whose text is the report. Nothing outside is changed by measuring.
+        """
+        from backlit.compiler.explain import Explanation
+
+        return Explanation(self.specialised(*args, **kwargs))
+
+    def record(self, *args: Any, **kwargs: Any) -> Any:
+        """Every value and gradient of one call, which leaves nothing changed.
+
+        The function itself runs, on copies of the arguments and under `backlit.record()`: the program that was traced
+        is what it does. Afterwards parameters, buffers, optimizer state, generators and gradients are put back bit for
+        bit, also when it raises.
+
+        Args:
+            *args: The arguments of a call.
+            **kwargs: Likewise.
+
+        Returns:
+            A `Recording`.
+        """
+        from backlit.compiler.recording import record_call
+
+        return record_call(self._function, self.specialised(*args, **kwargs), args, kwargs)
+
+    def llvm(self, *args: Any, **kwargs: Any) -> str:
+        """The LLVM code for arguments like these; without any, for those of the last call."""
+        return str(self.specialised(*args, **kwargs).executable.code.module)
+
+    def assembly(self, *args: Any, **kwargs: Any) -> str:
+        """The host's assembly code for arguments like these; without any, for those of the last call."""
+        from backlit.compiler.llvm import target_machine
+
+        return str(target_machine().emit_assembly(self.specialised(*args, **kwargs).executable.code.module))
+
+    def _variant(self, tensors: Sequence[Any], skeleton: Any, rows: int | None) -> _Variant:
+        kinds = []
+        for tensor in tensors:
+            array = tensor._array
+            shape = array.shape
+            by_row = bool(shape) and shape[0] == rows
+            history = 0 if not tensor.requires_grad else 1 if tensor._node is None else 2
+            kinds.append((by_row, shape[1:] if by_row else shape, array.dtype, history))
+        key = skeleton, STATE.grad_enabled, STATE.inference, get_default_dtype(), *kinds
+        variants = self._known.get(key)
+        if variants is None:
+            if len(self._known) >= _MOST_KINDS:
+                del self._known[next(iter(self._known))]
+            variants = self._known[key] = []
+        for position, variant in enumerate(variants):
+            if variant.is_current() and variant.code.serves(rows):
+                if position:
+                    variants.insert(0, variants.pop(position))
+                break
+        else:
+            variant = _Variant(self._function, skeleton, tensors, self._keep_grads)
+            variants.insert(0, variant)
+            del variants[_MOST_ALIKE:]
+        self._last = variant
+        return variant
 
 
-def compile(function: Callable[..., Any], *, keep_grads: bool = False) -> Compiled:
+_all: "weakref.WeakSet[Compiled]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # A child process must not wait for a thread that only its parent has.
+    for compiled in _all:
+        compiled._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Sequence[Any], Any]:
+    """The tensors of a call's arguments, and the skeleton of the others; None if there are only tensors."""
+    if not kwargs:
+        for a in args:
+            if not isinstance(a, TensorBase):
+                break
+        else:
+            return args, None
+    return flatten((args, kwargs), "the arguments of a compiled function")
+
+
+@overload
+def compile(function: Callable[..., Any], *, keep_grads: bool = False) -> Compiled: ...
+@overload
+def compile(function: None = None, *, keep_grads: bool = False) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = False) -> Any:
     """Compile a function over tensors, modules and optimizers, such as a whole training step.
 
-    The function is traced when it is first called with arguments of new types, and again when a module or an optimizer
-    that it uses has changed; the number of rows, the first size of its tensor arguments, may change freely.
-    Parameters, buffers, optimizer state and random generators are updated in place.
+    It is traced when it is first called with arguments of new types, and again when something that it uses has
+    changed: a module or an optimizer was edited or put into another mode, a captured tensor or number was replaced.
+    Values may change freely, rates of optimizers and the number of rows, the first size of the first tensor, among
+    them. Parameters, buffers, optimizer state, generators and captured tensors are updated in place.
+
+    What Python does besides, such as printing, happens while the function is traced (up to three times) and not in
+    later calls. Results have no history: `backward()` belongs inside the function.
 
     Args:
-        function: What to compile. Arguments that are no tensors must be hashable; they are constants.
-        keep_grads: Leave gradients on the parameters that the function updates; they are None otherwise.
+        function: What to compile, such as a function or a module; without it, a decorator is returned. Its arguments
+            and results are tensors in nested tuples, lists and dicts; what else is in there must be hashable and is a
+            constant of the program.
+        keep_grads: Leave gradients on the parameters that the function updates; otherwise they are None afterwards,
+            unless the next call would add to them.
 
     Raises:
-        GraphError: (when called) The function asks for a value while it is traced.
+        ArgumentTypeError: `function` cannot be called.
+        GraphError: There is no machine code for this computer; when called: the function asks for a value while it is
+            traced. The message names the line.
     """
+    if function is None:
+        return functools.partial(compile, keep_grads=keep_grads)
+    if not callable(function):
+        raise ArgumentTypeError(f"compile: expected a function or a module, got {type(function).__name__}")
+    check_host()
     return Compiled(function, keep_grads)
 
 
-def rows_of(args: tuple[Any, ...]) -> int | None:
-    """The number of rows of the first tensor argument that has dimensions."""
-    for a in args:
-        if isinstance(a, TensorBase) and a._array.ndim:
-            return int(a._array.shape[0])
-    return None
+def check_host() -> None:
+    """Raise `GraphError` unless machine code can be made for this computer."""
+    try:
+        from backlit.compiler import llvm
 
-
-def _signature(argument: Any) -> Any:
-    if isinstance(argument, TensorBase):
-        array = argument._array
-        return ("tensor", array.ndim, array.shape[1:], array.dtype.str, argument._requires_grad)
-    if isinstance(argument, bool | int | float | tuple):
-        # 1, 1.0 and True are equal, as are 0.0 and -0.0, but they do not make the same program.
-        return argument, repr(argument)
-    return argument
-
-
-def _symbols(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(_stand_in(a, a._array.shape) if isinstance(a, TensorBase) else a for a in args)
-
-
-def _with_rows(args: tuple[Any, ...], rows: int, sample: int) -> tuple[Any, ...]:
-    """The arguments as symbols, with another number of rows."""
-    return tuple(
-        _stand_in(a, (sample, *a._array.shape[1:]) if a._array.ndim and a._array.shape[0] == rows else a._array.shape)
-        if isinstance(a, TensorBase)
-        else a
-        for a in args
-    )
-
-
-def _stand_in(tensor: TensorBase, shape: tuple[int, ...]) -> Any:
-    result = make(Symbol(shape, tensor._array.dtype))
-    result._requires_grad = tensor._requires_grad
-    return result
+        llvm.target_machine()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise GraphError(
+            f"LLVM, which makes the machine code, cannot be used on this computer ({error}); install llvmlite anew "
+            "with `pip install --force-reinstall llvmlite`, or run the function as it is, without compile"
+        ) from error

@@ -15,6 +15,7 @@ from backlit.compiler import cache, driver, llvm
 from backlit.compiler.cores import CALL_BACK
 from backlit.compiler.driver import PERMUTE, YIELD, worth_sharing
 from backlit.compiler.plan import Plan, plan, rewrite_transposed_products
+from backlit.compiler.products import scratch_bytes
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
 from backlit.compiler.shuffle import emit_permute
@@ -77,6 +78,7 @@ class Code:
         arguments: How many of the inputs, from the first, are rows of batches.
         places: For each place of memory, its slot in the table of addresses.
         threads: How many threads are worth having.
+        imports: Addresses of the process's functions that the code calls.
         step: The native step.
         epoch: The native loop over batches; None where no loss is guarded.
     """
@@ -87,7 +89,7 @@ class Code:
         self.guards = guards
         self.arguments = arguments
         self.places: dict[Any, int] = {}
-        places = [("status", 0), ("executable", 0), *self.plan.memory.values()]
+        places = [("status", 0), ("executable", 0), ("scratch", 0), *self.plan.memory.values()]
         places += [("input", i) for i, _ in program.writes]
         places += [(kind, i) for i in range(arguments) for kind in ("input", "data")]
         places += [("collect", j) for j, o in enumerate(program.outputs) if _per_row(program, o)]
@@ -102,8 +104,8 @@ class Code:
         if machine_code is None:
             machine_code = llvm.target_machine().emit_object(self.module)
             cache.save(key, machine_code)
-        imports = {**_IMPORTS, PERMUTE: _shuffle().address("permute")} if guards else _IMPORTS
-        self._library = llvm.Library(machine_code, ("step", "epoch") if guards else ("step",), imports)
+        self.imports = {**_IMPORTS, PERMUTE: _shuffle().address("permute")} if guards else _IMPORTS
+        self._library = llvm.Library(machine_code, ("step", "epoch") if guards else ("step",), self.imports)
         self.step = self._library.function("step", _STEP)
         self.epoch: Any = self._library.function("epoch", _EPOCH) if guards else None
 
@@ -164,7 +166,7 @@ class Executable:
         self.code = code
         self.table = (ctypes.c_void_p * len(code.places))()
         self._address = ctypes.addressof(self.table)
-        self._capacity = -1
+        self.capacity = -1
         self.status = np.zeros(1, np.int64)
         self.control = driver.Control()
         self._error: BaseException | None = None
@@ -181,20 +183,19 @@ class Executable:
 
     def prepare(self, rows: int) -> None:
         """Lay out the arena for up to so many rows."""
-        if rows <= self._capacity:
+        if rows <= self.capacity:
             return
         offsets, size = self.code.plan.layout(rows)
-        self._arena = np.empty(size + 64, np.uint8)
+        scratch = scratch_bytes(self.code.plan, self.code.rows, rows, llvm.vector_bytes(), self.code.threads)
+        self._arena, self._scratch = np.empty(size + 64, np.uint8), np.empty(scratch, np.uint8)
+        self.put(("scratch", 0), self._scratch.ctypes.data)
         base = -(-self._arena.ctypes.data // 64) * 64
         for number, offset in offsets.items():
             self.put(("arena", number), base + offset)
-        self._capacity = rows
+        self.capacity = rows
 
-    def run(self, inputs: list[Any], rows: int) -> int:
-        """Run the step once on arrays, one for each input; returns the native status."""
-        self.prepare(rows)
-        for number, array in enumerate(inputs):
-            self.put(("input", number), array.ctypes.data)
+    def step(self, rows: int) -> int:
+        """Run the step once on the arrays that are put already; returns the native status."""
         self.status[0] = 0
         status = self.code.step(self._address, rows, 0, 1, self.control.address)
         self.raise_error()
@@ -224,10 +225,9 @@ class Executable:
 
     def result(self, output: int, rows: int) -> Any:
         """A copy of a returned value."""
-        step = self.code.plan.program.steps[output]
-        return self._array(output, rows).reshape(tuple(at(n, rows) for n in step.shape)).copy()
+        return self.view(output, rows).copy()
 
-    def _array(self, number: int, rows: int) -> Any:
+    def view(self, number: int, rows: int) -> Any:
         """The memory of a step as an array."""
         step = self.code.plan.program.steps[number]
         shape = tuple(at(n, rows) for n in step.shape)
@@ -243,7 +243,7 @@ class Executable:
         try:
             steps = self.code.plan.program.steps
             step = steps[number]
-            arrays = [self._array(a, rows) for a in step.args]
+            arrays = [self.view(a, rows) for a in step.args]
             with np.errstate(all="ignore"):
                 places, settings, index = step.attrs
                 given = iter(arrays)
@@ -251,7 +251,7 @@ class Executable:
                 options = {name: _instance(v, rows) for name, v in settings}
                 found = Primitive.registry[step.op].forward(NUMPY, *operands, **options)
                 value = found[index] if isinstance(found, tuple) else found
-            np.copyto(self._array(number, rows), value)
+            np.copyto(self.view(number, rows), value)
         except BaseException as error:  # noqa: BLE001 (an exception cannot pass through native code)
             self._error = self._error or error
 

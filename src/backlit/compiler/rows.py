@@ -8,13 +8,16 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from backlit.compiler.program import Program, Step
+from backlit.graph.graph import Graph
 
 # Two primes at which the programs are traced: no network's sizes are likely to coincide with them.
 SAMPLES = (1021, 1031)
 
 
-class NotUniform(Exception):  # noqa: N818 (it is no error: it says "compile for these rows alone")
+class NotUniform(Exception):
     """The two programs differ in more than the number of rows."""
 
 
@@ -110,6 +113,40 @@ def _match(a: Any, b: Any) -> Any:
         if math.isclose(a * low, b * high, rel_tol=1e-12):
             return Inverse(a * low)
     raise NotUniform
+
+
+def agree(first: Graph, second: Graph, third: Graph, rows: int) -> None:
+    """Check that a third trace, at so many rows, is what those at `SAMPLES` lead one to expect.
+
+    Raises:
+        NotUniform: It is not: the function does something else for so many rows.
+    """
+    if not len(first) == len(second) == len(third):
+        raise NotUniform
+    for one, two, three in zip(first.nodes, second.nodes, third.nodes, strict=True):
+        if one.operation is not three.operation or two.operation is not three.operation:
+            raise NotUniform
+        parts = [
+            (*n.inputs, *n.settings.items(), *(r.shape for r in n.results), *(r.dtype for r in n.results))
+            for n in (one, two, three)
+        ]
+        if len(parts[0]) != len(parts[2]):
+            raise NotUniform
+        for a, b, c in zip(*parts, strict=True):
+            if not (a is b is c or _same(_match(a, b), c, rows)):
+                raise NotUniform
+    ends = [(g.arguments, g.states, g.outputs, g.writes, g.grads) for g in (first, second, third)]
+    if ends[0] != ends[2]:
+        raise NotUniform
+
+
+def _same(pattern: Any, value: Any, rows: int) -> bool:
+    if isinstance(pattern, tuple) and isinstance(value, tuple) and len(pattern) == len(value):
+        return all(_same(p, v, rows) for p, v in zip(pattern, value, strict=True))
+    expected = at(pattern, rows)
+    if isinstance(expected, float) and isinstance(value, float):
+        return math.isclose(expected, value, rel_tol=1e-9) or (value != value and expected != expected)
+    return type(expected) is type(value) and bool(np.all(expected == value))
 
 
 def instance(step: Step, rows: int) -> Step:

@@ -196,8 +196,6 @@ class NativeLoop:
             self.attach(self.work, self.rows, self.threads)
         executable = self.executable
         executable.prepare(self.batch_size)
-        for position, tensor in enumerate(self.step.traced.states, len(self.arrays)):
-            executable.put(("input", position), tensor._array.ctypes.data)
         losses = np.empty(max(epochs * last, 1))
         executable.control.begin(
             order, used, self.batch_size, first, last, losses,

@@ -1,0 +1,238 @@
+"""`Compiled.explain`: what became of a function, as text and tables: graph, kernels, memory, where time goes."""
+
+import ctypes
+import io
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.ir as ir
+import numpy as np
+
+from backlit.compiler import llvm
+from backlit.compiler.cores import emit_core
+from backlit.compiler.executable import Code, Executable
+from backlit.compiler.kernels import SIGNATURE, KernelEmitter
+from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.program import Program
+from backlit.compiler.rows import at
+from backlit.compiler.specialised import Specialised
+
+_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+_SECONDS = 0.05
+_MOST_PASSES = 200
+# Operations that move or choose numbers and compute none.
+_FREE = ("cast", "where", "select")
+
+
+@dataclass(frozen=True)
+class KernelReport:
+    """One kernel: a nest of loops that computes several steps at once.
+
+    Attributes:
+        kind: What is at its core: "product", "reduce", "scatter", "call", "random", or "loop" for elementwise work.
+        operations: The operations that it computes, with the module each came from.
+        shape: The shape of its loops.
+        flops: Floating-point operations for one batch; a function such as exp counts as one.
+        bytes: Bytes read from and written to arrays; a second reading of the same array counts as none.
+        seconds: The shortest time of several runs on one thread, on copies of the state and sample arguments.
+        share: Its part of the sum of all such times.
+    """
+
+    kind: str
+    operations: tuple[str, ...]
+    shape: tuple[int, ...]
+    flops: int
+    bytes: int
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True)
+class BufferReport:
+    """One intermediate value in the arena.
+
+    Attributes:
+        step: Its step in the program.
+        first: The kernel that writes it.
+        last: The last kernel that reads it.
+        offset: Where it begins, in bytes.
+        size: Its bytes.
+    """
+
+    step: int
+    first: int
+    last: int
+    offset: int
+    size: int
+
+
+class Explanation:
+    """What became of a compiled function, for batches of so many rows. Its text, `str(...)`, is the whole report.
+
+    Attributes:
+        rows: The number of rows that the figures are for; None where there are no rows.
+        graph: The graph as it was traced; at a sample number of rows where the code serves any.
+        program: The loop-level program that was made of it, with sizes in the number of rows `r`.
+        kernels: The kernels in the order of execution.
+        called_back: Operations that run in Python, because they have no loops of their own.
+        buffers: The intermediate values in memory.
+        arena: Bytes of the memory that they share.
+    """
+
+    def __init__(self, code: Specialised) -> None:
+        self.rows = code.rows
+        self.graph = code.traced.graph
+        own = code.executable.code
+        plan = own.plan
+        self.program: Program = plan.program
+        rows = code.rows or 1
+        seconds = _measure(own, plan, code, rows)
+        total = math.fsum(seconds) or 1.0
+        self.kernels = [
+            _report(plan, kernel, rows, s, s / total) for kernel, s in zip(plan.kernels, seconds, strict=True)
+        ]
+        steps = plan.program.steps
+        self.called_back = sorted({steps[n].op for n in plan.program.alive() if steps[n].kind == "call"})
+        offsets, self.arena = plan.layout(rows)
+        self.buffers = [
+            BufferReport(n, first, last, offsets[n], plan.size(n, rows))
+            for n, (first, last) in sorted(plan.lifetimes.items(), key=lambda item: item[1])
+        ]
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        file = io.StringIO()
+        console = Console(file=file, width=140, color_system=None, legacy_windows=False)
+        for part in self._parts():
+            console.print(part, highlight=False, markup=False, soft_wrap=isinstance(part, str))
+        return file.getvalue()
+
+    def __repr__(self) -> str:
+        return (
+            f"<{len(self.graph)} nodes in {len(self.kernels)} kernels, {self.arena} bytes of intermediate values; "
+            "print it for the whole report>"
+        )
+
+    def _parts(self) -> list[Any]:
+        count = "" if self.rows is None else f" for {self.rows} rows"
+        called = ", ".join(self.called_back) or "none"
+        flops, size = sum(k.flops for k in self.kernels), sum(k.bytes for k in self.kernels)
+        values = sum(b.size for b in self.buffers)
+        return [
+            f"Traced: {len(self.graph)} nodes",
+            str(self.graph),
+            f"\nProgram: {len(self.program.alive())} steps",
+            str(self.program),
+            f"\nKernels{count}: {len(self.kernels)}, {flops:,} floating-point operations, {size:,} bytes",
+            self._kernel_table(),
+            f"Called back into Python: {called}",
+            f"\nMemory{count}: an arena of {self.arena:,} bytes for values of {values:,} bytes",
+            self._buffer_table(),
+        ]
+
+    def _kernel_table(self) -> Any:
+        table = _table("#", "core", "loops", "flop", "bytes", "us", "share", "made of")
+        for number, k in enumerate(self.kernels):
+            shape = " x ".join(map(str, k.shape)) or "1"
+            row = (number, k.kind, shape, f"{k.flops:,}", f"{k.bytes:,}", f"{k.seconds * 1e6:.2f}", f"{k.share:.0%}")
+            table.add_row(*map(str, row), ", ".join(k.operations))
+        return table
+
+    def _buffer_table(self) -> Any:
+        table = _table("step", "offset", "bytes", "from kernel", "to kernel", "made by")
+        for b in self.buffers:
+            last = "the end" if b.last >= len(self.kernels) else str(b.last)
+            row = (f"%{b.step}", f"{b.offset:,}", f"{b.size:,}", str(b.first), last)
+            table.add_row(*row, self.program.notes.get(b.step) or self.program.steps[b.step].op)
+        return table
+
+
+def _table(*columns: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE)
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("core", "made of", "made by") else "right")
+    return table
+
+
+def _inside(plan: Plan, kernel: Kernel) -> tuple[list[int], set[int]]:
+    """The steps that a kernel computes, and the stored ones that it reads."""
+    steps = plan.program.steps
+    own, reads = set(kernel.roots), set()
+    stack = list(kernel.roots)
+    while stack:
+        for a in steps[stack.pop()].args:
+            if a in own:
+                continue
+            if a in plan.memory:
+                reads.add(a)
+            else:
+                own.add(a)
+                stack.append(a)
+    return sorted(own), reads
+
+
+def _report(plan: Plan, kernel: Kernel, rows: int, seconds: float, share: float) -> KernelReport:
+    steps, notes = plan.program.steps, plan.program.notes
+    own, reads = _inside(plan, kernel)
+    flops = 0
+    for n in own:
+        step = steps[n]
+        size = math.prod(at(d, rows) for d in step.shape)
+        if step.kind == "product":
+            flops += 2 * size * at(steps[step.args[0]].shape[-1], rows)
+        elif step.kind in ("reduce", "scatter"):
+            flops += math.prod(at(d, rows) for d in steps[step.args[-1 if step.kind == "scatter" else 0]].shape)
+        elif step.kind == "pointwise" and step.dtype[0] == "f" and step.op not in _FREE:
+            flops += size
+    stores = [n for n in kernel.roots for _ in plan.stores.get(n, ())]
+    size = sum(plan.size(n, rows) for n in (*reads, *stores))
+    kind = "loop" if kernel.core is None else steps[kernel.core].kind
+    operations = tuple(dict.fromkeys(note for n in own if (note := notes.get(n))))
+    shape = tuple(at(d, rows) for d in kernel.shape)
+    return KernelReport(kind, operations, shape, flops, size, seconds, share)
+
+
+def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
+    """Each kernel as a function of its own, and an empty one; they live as long as their library."""
+    module = ir.Module("kernels")
+    names = [f"kernel{position}" for position in range(len(code.plan.kernels))]
+    for name, kernel in zip(names, code.plan.kernels, strict=True):
+        emitter = KernelEmitter(module, code.plan, kernel, name, code.places, llvm.vector_bytes(), False)
+        emit_core(emitter)
+        emitter.function.linkage = "external"
+    # What remains of a measured time when nothing is done.
+    ir.IRBuilder(ir.Function(module, SIGNATURE, "empty").append_basic_block()).ret_void()
+    names.append("empty")
+    machine_code = llvm.target_machine().emit_object(llvm.optimise(str(module)))
+    library = llvm.Library(machine_code, tuple(names), code.imports)
+    return library, [library.function(name, _KERNEL) for name in names]
+
+
+def _measure(code: Code, plan: Plan, own: Specialised, rows: int) -> list[float]:
+    """The shortest time of each kernel on copies of the state, in seconds."""
+    library, kernels = _kernels(code)
+    twin = Executable(code)
+    twin.prepare(rows)
+    inputs = [*own.sample_arguments(rows), *(t._array for t in own.states)]
+    copies = [np.array(a, order="C") for a in inputs]
+    for number, array in enumerate(copies):
+        twin.put(("input", number), array.ctypes.data)
+    table = ctypes.addressof(twin.table)
+    best = [math.inf] * len(kernels)
+    end = time.perf_counter() + _SECONDS
+    for _ in range(_MOST_PASSES):
+        for position, kernel in enumerate(kernels):
+            begin = time.perf_counter_ns()
+            kernel(table, rows, 0, 1)
+            best[position] = min(best[position], time.perf_counter_ns() - begin)
+        twin.raise_error()
+        if time.perf_counter() > end:
+            break
+    del library
+    return [max(b - best[-1], 0) * 1e-9 for b in best[:-1]]

@@ -1,0 +1,406 @@
+"""A function compiled for arguments of certain types: its trace, its machine code, and the run of one call."""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backlit.compiler.lowering import lower
+from backlit.compiler.program import Program
+from backlit.compiler.rows import SAMPLES, NotUniform, agree, uniform
+from backlit.core.tensor_base import Symbol, TensorBase, make
+from backlit.core.writing import about_to_write, wrote
+from backlit.errors import BacklitError, GraphError, IndexRangeError, ShapeError
+from backlit.graph.trace import Traced
+
+if TYPE_CHECKING:
+    from backlit.compiler.executable import Code
+
+# Results of calls with that many different numbers of rows are found at once.
+_MOST_VIEWS = 64
+
+
+class Family:
+    """What all functions share whose trace is the same: machine code for any number of rows.
+
+    Attributes:
+        code: The machine code.
+        graphs: The traces at both sample numbers of rows; None if the code serves one number of rows alone.
+    """
+
+    def __init__(self, code: "Code", graphs: tuple[Any, Any] | None) -> None:
+        self.code = code
+        self.graphs = graphs
+
+
+_families: dict[Any, Family] = {}
+_MOST_FAMILIES = 256
+
+
+class Specialised:
+    """A function compiled for arguments of certain types, for any number of rows where that is possible.
+
+    Args:
+        function: What to compile: called with tensors, returns tensors, or None.
+        args: Arguments of the types in question.
+        keep_grads: Whether gradients of tensors that the program updates are left on them.
+        guards: How many of the results, counted from the first, must be finite before anything outside is written.
+        facts: What else two functions must have in common to share machine code.
+
+    Attributes:
+        traced: The program, at the first sample number of rows if it is for any.
+        executable: The machine code, with memory of its own.
+        uniform: Whether the code serves any number of rows.
+        rows: The number of rows of the first call.
+
+    Raises:
+        GraphError: The function cannot be traced.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        keep_grads: bool,
+        guards: int = 0,
+        facts: Callable[[], Any] = lambda: None,
+    ) -> None:
+        from backlit.compiler.executable import Executable
+
+        self._function, self._keep_grads, self._guards, self._facts = function, keep_grads, guards, facts
+        self.rows = rows_of(args)
+        self._likes = [t for t in args if isinstance(t, TensorBase)]
+        self._by_row = [bool(t._array.shape) and t._array.shape[0] == self.rows for t in self._likes]
+        self._family = self._find()
+        self.uniform = self._family.graphs is not None
+        self._checked = {self.rows}
+        self.executable = Executable(self._family.code)
+        self._likes = [_stand_in(t, t._array.shape) for t in self._likes]
+        self.used = self.traced.used
+        self.versions = [owner.structure_version for owner in self.used]
+        self.states = self.traced.states
+        self._needs = [t._requires_grad for t in self.states]
+        self._prepare()
+
+    # -- compiling ---------------------------------------------------------------------------------------------------
+
+    def _find(self) -> Family:
+        """The family of the function: known, or made now."""
+        traced, rows = None, self.rows
+        if rows is not None:
+            # What fails for other numbers of rows may be right for these.
+            with suppress(ArithmeticError, AttributeError, BacklitError, LookupError, TypeError, ValueError):
+                traced = self._trace(SAMPLES[0])
+        if traced is None or rows is None:
+            return self._exact()
+        self.traced = traced
+        same, *rest = self._key(self.traced)
+        key = (rows, same, *rest)
+        found = _families.get(key)
+        if found is not None:
+            return found
+        try:
+            graphs = self.traced.graph, self._alike(SAMPLES[1], same).graph
+            agree(*graphs, self._alike(rows, same).graph, rows)
+            further = self._kept(self.traced)[1]
+            program = uniform(*(lower(graph, further) for graph in graphs))
+            found = Family(self._code(program), graphs)
+        except NotUniform:
+            return self._exact()
+        if len(_families) >= _MOST_FAMILIES:
+            _families.pop(next(iter(_families)), None)
+        _families[key] = found
+        return found
+
+    def _alike(self, rows: int, same: Any) -> Traced:
+        """A trace with so many rows, which must have this in common with the first."""
+        traced = self._trace(rows)
+        if self._key(traced)[0] != same:
+            raise NotUniform
+        return traced
+
+    def _exact(self) -> Family:
+        self.traced = self._trace(None)
+        return Family(self._code(lower(self.traced.graph, self._kept(self.traced)[1])), None)
+
+    def _code(self, program: Program) -> "Code":
+        from backlit.compiler.executable import code_for
+
+        return code_for(program, rows=self.rows or 1, guards=self._guards, arguments=len(self._likes))
+
+    def _trace(self, rows: int | None) -> Traced:
+        """A trace with another number of rows; None: as the arguments are."""
+        shapes = [t._array.shape for t in self._likes]
+        if rows is not None:
+            shapes = [(rows, *s[1:]) if by_row else s for s, by_row in zip(shapes, self._by_row, strict=True)]
+        stand_ins = tuple(map(_stand_in, self._likes, shapes))
+        traced = Traced(self._function, stand_ins, {})
+        for owner in traced.grad_owners:
+            if isinstance(owner, int) and not self._likes[owner].is_leaf:
+                raise GraphError(
+                    f"the backward pass of a compiled function reaches argument {owner}, which operations outside of "
+                    "it made; compute it inside, or pass it as .detach().requires_grad_()"
+                )
+        return traced
+
+    def _kept(self, traced: Traced) -> tuple[list[tuple[Any, bool]], list[Any]]:
+        """(owner, whether a gradient is left on it) for each gradient, and those that are left."""
+        graph = traced.graph
+        written = {number for number, _ in graph.writes}
+        found = {id(tensor) for tensor, _ in traced.found}
+        owners, refs = [], []
+        for owner, (number, ref) in zip(traced.grad_owners, graph.grads, strict=True):
+            # What the next call would add to is no mere step on the way to an update.
+            kept = ref is not None and (self._keep_grads or number not in written or id(owner) in found)
+            owners.append((owner, kept))
+            refs += [ref] if kept else []
+        return owners, refs
+
+    def _key(self, traced: Traced) -> tuple[Any, ...]:
+        """All that machine code is made from; the first part is what is the same for all numbers of rows."""
+        graph = traced.graph
+        nodes = tuple((n.operation, *map(_word, n.inputs), repr(n.settings), n.results, n.path) for n in graph.nodes)
+        owners = tuple((o if isinstance(o, int) else None, kept) for o, kept in self._kept(traced)[0])
+        same = (self._facts(), owners, self._guards, len(self._likes), traced.several)
+        ends = (graph.arguments, graph.states, graph.outputs, graph.writes, graph.grads)
+        return same, nodes, ends
+
+    # -- whether it still fits ---------------------------------------------------------------------------------------
+
+    def is_current(self) -> bool:
+        """Whether modules, optimizers, gradients and captured tensors are still as they were when it was traced."""
+        for owner, version in zip(self.used, self.versions, strict=True):
+            if owner.structure_version != version:
+                return False
+        for position, tensor in enumerate(self.states):
+            if tensor._array is not self._arrays[position]:
+                before = self._arrays[position]
+                if tensor._array.shape != before.shape or tensor._array.dtype != before.dtype:
+                    return False
+            if tensor._requires_grad is not self._needs[position]:
+                return False
+        return self.traced.is_current()
+
+    def serves(self, rows: int | None) -> bool:
+        """Whether the code is right for so many rows.
+
+        Machine code and traces are made at large numbers of rows. A single row may be another case: a function may
+        refuse it, and sizes of 1 broadcast. So its trace is compared once.
+        """
+        if not self.uniform:
+            return rows == self.rows
+        if rows != 1 or rows in self._checked:
+            return True
+        graphs = self._family.graphs
+        if graphs is None:
+            return False
+        try:
+            agree(*graphs, self._alike(1, self._key(self.traced)[0]).graph, 1)
+        except NotUniform:
+            return False
+        self._checked.add(rows)
+        return True
+
+    def sample_arguments(self, rows: int) -> list[Any]:
+        """Arrays to try the program on: normally distributed numbers, and zeros where whole numbers are wanted."""
+        rng = np.random.default_rng(0)
+        found = []
+        for tensor, by_row in zip(self._likes, self._by_row, strict=True):
+            shape, dtype = tensor._array.shape, tensor._array.dtype
+            shape = (rows, *shape[1:]) if by_row else shape
+            found.append(rng.standard_normal(shape).astype(dtype) if dtype.kind == "f" else np.zeros(shape, dtype))
+        return found
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Work out what each call needs to know."""
+        graph, code = self.traced.graph, self.executable.code
+        count = len(self._likes)
+        self._slots = [code.places.get(("input", n)) for n in range(count + len(self.states))]
+        self._arrays = [tensor._array for tensor in self.states]
+        self._loose: dict[int, Any] = {}
+        written = {number for number, _ in graph.writes}
+        self._writes = [n in written for n in (*graph.arguments, *graph.states)]
+        self._written = [t for t, w in zip(self.states, self._writes[count:], strict=True) if w]
+        self._written_storages = {id(t._storage) for t in self._written}
+        self._changes_arguments = any(self._writes[:count])
+        self._grads = self._kept(self.traced)[0]
+        self._outputs = code.plan.program.outputs
+        self._direct = all(code.plan.memory[o][0] == "arena" for o in self._outputs)
+        steps = code.plan.program.steps
+        self._can_fail = bool(written) and any(
+            steps[n].kind in ("call", "scatter") or (steps[n].kind == "take" and steps[n].op != "inside")
+            for n in code.plan.program.alive()
+        )
+        self._views: dict[int, list[Any]] = {}
+        self._capacity = -1
+        for position in range(len(self.states)):
+            self._place(position)
+
+    def _place(self, position: int) -> None:
+        """Tell the machine code where a state's array is."""
+        array = self._arrays[position]
+        self._loose.pop(position, None)
+        if not (array.flags.c_contiguous and array.flags.aligned):
+            array = self._loose[position] = np.array(array, order="C")
+        self.executable.put(("input", len(self._likes) + position), array.ctypes.data)
+
+    def about_to_run(self) -> None:
+        """Find where the states are, and copy recorded values that the program will overwrite.
+
+        Raises:
+            ShapeError: A state that the program writes is read-only.
+        """
+        for position, tensor in enumerate(self.states):
+            if tensor._array is not self._arrays[position]:
+                self._arrays[position] = tensor._array
+                self._place(position)
+        for position, buffer in self._loose.items():
+            np.copyto(buffer, self._arrays[position])
+        for tensor in self._written:
+            if tensor._storage.watchers:
+                about_to_write(tensor._storage)
+            if not tensor._array.flags.writeable:
+                raise _read_only("a captured tensor", tensor)
+
+    def has_run(self) -> None:
+        """Note the writes.
+
+        Raises:
+            IndexRangeError: An index was out of range.
+        """
+        count = len(self._likes)
+        for position, buffer in self._loose.items():
+            if self._writes[count + position]:
+                np.copyto(self._arrays[position], buffer)
+        for tensor in self._written:
+            wrote(tensor._storage, "a compiled program")
+        if self.executable.status[0]:
+            raise IndexRangeError("a compiled program was given an index that is out of range: a label or a row number")
+
+    def run(self, tensors: Sequence[TensorBase], rows: int | None) -> list[Any]:
+        """Run on arguments of the types compiled for; the results.
+
+        Raises:
+            GraphError: An argument shares memory with something that the program changes, or has a gradient already.
+            ShapeError: The program changes an argument that is read-only.
+            IndexRangeError: An index is out of range; nothing has changed.
+        """
+        rows = rows or 1
+        executable, slots = self.executable, self._slots
+        table, arrays = executable.table, []
+        self.traced.check_arguments(tensors)
+        for position, tensor in enumerate(tensors):
+            array = tensor._array
+            flags = array.flags
+            if not (flags.c_contiguous and flags.aligned):
+                array = np.array(array, order="C")
+            slot = slots[position]
+            if slot is not None:
+                table[slot] = _address(array)
+            arrays.append(array)
+        if self._changes_arguments or self._written:
+            self._check_shared(tensors)
+        if self.states:
+            self.about_to_run()
+        executable.prepare(rows)
+        if self._can_fail:
+            self._run_or_restore(rows, arrays)
+        else:
+            executable.step(rows)
+        self.has_run()
+        if self._changes_arguments:
+            for tensor, array, written in zip(tensors, arrays, self._writes, strict=False):
+                if written:
+                    if array is not tensor._array:
+                        np.copyto(tensor._array, array)
+                    wrote(tensor._storage, "a compiled program")
+        results = self._results(rows)
+        if self._grads:
+            left = iter(results[len(self.traced.graph.outputs) :])
+            for owner, kept in self._grads:
+                target = tensors[owner] if isinstance(owner, int) else owner
+                target._grad = next(left) if kept else None
+        return results
+
+    def _run_or_restore(self, rows: int, arrays: list[Any]) -> None:
+        """Run a program that may fail on the way; then everything is as it was."""
+        inputs = [*arrays, *(self._loose.get(n, a) for n, a in enumerate(self._arrays))]
+        kept = [(array, array.copy()) for array, written in zip(inputs, self._writes, strict=True) if written]
+        try:
+            self.executable.step(rows)
+            failed = bool(self.executable.status[0])
+        except BaseException:
+            failed = True
+            raise
+        finally:
+            if failed:
+                for array, copy in kept:
+                    np.copyto(array, copy)
+
+    def _check_shared(self, tensors: Sequence[TensorBase]) -> None:
+        for position, tensor in enumerate(tensors):
+            storage = tensor._storage
+            if id(storage) in self._written_storages:
+                raise GraphError(
+                    f"argument {position} shares memory with a tensor that the compiled function changes; pass a "
+                    ".clone()"
+                )
+            if self._writes[position]:
+                if not tensor._array.flags.writeable:
+                    raise _read_only(f"argument {position}", tensor)
+                others = [*tensors[:position], *tensors[position + 1 :], *self.states]
+                if any(np.may_share_memory(tensor._array, other._array) for other in others):
+                    raise GraphError(
+                        f"argument {position} is changed by the compiled function and shares memory with another "
+                        "tensor that it uses; pass a .clone()"
+                    )
+                about_to_write(storage)
+
+    def _results(self, rows: int) -> list[Any]:
+        executable = self.executable
+        if not self._direct:
+            return [make(executable.result(o, rows)) for o in self._outputs]
+        if executable.capacity != self._capacity or len(self._views) > _MOST_VIEWS:
+            self._views.clear()
+            self._capacity = executable.capacity
+        views = self._views.get(rows)
+        if views is None:
+            views = self._views[rows] = [executable.view(o, rows) for o in self._outputs]
+        return [make(view.copy()) for view in views]
+
+
+def rows_of(tensors: Sequence[Any]) -> int | None:
+    """The number of rows of the first tensor that has dimensions."""
+    for tensor in tensors:
+        if isinstance(tensor, TensorBase) and tensor._array.shape:
+            return int(tensor._array.shape[0])
+    return None
+
+
+def _address(array: Any) -> int:
+    """Where an array without gaps begins; several times as fast as `array.ctypes.data` where NumPy allows it."""
+    if array.size and array.flags.writeable:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    return int(array.ctypes.data)
+
+
+def _word(value: Any) -> Any:
+    """A node's input, so that different ones differ: 1, 1.0 and True are equal to Python."""
+    return (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else repr(value)
+
+
+def _read_only(what: str, tensor: TensorBase) -> ShapeError:
+    return ShapeError(
+        f"a compiled function changes {what} of shape {tuple(tensor._array.shape)}, whose memory cannot be written: "
+        "its elements share places, or the array was read-only; use .clone() first"
+    )
+
+
+def _stand_in(tensor: TensorBase, shape: tuple[int, ...]) -> Any:
+    result = make(Symbol(shape, tensor._array.dtype))
+    result._requires_grad = tensor.requires_grad
+    return result

@@ -1,0 +1,76 @@
+"""Arguments and results as trees: tensors in nested tuples, lists and dicts, and constants between them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from backlit.core.tensor_base import TensorBase
+from backlit.errors import ArgumentTypeError
+
+
+class Constant:
+    """Something in a tree that is no tensor. 1, 1.0 and True are different constants, as are 0.0 and -0.0."""
+
+    __slots__ = ("_key", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self._key = (type(value), repr(value)) if isinstance(value, bool | int | float | complex) else value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant) and bool(self._key == other._key)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+# Where a tensor stands in a skeleton.
+TENSOR = object()
+
+
+def flatten(tree: Any, what: str) -> tuple[list[TensorBase], Any]:
+    """The tensors of a tree in order, and its skeleton, which can be hashed and compared.
+
+    Args:
+        tree: Tensors and constants in tuples, named tuples, lists and dicts.
+        what: What the tree is, for the message.
+
+    Raises:
+        ArgumentTypeError: Something that is no tensor cannot be a constant.
+    """
+    tensors: list[TensorBase] = []
+
+    def walk(part: Any) -> Any:
+        if isinstance(part, TensorBase):
+            tensors.append(part)
+            return TENSOR
+        if isinstance(part, tuple | list):
+            return type(part), tuple(map(walk, part))
+        if isinstance(part, dict):
+            return dict, tuple(part), tuple(map(walk, part.values()))
+        if isinstance(part, np.ndarray):
+            raise ArgumentTypeError(f"{what}: got a NumPy array; make it a tensor with backlit.from_numpy(...)")
+        try:
+            hash(part)
+        except TypeError as error:
+            raise ArgumentTypeError(
+                f"{what}: {type(part).__name__} is neither a tensor nor a constant that can be hashed"
+            ) from error
+        return Constant(part)
+
+    return tensors, walk(tree)
+
+
+def unflatten(skeleton: Any, tensors: Iterator[Any]) -> Any:
+    """The tree of a skeleton with these tensors in it."""
+    if skeleton is TENSOR:
+        return next(tensors)
+    if isinstance(skeleton, Constant):
+        return skeleton.value
+    kind, *parts = skeleton
+    values = [unflatten(part, tensors) for part in parts[-1]]
+    if kind is dict:
+        return dict(zip(parts[0], values, strict=True))
+    make: Callable[..., Any] = kind
+    return make(*values) if hasattr(kind, "_fields") else make(values)
