@@ -14,6 +14,7 @@ import numpy as np
 from backlit.compiler.cores import emit_core
 from backlit.compiler.kernels import I64, POINTER, KernelEmitter, number
 from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.products import is_packed
 from backlit.compiler.rows import at
 from backlit.compiler.shuffle import scratch_words
 from backlit.compiler.values import item_size, memory_type, scalar_type
@@ -124,7 +125,8 @@ def emit(
     kernels = []
     for position, kernel in enumerate(plan.kernels):
         shared = worth_sharing(plan, kernel, rows)
-        emitter = KernelEmitter(module, plan, kernel, f"kernel{position}", places, width, shared)
+        packed = is_packed(plan, kernel, rows)
+        emitter = KernelEmitter(module, plan, kernel, f"kernel{position}", places, width, shared, packed)
         emit_core(emitter)
         kernels.append(emitter.function)
     barrier = _emit_barrier(module)

@@ -55,12 +55,21 @@ class KernelEmitter:
         places: For each place of memory, its slot in the table of addresses.
         width: Bytes of a vector register.
         shared: Whether threads share the kernel's outermost loop; otherwise it runs on one.
+        packed: Whether a product copies its matrices first.
     """
 
     def __init__(
-        self, module: ir.Module, plan: Plan, kernel: Kernel, name: str, places: dict[Any, int], width: int, shared: bool
+        self,
+        module: ir.Module,
+        plan: Plan,
+        kernel: Kernel,
+        name: str,
+        places: dict[Any, int],
+        width: int,
+        shared: bool,
+        packed: bool = False,
     ) -> None:
-        self.shared = shared
+        self.shared, self.packed = shared, packed
         self.plan = plan
         self.steps = plan.program.steps
         self.kernel = kernel

@@ -1,7 +1,7 @@
 """Transposing a matrix in square blocks held in registers: whole vectors are read and written, none of single numbers.
 
-Each block goes through a butterfly of shuffles: in stage s, pairs of vectors that are 2^s apart exchange halves of
-their groups of 2^(s+1) lanes (K. S. Eklundh, "A fast computer method for matrix transposing", IEEE Trans. Comput. 1972).
+Each block goes through a butterfly of shuffles: in stage s, vectors that are 2^s apart exchange halves of their groups
+of 2^(s+1) lanes (K. S. Eklundh, "A fast computer method for matrix transposing", IEEE Trans. Comput. 1972).
 """
 
 from typing import Any

@@ -1,0 +1,73 @@
+"""Loops over elements: every root of a kernel computed where the loop stands."""
+
+from typing import Any
+
+from backlit.compiler.kernels import KernelEmitter, elements, plain_strides
+from backlit.compiler.plan import access
+
+
+def _flat(k: KernelEmitter, n: int, seen: set[int]) -> bool:
+    """Whether a step can be computed by going through memory once from end to end."""
+    step = k.steps[n]
+    if n in seen:
+        return True
+    seen.add(n)
+    if n in k.stored and n not in k.kernel.roots:
+        return step.shape == k.kernel.shape
+    if step.kind == "constant":
+        return True
+    if step.kind == "view":
+        found = access(k.plan.program, n, k.stored - set(k.kernel.roots))
+        return found is not None and found.strides in ((0,) * len(step.shape), plain_strides(step.shape))
+    return step.kind == "pointwise" and all(_flat(k, a, seen) for a in step.args)
+
+
+def _kinds(k: KernelEmitter, roots: list[int]) -> set[str]:
+    return {k.steps[r].dtype for r in roots} | {k.steps[a].dtype for r in roots for a in k.steps[r].args}
+
+
+def emit_roots(k: KernelEmitter, index: Any) -> None:
+    """Compute and store all roots but the core at an index."""
+    for root in k.kernel.roots:
+        if root == k.kernel.core:
+            continue
+        value = k.computed(root, index)
+        k.store(root, index, value)
+
+
+def emit_loop(k: KernelEmitter) -> None:
+    """Emit the loops of a kernel without a core."""
+    shape = k.kernel.shape
+    seen: set[int] = set()
+    if len(shape) > 1 and all(_flat(k, r, seen) for r in k.kernel.roots):
+        shape, k.flat = (elements(shape),), True
+    if not shape:
+        k.code.lanes = 1
+        emit_roots(k, ())
+        return
+    lanes = k.lanes(shape[-1], _kinds(k, k.kernel.roots))
+    if not k.flat and _crosses(k):
+        lanes = 1
+    start, stop = k.share(k.size(shape[0]))
+
+    def body(outer: list[Any]) -> None:
+        def turn(i: Any) -> None:
+            k.fresh()
+            emit_roots(k, (*[(o, False) for o in outer], (i, k.code.lanes > 1)))
+
+        if len(shape) == 1:
+            k.vectors(shape[-1], lanes, turn, start, stop)
+        else:
+            k.vectors(shape[-1], lanes, turn)
+
+    k.nest(shape[:-1], body, (start, stop))
+
+
+def _crosses(k: KernelEmitter) -> bool:
+    """Whether the loop mostly copies across memory, where single elements are as good as vectors."""
+    for root in k.kernel.roots:
+        step = k.steps[root]
+        if step.kind == "view":
+            found = access(k.plan.program, root, k.stored - {root})
+            return found is not None and found.strides[-1] not in (0, 1)
+    return False

@@ -1,0 +1,323 @@
+"""Products of matrices in register tiles.
+
+A tile of the result, 8 rows by 2 vectors, is held in registers while the inner dimension goes by: each step loads two
+vectors of the second matrix and multiplies them by 8 single numbers of the first. What follows the product (bias,
+activation, the optimizer's update) is computed on the tile before it reaches memory.
+
+Large matrices are first copied into the order in which tiles read them, since rows that are a power of two apart push
+each other out of the cache: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS
+34 (2008). Single rows, as in a prediction, take tiles of 1 row by 6 vectors.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.ir as ir
+
+from backlit.compiler.elementwise import emit_roots
+from backlit.compiler.kernels import I64, KernelEmitter, number
+from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.rows import at
+from backlit.compiler.values import item_size, scalar_type
+
+_TALL, _WIDE, _LONG = 8, 2, 6
+# From so many bytes on, and for so many rows, a second matrix is worth copying.
+_PACKED_BYTES = 400_000
+_PACKED_ROWS = 32
+
+Loader = Callable[[int, Any], Any]
+
+
+def is_packed(plan: Plan, kernel: Kernel, rows: int) -> bool:
+    """Whether a kernel's product copies its matrices first, for batches of so many rows."""
+    steps = plan.program.steps
+    if kernel.core is None or steps[kernel.core].kind != "product" or len(kernel.shape) != 2:
+        return False
+    step = steps[kernel.core]
+    m, inner = (at(n, rows) for n in steps[step.args[0]].shape)
+    n = at(step.shape[1], rows)
+    return m >= _PACKED_ROWS and n > 1 and inner * n * item_size(step.dtype) >= _PACKED_BYTES
+
+
+def scratch_bytes(plan: Plan, typical: int, rows: int, width: int, threads: int) -> int:
+    """Bytes that the copies of the largest such product need, for a batch of `rows`."""
+    most = 0
+    for kernel in plan.kernels:
+        if is_packed(plan, kernel, typical) and kernel.core is not None:
+            step = plan.program.steps[kernel.core]
+            m, inner = (at(n, rows) for n in plan.program.steps[step.args[0]].shape)
+            panel = _WIDE * width * inner
+            most = max(most, threads * panel + math.ceil(m / _TALL) * _TALL * inner * item_size(step.dtype))
+    return most
+
+
+def emit_product(k: KernelEmitter) -> None:
+    """Emit a product kernel."""
+    _Product(k).emit()
+
+
+class _Product:
+    """Emits one product kernel."""
+
+    def __init__(self, k: KernelEmitter) -> None:
+        self.k, self.b = k, k.builder
+        step = k.steps[k.core]
+        self.kind = step.dtype
+        self.left, self.right = (k.reach(a) for a in step.args)
+        self.batch, (self.m, self.n) = step.shape[:-2], step.shape[-2:]
+        self.inner = k.steps[step.args[0]].shape[-1]
+        self.lanes = k.lanes(self.n, {self.kind})
+        k.code.lanes = self.lanes
+        self.vector = k.code.type(self.kind)
+        self.wide = 1 if not isinstance(self.n, int) or self.n <= self.lanes else _WIDE
+        self.room = k.head.alloca(self.vector, _TALL * self.wide)
+
+    def emit(self) -> None:
+        """Emit the loops over all tiles."""
+        k = self.k
+        if k.packed:
+            self._packed()
+        else:
+            k.nest(self.batch, self._bands, k.share(k.size(self.batch[0])) if self.batch else None)
+
+    # -- straight from memory ----------------------------------------------------------------------------------------
+
+    def _bands(self, outer: list[Any]) -> None:
+        """All bands of rows of one pair of matrices."""
+        k, b = self.k, self.b
+        first, last = self._own_rows(shared=not self.batch)
+        if isinstance(self.m, int):
+            whole = self.m // _TALL * _TALL
+            stop = (
+                last if self.m % _TALL == 0 else b.select(b.icmp_signed("<", last, number(whole)), last, number(whole))
+            )
+            k.loop(first, stop, _TALL, lambda i: self._across(outer, i, _TALL, None, self.wide))
+            if self.m % _TALL:
+                with b.if_then(b.icmp_signed("==", last, number(self.m))):
+                    self._across(outer, number(whole), self.m % _TALL, None, self.wide)
+            return
+        # Few rows that are left over, and batches of few rows, go one by one; else the last tile repeats its last row.
+        span = b.sub(last, first)
+        rest = b.srem(span, number(_TALL))
+        few = b.icmp_signed("<=", rest, number(2))
+        stop = b.select(few, b.sub(last, rest), last)
+        k.loop(first, stop, _TALL, lambda i: self._across(outer, i, _TALL, last, self.wide))
+        with b.if_then(few):
+            k.loop(stop, last, 1, lambda i: self._across(outer, i, 1, None, _LONG))
+
+    def _own_rows(self, shared: bool) -> tuple[Any, Any]:
+        """The rows of this thread, in whole bands."""
+        k, b = self.k, self.b
+        size = k.size(self.m)
+        if not shared or not k.shared:
+            return number(0), size
+        low, high = k.share(b.sdiv(b.add(size, number(_TALL - 1)), number(_TALL)))
+        last = b.mul(high, number(_TALL))
+        return b.mul(low, number(_TALL)), b.select(b.icmp_signed("<", last, size), last, size)
+
+    def _across(self, outer: list[Any], i: Any, height: int, top: Any, wide: int) -> None:
+        """All tiles of a band of rows; `top` is the end of the rows where the band may go beyond it."""
+        k, b = self.k, self.b
+        plain = [(o, False) for o in outer]
+        rows = [i if r == 0 else b.add(i, number(r)) for r in range(height)]
+        if top is not None:
+            rows = [b.select(b.icmp_signed("<", r, top), r, b.sub(top, number(1))) for r in rows]
+        starts = [
+            k.address((*plain, (r, False), (number(0), False)), self.left.strides, self.left.offset)[0] for r in rows
+        ]
+
+        def left(r: int, t: Any) -> Any:
+            place = b.add(starts[r], k.times(t, self.left.strides[-1]))
+            return k.load(k.plan.memory[self.left.number], self.kind, place, 0)
+
+        def tile(j: Any, masks: list[Any]) -> None:
+            self._tile(plain, i, j, height, masks, top, left, self._second(plain, j, masks))
+
+        self._columns(wide, tile)
+
+    def _second(self, plain: list[Any], j: Any, masks: list[Any]) -> Loader:
+        """Loads vectors of the second matrix from memory."""
+        k, b = self.k, self.b
+        places = [j if v == 0 else b.add(j, number(v * self.lanes)) for v in range(len(masks))]
+        origins = [
+            k.address((*plain, (number(0), False), (c, False)), self.right.strides, self.right.offset)[0]
+            for c in places
+        ]
+
+        def load(v: int, t: Any) -> Any:
+            k.mask = masks[v]
+            place = b.add(origins[v], k.times(t, self.right.strides[-2]))
+            found = k.load(k.plan.memory[self.right.number], self.kind, place, 1 if self.lanes > 1 else 0)
+            k.mask = None
+            return found
+
+        return load
+
+    def _columns(self, wide: int, tile: Callable[[Any, list[Any]], None]) -> None:
+        """Go through the columns, `wide` vectors at a time; the last tile is narrower or masked."""
+        k, b, lanes = self.k, self.b, self.lanes
+        k.code.lanes = lanes
+        if not isinstance(self.n, int):
+
+            def masked(j: Any) -> None:
+                k.code.lanes = lanes
+                left_over = k.code.splat(b.sub(k.size(self.n), j))
+                tile(j, [b.icmp_signed("<", k.code.steps(), left_over) if lanes > 1 else None])
+
+            k.loop(number(0), k.size(self.n), lanes, masked)
+            return
+        block = wide * lanes
+        whole = self.n // block * block
+        k.loop(number(0), number(whole), block, lambda j: tile(j, [None] * wide))
+        if whole < self.n:
+            tile(number(whole), self._masks(self.n - whole))
+
+    def _masks(self, count: int) -> list[Any]:
+        """Masks of the vectors that hold so many columns; None for whole ones."""
+        whole, part = divmod(count, self.lanes)
+        masks: list[Any] = [None] * whole
+        if part:
+            flags = [int(p < part) for p in range(self.lanes)]
+            masks.append(ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), flags))
+        return masks
+
+    # -- one tile ----------------------------------------------------------------------------------------------------
+
+    def _tile(
+        self, plain: list[Any], i: Any, j: Any, height: int, masks: list[Any], top: Any, left: Loader, right: Loader
+    ) -> None:
+        """Sum up one tile and compute what follows."""
+        k, b, lanes = self.k, self.b, self.lanes
+        k.code.lanes = lanes
+        width = len(masks)
+        before = b.block
+        head, after = b.append_basic_block("inner"), b.append_basic_block("done")
+        b.cbranch(b.icmp_signed(">", k.size(self.inner), number(0)), head, after)
+        b.position_at_end(head)
+        t = b.phi(I64)
+        t.add_incoming(number(0), before)
+        zero = k.code.constant(0, self.kind)
+        sums = [b.phi(self.vector) for _ in range(height * width)]
+        columns = [right(v, t) for v in range(width)]
+        new = []
+        for r in range(height):
+            single = left(r, t)
+            new += [k.code.fma(single, columns[v], sums[r * width + v]) for v in range(width)]
+        following = b.add(t, number(1))
+        t.add_incoming(following, b.block)
+        for old, value in zip(sums, new, strict=True):
+            old.add_incoming(zero, before)
+            old.add_incoming(value, b.block)
+        end = b.block
+        b.cbranch(b.icmp_signed("<", following, k.size(self.inner)), head, after)
+        b.position_at_end(after)
+        results = []
+        for value in new:
+            result = b.phi(self.vector)
+            result.add_incoming(zero, before)
+            result.add_incoming(value, end)
+            results.append(result)
+        if height == 1:
+            self._finish(plain, i, j, masks, results)
+            return
+        # Through the stack, so that what follows is emitted once and not for every row of the tile.
+        for place, result in enumerate(results):
+            b.store(result, self._slot(number(place)), align=item_size(self.kind))
+        stop: Any = number(height)
+        if top is not None:
+            left_over = b.sub(top, i)
+            stop = b.select(b.icmp_signed("<", left_over, stop), left_over, stop)
+
+        def row(r: Any) -> None:
+            slots = [self._slot(b.add(b.mul(r, number(width)), number(v))) for v in range(width)]
+            values = [b.load(slot, typ=self.vector, align=item_size(self.kind)) for slot in slots]
+            self._finish(plain, b.add(i, r), j, masks, values)
+
+        k.loop(number(0), stop, 1, row)
+
+    def _slot(self, place: Any) -> Any:
+        return self.b.gep(self.room, [place], source_etype=self.vector)
+
+    def _finish(self, plain: list[Any], row: Any, j: Any, masks: list[Any], values: list[Any]) -> None:
+        """Compute and store what follows the product, for one row of a tile."""
+        k, b = self.k, self.b
+        for v, (mask, value) in enumerate(zip(masks, values, strict=True)):
+            k.fresh()
+            k.mask = mask
+            column = j if v == 0 else b.add(j, number(v * self.lanes))
+            index = (*plain, (row, False), (column, self.lanes > 1))
+            k.hold(k.core, index, value)
+            if k.plan.stores.get(k.core):
+                k.store(k.core, index, value)
+            emit_roots(k, index)
+        k.mask = None
+
+    # -- from copies -------------------------------------------------------------------------------------------------
+
+    def _packed(self) -> None:
+        """Copy this thread's rows of the first matrix, then each panel of the second, and go down the panel's tiles."""
+        k, b = self.k, self.b
+        first, last = self._own_rows(shared=True)
+        inner, element = k.size(self.inner), scalar_type(self.kind)
+        scratch = k.pointer(("scratch", 0))
+        panel_size = b.mul(inner, number(_WIDE * self.lanes))
+        panel = b.gep(scratch, [b.mul(k.thread, panel_size)], source_etype=element)
+        rows = b.gep(scratch, [b.mul(k.threads, panel_size)], source_etype=element)
+        self._copy_rows(rows, first, last, inner)
+
+        def tiles(j: Any, masks: list[Any]) -> None:
+            width = len(masks)
+            load = self._second([], j, masks)
+
+            def copy(t: Any) -> None:
+                k.code.lanes = self.lanes
+                for v in range(width):
+                    place = b.add(b.mul(t, number(width * self.lanes)), number(v * self.lanes))
+                    b.store(load(v, t), b.gep(panel, [place], source_etype=element), align=item_size(self.kind))
+
+            k.loop(number(0), inner, 1, copy)
+
+            def right(v: int, t: Any) -> Any:
+                place = b.add(b.mul(t, number(width * self.lanes)), number(v * self.lanes))
+                slot = b.gep(panel, [place], source_etype=element)
+                return b.load(slot, typ=self.vector, align=item_size(self.kind))
+
+            def band(i: Any) -> None:
+                start = b.mul(i, inner)
+
+                def left(r: int, t: Any) -> Any:
+                    place = b.add(start, b.add(b.mul(t, number(_TALL)), number(r)))
+                    slot = b.gep(rows, [place], source_etype=element)
+                    return k.code.splat(b.load(slot, typ=element, align=item_size(self.kind)))
+
+                self._tile([], i, j, _TALL, masks, last, left, right)
+
+            k.loop(first, last, _TALL, band)
+
+        self._columns(self.wide, tiles)
+
+    def _copy_rows(self, target: Any, first: Any, last: Any, inner: Any) -> None:
+        """Copy rows of the first matrix so that the 8 numbers which a tile takes at once lie side by side."""
+        k, b, element = self.k, self.b, scalar_type(self.kind)
+
+        def band(i: Any) -> None:
+            starts = []
+            for r in range(_TALL):
+                row = b.add(i, number(r))
+                row = b.select(b.icmp_signed("<", row, last), row, b.sub(last, number(1)))
+                starts.append(k.address(((row, False), (number(0), False)), self.left.strides, self.left.offset)[0])
+            begin = b.mul(i, inner)
+
+            def copy(t: Any) -> None:
+                k.code.lanes = 1
+                for r, start in enumerate(starts):
+                    place = b.add(start, k.times(t, self.left.strides[-1]))
+                    value = k.load(k.plan.memory[self.left.number], self.kind, place, 0)
+                    to = b.add(begin, b.add(b.mul(t, number(_TALL)), number(r)))
+                    b.store(value, b.gep(target, [to], source_etype=element), align=item_size(self.kind))
+
+            k.loop(number(0), inner, 1, copy)
+
+        k.loop(first, last, _TALL, band)
+        k.code.lanes = self.lanes
