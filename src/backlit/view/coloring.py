@@ -62,7 +62,7 @@ class Coloring:
         if measure is None:
             return theme.operation
         if not math.isfinite(measure):
-            return theme.wrong
+            return blend(theme.wrong, theme.operation, 0.45)
         if measure <= 0:
             return theme.operation
         span = self._high - self._low

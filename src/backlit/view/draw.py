@@ -17,7 +17,10 @@ from backlit.view.picture import new_graph
 from backlit.view.theme import FONT, Theme, blend, number, shape_text
 
 _LEGEND = "Above an edge: the value.  On it: ∂, the local derivative.  Below: ∇, the gradient of the result."
-_HEAT_LEGEND = "Heat maps: blue positive, orange negative, each on its own scale.  ‖ ‖: root of the sum of squares."
+_HEAT_LEGEND = (
+    "Heat maps: blue positive, orange negative, pink NaN or infinite, each on its own scale.  "
+    "‖ ‖: root of the sum of squares."
+)
 _BETWEEN = re.compile(r"\{\w+\} ([^\w{}\s]{1,2}) \{\w+\}")
 _MIDDLE = '<TR><TD PORT="middle" HEIGHT="8" WIDTH="24"></TD></TR>'
 # Boxes one behind the other that still fit on a page.
@@ -131,7 +134,8 @@ class Drawing:
             rows.append(_text(_symbol(node), theme.ink, 15, bold=True))
             if node.name:
                 rows.append(_text(f"= {node.name}", theme.ink, italic=True))
-            rows += [_text(line, theme.faint, 10) for line in textwrap.wrap(node.role, 22)]
+            quiet = theme.faint if self.coloring is None else theme.ink
+            rows += [_text(line, quiet, 10) for line in textwrap.wrap(node.role, 22)]
             rows += [_text(line, theme.wrong, 10) for line in self._kink(node)]
             if self.coloring is not None:
                 fill = self.coloring.fill(node, theme)
@@ -215,12 +219,9 @@ class Drawing:
             return [_text(f"{sign} {number(array.item())}".strip(), color, 12, mark=mark, tip=heat.described(array))]
         rows = [_text(heat.norm_text(array, sign), color, 10, mark=mark, tip=heat.described(array))]
         if array.size and array.dtype.kind in "fiub":
-            lines = "".join(
-                "<TR>"
-                + "".join(f'<TD BGCOLOR="{c}" WIDTH="7" HEIGHT="7" FIXEDSIZE="TRUE"></TD>' for c in row)
-                + "</TR>"
-                for row in heat.colors(array, self.theme)
-            )
+            cell = '<TD BGCOLOR="{}" WIDTH="7" HEIGHT="7"></TD>'
+            colors = heat.colors(array, self.theme)
+            lines = "".join(f"<TR>{''.join(map(cell.format, row))}</TR>" for row in colors)
             grid = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0" BGCOLOR="{self.theme.line}">'
             rows.append(f"<TR><TD>{grid}{lines}</TABLE></TD></TR>")
         return rows if sign else rows[::-1]
