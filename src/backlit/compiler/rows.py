@@ -149,6 +149,26 @@ def _same(pattern: Any, value: Any, rows: int) -> bool:
     return type(expected) is type(value) and bool(np.all(expected == value))
 
 
+def stays_inside(program: Program, rows: int) -> bool:
+    """Whether, for so many rows, no size is negative and no view reaches beyond its source.
+
+    A part of fixed size, such as `x[:8]`, is there only for enough rows.
+    """
+    for step in program.steps:
+        shape = [at(n, rows) for n in step.shape]
+        if min(shape, default=0) < 0:
+            return False
+        if step.kind != "view" or 0 in shape:
+            continue
+        first = last = at(step.attrs[0], rows)
+        for size, stride in zip(shape, step.attrs[1], strict=True):
+            reach = (size - 1) * at(stride, rows)
+            first, last = first + min(reach, 0), last + max(reach, 0)
+        if first < 0 or last >= math.prod(at(n, rows) for n in program.steps[step.args[0]].shape):
+            return False
+    return True
+
+
 def instance(step: Step, rows: int) -> Step:
     """A step for so many rows."""
     shape = tuple(at(n, rows) for n in step.shape)

@@ -9,7 +9,7 @@ import numpy as np
 
 from backlit.compiler.lowering import lower
 from backlit.compiler.program import Program
-from backlit.compiler.rows import SAMPLES, NotUniform, agree, uniform
+from backlit.compiler.rows import SAMPLES, NotUniform, agree, stays_inside, uniform
 from backlit.core.tensor_base import Symbol, TensorBase, make
 from backlit.core.writing import about_to_write, wrote
 from backlit.errors import BacklitError, GraphError, IndexRangeError, ShapeError
@@ -191,15 +191,16 @@ class Specialised:
         """
         if not self.uniform:
             return rows == self.rows
-        if rows != 1 or rows in self._checked:
+        if rows is None or rows in self._checked:
             return True
         graphs = self._family.graphs
-        if graphs is None:
+        if graphs is None or not stays_inside(self.executable.code.plan.program, rows):
             return False
-        try:
-            agree(*graphs, self._alike(1, self._key(self.traced)[0]).graph, 1)
-        except NotUniform:
-            return False
+        if rows == 1:
+            try:
+                agree(*graphs, self._alike(1, self._key(self.traced)[0]).graph, 1)
+            except NotUniform:
+                return False
         self._checked.add(rows)
         return True
 
