@@ -16,7 +16,7 @@ from backlit.compiler.compiled import compile as compile_function
 from backlit.compiler.cores import emit_core
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import plan
-from backlit.compiler.program import Program
+from backlit.compiler.program import ProgramBuilder
 from backlit.compiler.rows import Affine
 from backlit.core.namespace import NUMPY
 
@@ -41,10 +41,10 @@ def compiled(module, *symbols):
 @functools.cache
 def random_kernel(count):
     """A native function (rows, state, words, thread, threads) of a program that is one "random" step, and its life."""
-    program = Program()
+    program = ProgramBuilder()
     state = program.add("input", "", (), 0, (3,), "i8")
-    program.outputs = [program.add("random", "", (state,), (), (count,), "u8")]
-    planned = plan(program)
+    words = program.add("random", "", (state,), (), (count,), "u8")
+    planned = plan(program.finished([words]))
     places = {place: slot for slot, place in enumerate(planned.memory.values())}
     module = ir.Module()
     emitter = KernelEmitter(module, planned, planned.kernels[0], "kernel", places, llvm.vector_bytes(), shared=True)

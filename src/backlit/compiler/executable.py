@@ -14,7 +14,8 @@ import numpy as np
 from backlit.compiler import cache, driver, llvm
 from backlit.compiler.cores import CALL_BACK
 from backlit.compiler.driver import PERMUTE, YIELD, worth_sharing
-from backlit.compiler.plan import Plan, plan, rewrite_transposed_products
+from backlit.compiler.passes import improved
+from backlit.compiler.plan import Plan, plan
 from backlit.compiler.products import scratch_bytes
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
@@ -150,7 +151,7 @@ def code_for(program: Program, *, rows: int, guards: int, arguments: int) -> Cod
         guards: How many of the outputs, from the first, must be finite before anything outside is written.
         arguments: How many of the inputs, from the first, are rows of batches.
     """
-    program = rewrite_transposed_products(program)
+    program = improved(program)
     watched = tuple(dict.fromkeys(program.outputs[:guards]))
     return _cached_code(str(program), _Holder(program), rows, watched, arguments)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backlit.compiler.formulas import placed, where
-from backlit.compiler.program import Program
+from backlit.compiler.program import Program, ProgramBuilder
 from backlit.compiler.symbolic import LoweredArray, NotLowered, kind_of
 from backlit.core.namespace import NumpyNamespace
 from backlit.graph.graph import Graph, Node, Ref
@@ -19,7 +19,7 @@ from backlit.graph.graph import Graph, Node, Ref
 class LoweringNamespace(NumpyNamespace):
     """`xp` for lowering: NumPy, whose functions add steps when they meet a symbolic array, and the named kernels."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: ProgramBuilder) -> None:
         self.program = program
 
     def _filled(self, shape: Any, value: Any, dtype: Any) -> LoweredArray:
@@ -96,7 +96,7 @@ def lower(graph: Graph, further: Sequence[Ref] = ()) -> Program:
         graph: The graph.
         further: Results to return after the graph's own, such as gradients.
     """
-    program = Program()
+    program = ProgramBuilder()
     namespace = LoweringNamespace(program)
     values: dict[Ref, LoweredArray] = {}
     for position, number in enumerate((*graph.arguments, *graph.states)):
@@ -114,9 +114,10 @@ def lower(graph: Graph, further: Sequence[Ref] = ()) -> Program:
         where = f"{node.operation.name} {node.path}".rstrip()
         program.notes.update(dict.fromkeys(range(before, len(program.steps)), where))
     places = {number: position for position, number in enumerate((*graph.arguments, *graph.states))}
-    program.outputs = [values[ref].number for ref in (*graph.outputs, *further)]
-    program.writes = [(places[number], values[ref].number) for number, ref in graph.writes]
-    return program
+    return program.finished(
+        (values[ref].number for ref in (*graph.outputs, *further)),
+        ((places[number], values[ref].number) for number, ref in graph.writes),
+    )
 
 
 def _lower_node(namespace: LoweringNamespace, node: Node, operands: list[Any]) -> list[LoweredArray]:

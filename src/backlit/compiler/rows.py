@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.compiler.program import Program, Step
+from backlit.compiler.program import Program, ProgramBuilder, Step
 from backlit.graph.graph import Graph
 
 # Two primes at which the programs are traced: no network's sizes are likely to coincide with them.
@@ -31,6 +31,13 @@ class Affine:
     def at(self, rows: int) -> Any:
         """The number for so many rows."""
         return self.scale * rows + self.offset
+
+    def __add__(self, other: Any) -> "Affine":
+        if isinstance(other, Affine):
+            return Affine(self.scale + other.scale, self.offset + other.offset)
+        return Affine(self.scale, self.offset + other)
+
+    __radd__ = __add__
 
     def __mul__(self, other: int) -> "Affine":
         return Affine(self.scale * other, self.offset * other)
@@ -66,7 +73,7 @@ def uniform(first: Program, second: Program) -> Program:
     Raises:
         NotUniform: There is none.
     """
-    result = Program()
+    result = ProgramBuilder()
     numbers = first.alive()
     others = second.alive()
     if len(numbers) != len(others) or len(first.outputs) != len(second.outputs):
@@ -88,13 +95,11 @@ def uniform(first: Program, second: Program) -> Program:
             one.dtype,
         )
         result.notes[renamed[a]] = first.notes.get(a, "")
-    if [same[o] for o in first.outputs] != second.outputs:
+    if tuple(same[o] for o in first.outputs) != second.outputs:
         raise NotUniform
-    if [(i, same[s]) for i, s in first.writes] != second.writes:
+    if tuple((i, same[s]) for i, s in first.writes) != second.writes:
         raise NotUniform
-    result.outputs = [renamed[o] for o in first.outputs]
-    result.writes = [(i, renamed[s]) for i, s in first.writes]
-    return result
+    return result.finished((renamed[o] for o in first.outputs), ((i, renamed[s]) for i, s in first.writes))
 
 
 def _match(a: Any, b: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from backlit.compiler.program import Program, row_major
+from backlit.compiler.program import ProgramBuilder, row_major
 from backlit.compiler.values import can_emit
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
@@ -32,7 +32,7 @@ def kind_of(dtype: Any) -> str:
 class LoweredArray(NDArrayOperatorsMixin):
     """A symbolic array in a forward rule: adds steps where NumPy would compute."""
 
-    def __init__(self, program: Program, number: int) -> None:
+    def __init__(self, program: ProgramBuilder, number: int) -> None:
         self.program = program
         self.number = number
         step = program.steps[number]

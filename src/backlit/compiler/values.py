@@ -253,7 +253,7 @@ OPERATIONS: dict[str, Emit] = {
 
 # These are defined on floats alone.
 _OF_FLOATS = {
-    functions: "exp exp2 expm1 log log1p log2 log10 logaddexp power tanh sinh cosh erf erfc",
+    functions: "exp exp2 expm1 log log1p log2 log10 logaddexp power sigmoid tanh sinh cosh erf erfc",
     trigonometry: "sin cos tan arcsin arccos arctan arctan2 arcsinh arccosh arctanh hypot",
     division: "copysign heaviside",
 }

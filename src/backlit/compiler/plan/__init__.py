@@ -1,0 +1,12 @@
+"""The plan: which steps get memory, which are computed together in one kernel, in which order, and where.
+
+A kernel is one nest of loops. Its core may be a product, a reduction or a scatter; its roots are the steps whose values
+it stores. Everything that has no memory is computed where it is used.
+"""
+
+from backlit.compiler.plan.planning import plan
+from backlit.compiler.plan.reading import Access, access, same_dims
+from backlit.compiler.plan.result import Kernel, Plan
+from backlit.compiler.program import row_major
+
+__all__ = ["Access", "Kernel", "Plan", "access", "plan", "row_major", "same_dims"]

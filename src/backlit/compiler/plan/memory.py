@@ -1,0 +1,84 @@
+"""Recompute or keep: which steps get memory.
+
+Whatever is no elementwise step is kept, and so are results and elementwise steps with several readers, but for those
+that are cheaper to compute again than to keep.
+"""
+
+from backlit.compiler.plan.draft import Draft
+from backlit.compiler.plan.reading import access, same_dims
+from backlit.compiler.program import Step
+
+_ALWAYS = ("input", "product", "reduce", "scatter", "call", "random")
+
+
+def choose_memory(draft: Draft) -> None:
+    """Find the steps that must be stored, growing the set until every reader finds what it needs."""
+    steps, stored = draft.program.steps, draft.stored
+    ends = set(draft.program.ends())
+    for n in draft.alive:
+        if steps[n].kind in _ALWAYS or n in ends or (steps[n].kind in ("pointwise", "take") and _is_shared(draft, n)):
+            stored.add(n)
+    demanding = [n for n in draft.alive if steps[n].kind in _DEMANDS]
+    before = -1
+    while before != len(stored):
+        before = len(stored)
+        for n in demanding:
+            _DEMANDS[steps[n].kind](draft, n, steps[n])
+
+
+def _is_shared(draft: Draft, number: int) -> bool:
+    """Whether a step is used in several places and worth storing once."""
+    step = draft.program.steps[number]
+    # An input read in another type costs no more than the input.
+    if step.op == "cast" and draft.program.steps[step.args[0]].kind == "input":
+        return False
+    return len(_readers(draft, number)) > 1
+
+
+def _readers(draft: Draft, number: int) -> set[int]:
+    """The steps that read a value, looking through views."""
+    found: set[int] = set()
+    for user in draft.users[number]:
+        found |= _readers(draft, user) if draft.program.steps[user].kind == "view" else {user}
+    return found
+
+
+def _product(draft: Draft, number: int, step: Step) -> None:
+    steps, stored = draft.program.steps, draft.stored
+    for position, a in enumerate(step.args):
+        found = access(draft.program, a, stored)
+        if found is None:
+            base = a
+            while steps[base].kind == "view":
+                base = steps[base].args[0]
+            stored.add(base if base not in stored else a)
+        elif position == 1 and found.strides[-1] != 1 and steps[a].shape[-1] != 1:
+            # The tiles read whole vectors of the second factor.
+            stored.add(a)
+
+
+def _all(draft: Draft, number: int, step: Step) -> None:
+    draft.stored.update(step.args)
+
+
+def _take(draft: Draft, number: int, step: Step) -> None:
+    if access(draft.program, step.args[0], draft.stored) is None:
+        draft.stored.add(step.args[0])
+
+
+def _view(draft: Draft, number: int, step: Step) -> None:
+    source = step.args[0]
+    if access(draft.program, number, draft.stored - {number}) is None and (
+        same_dims(step, draft.program.steps[source]) is None or _repeats(draft, step)
+    ):
+        draft.stored.add(source)
+
+
+def _repeats(draft: Draft, step: Step) -> bool:
+    """Whether a view shows computed values several times, so that they are better computed once."""
+    _, strides = step.attrs
+    spread = any(s == 0 and n != 1 for s, n in zip(strides, step.shape, strict=True))
+    return spread and draft.program.steps[step.args[0]].kind in ("pointwise", "take")
+
+
+_DEMANDS = {"product": _product, "call": _all, "random": _all, "take": _take, "view": _view}

@@ -1,0 +1,52 @@
+"""What planning gives: kernels in order, and where every stored step goes."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from backlit.compiler.plan.arena import layout
+from backlit.compiler.program import Program
+from backlit.compiler.rows import at
+
+
+@dataclass
+class Kernel:
+    """One nest of loops.
+
+    Attributes:
+        core: The product, reduction, scatter, call or random step that it computes, or None for elementwise loops.
+        shape: The shape over which its roots are computed.
+        roots: Steps that it computes, in order.
+    """
+
+    core: int | None
+    shape: tuple[Any, ...]
+    roots: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """Kernels in order, and where every stored step goes.
+
+    Attributes:
+        program: The program, with the copies that the plan needs.
+        kernels: In the order of execution.
+        stores: For each step that a kernel computes, its places: ("arena", step) or ("input", number).
+        memory: For each step that is read from memory, its place.
+        lifetimes: For each step in the arena, the first and the last kernel that touch it.
+    """
+
+    program: Program
+    kernels: list[Kernel]
+    stores: dict[int, list[tuple[str, int]]]
+    memory: dict[int, tuple[str, int]]
+    lifetimes: dict[int, tuple[int, int]]
+
+    def size(self, number: int, rows: int) -> int:
+        """Bytes of a step's value for so many rows."""
+        step = self.program.steps[number]
+        return int(math.prod(at(n, rows) for n in step.shape)) * int(step.dtype[1:])
+
+    def layout(self, rows: int) -> tuple[dict[int, int], int]:
+        """Offsets of all steps in the arena, and its size, for so many rows."""
+        return layout(self.lifetimes, {n: self.size(n, rows) for n in self.lifetimes})
