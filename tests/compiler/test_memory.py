@@ -107,7 +107,7 @@ def through_history(state: Any, x: Any) -> Any:
         a_counter,
         noise,
         through_history,
-    ],  # fmt: skip
+    ],
     ids=lambda f: f.__name__,
 )
 def test_writes(function: Any) -> None:

@@ -10,9 +10,9 @@ import backlit
 from backlit.compiler import values
 from backlit.compiler.compiled import compile
 from backlit.core.primitive import Primitive
+from tests.compiler.courses import TOLERANCE, difference
 from tests.ops.operation_checks import Call, bind, calls, floating, gradients, in_shapes, weights
 
-TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 STATIC = sorted((p for p in Primitive.registry.values() if not p.dynamic), key=lambda p: p.name)
 # One piece of machine code serves many operations, or the compiler's own time would be most of these tests'.
 GROUPS = [STATIC[start : start + 16] for start in range(0, len(STATIC), 16)]
@@ -26,17 +26,6 @@ def cases_of(operations: list[Primitive], kind: str) -> Iterator[Case]:
         yield from ((operation, call) for call in own)
         if operation.elementwise and kind == "float64":
             yield from ((operation, call) for _, call in in_shapes(operation, own[0]))
-
-
-def difference(found: Any, expected: Any, tolerance: float) -> str | None:
-    """What is wrong with `found`, relative to the largest of the expected magnitudes."""
-    if (found.shape, found.dtype) != (expected.shape, expected.dtype):
-        return f"{found.dtype}{found.shape}, expected {expected.dtype}{expected.shape}"
-    wide, wanted = found.astype(np.float64), expected.astype(np.float64)
-    scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=0)
-    if not np.allclose(wide, wanted, rtol=0, atol=tolerance * scale, equal_nan=True):
-        return f"{found.ravel()[:5]}, expected {expected.ravel()[:5]}"
-    return None
 
 
 def check_compiled(cases: list[Case], kind: str) -> None:
