@@ -27,9 +27,11 @@ _MOST_KINDS = 64
 class _Variant:
     """One program of a compiled function: the machine code, and how its results are put together."""
 
-    def __init__(self, function: Callable[..., Any], skeleton: Any, tensors: Sequence[Any], keep_grads: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], skeleton: Any, tensors: Sequence[Any], keep_grads: bool, exact: bool
+    ) -> None:
         self._function, self._skeleton = function, skeleton
-        self.code = Specialised(self._flat, tensors, keep_grads, facts=lambda: self.shape[:2])
+        self.code = Specialised(self._flat, tensors, keep_grads, facts=lambda: self.shape[:2], exact=exact)
         self.surroundings = Surroundings(function)
         for owner in (*self.surroundings.owners, *self._owners()):
             if owner not in self.code.used:
@@ -38,7 +40,7 @@ class _Variant:
         self.single = self.shape == (TENSOR, ("result",), [])
 
     def _owners(self) -> list[Any]:
-        from backlit.core.stateful import Stateful
+        from backlit.core.stateful import is_stateful
 
         found: list[Any] = []
 
@@ -47,7 +49,7 @@ class _Variant:
             if isinstance(value, tuple):
                 for one in value:
                     walk(one)
-            elif isinstance(value, Stateful):
+            elif is_stateful(value):
                 found.append(value)
 
         walk(self._skeleton)
@@ -204,7 +206,9 @@ class Compiled:
                     variants.insert(0, variants.pop(position))
                 break
         else:
-            variant = _Variant(self._function, skeleton, tensors, self._keep_grads)
+            # A function that was not the same for other numbers of rows may have a branch on it.
+            exact = bool(variants) and not any(v.code.uniform for v in variants)
+            variant = _Variant(self._function, skeleton, tensors, self._keep_grads, exact)
             variants.insert(0, variant)
             del variants[_MOST_ALIKE:]
         self._last = variant

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
-from backlit.core.stateful import Stateful
+from backlit.core.stateful import Stateful, is_stateful
 
 _ABSENT = object()
 # Longer containers are data, not settings.
@@ -72,7 +72,7 @@ class Surroundings:
             self._containers.append((value, value.copy()))
             for part in value.values() if isinstance(value, dict) else value:
                 self._follow(part)
-        elif isinstance(value, Stateful) and not isinstance(value, type):
+        elif is_stateful(value):
             self.owners.append(value)
 
 

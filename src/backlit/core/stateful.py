@@ -1,7 +1,7 @@
 """The protocol by which a compiler finds the state of modules, optimizers and generators."""
 
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from backlit.core.tensor_base import TensorBase
 
@@ -19,3 +19,9 @@ class Stateful(Protocol):
 
     def state_tensors(self) -> Iterable[TensorBase]:
         """All tensors it owns, in a fixed order."""
+
+
+def is_stateful(value: Any) -> TypeGuard[Stateful]:
+    """Whether a value is such an object."""
+    # Asked of the class: for an attribute that a tensor lacks, a search for the name that was meant would begin.
+    return hasattr(type(value), "structure_version")
