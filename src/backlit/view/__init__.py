@@ -1,5 +1,6 @@
 """Pictures and explanations: every value, gradient and local derivative of a network, drawn and in words."""
 
 from backlit.view.computation import graph
+from backlit.view.explanation import explain
 
-__all__ = ["graph"]
+__all__ = ["explain", "graph"]

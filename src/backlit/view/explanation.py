@@ -1,0 +1,358 @@
+"""`view.explain`: the chain rule on one's own numbers, in words, symbols and numbers."""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backlit.core.tensor_base import TensorBase
+from backlit.errors import ArgumentError, ArgumentTypeError, GradientError
+from backlit.view import heat
+from backlit.view.dataflow import NOT_RUN, Dataflow, dataflow, require_values
+from backlit.view.derivation import MOST_PATHS, Derivation
+from backlit.view.names import Names, callers_variables
+from backlit.view.picture import page
+from backlit.view.rules import shape_brackets
+from backlit.view.symbols import in_text, sympy_or_error
+from backlit.view.theme import number, theme_of
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of an explanation.
+
+    Attributes:
+        kind: "title", "words" or "formula".
+        text: As plain text.
+        latex: As LaTeX; of a formula without the dollar signs.
+    """
+
+    kind: str
+    text: str
+    latex: str
+
+
+class Explanation:
+    """An explanation as text, LaTeX and HTML; the last line of a notebook cell shows it.
+
+    Attributes:
+        lines: Its lines.
+        derivations: The numbers and symbols behind it, one for each tensor asked for.
+    """
+
+    def __init__(self, lines: list[Line], derivations: list[Derivation]) -> None:
+        self.lines = lines
+        self.derivations = derivations
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """Plain text."""
+        marks = {"title": "\n{}", "words": "{}", "formula": "    {}"}
+        return "\n".join(marks[line.kind].format(line.text) for line in self.lines).strip()
+
+    @property
+    def latex(self) -> str:
+        """LaTeX, to be put into a document that loads amsmath."""
+        marks = {"title": "\\paragraph{{{}}}", "words": "{}\n", "formula": "\\[ {} \\]"}
+        return "\n".join(marks[line.kind].format(line.latex) for line in self.lines)
+
+    @property
+    def html(self) -> str:
+        """A page; it loads nothing from elsewhere."""
+        theme = theme_of("light")
+        return page("The chain rule", f"<main>{self._repr_html_()}</main>", theme, _STYLE)
+
+    def _repr_html_(self) -> str:
+        marks = {
+            "title": "<h3>{}</h3>",
+            "words": "<p>{}</p>",
+            "formula": '<p style="margin: 0.2em 0 0.2em 2em; font-family: monospace; white-space: pre-wrap">{}</p>',
+        }
+        return "".join(marks[line.kind].format(html.escape(line.text)) for line in self.lines)
+
+
+_STYLE = "main { max-width: 60rem; margin: auto } h3 { margin-bottom: 0.3em }"
+
+
+def explain(
+    loss: TensorBase,
+    wrt: TensorBase | Sequence[TensorBase] | None = None,
+    names: Mapping[str, TensorBase] | None = None,
+) -> Explanation:
+    """Derive the gradient of `loss` by the chain rule, on the values that were recorded.
+
+    Where every value is one number: every path from the tensor to the result, the factors along it in symbols and
+    numbers, their sum, and whether it equals the gradient that backward computed. For arrays: the rule that gives each
+    gradient, from the result backward, with the shapes of all factors.
+
+    Args:
+        loss: A result that was computed inside `with backlit.record():`.
+        wrt: The tensor or tensors to differentiate by; None: all leaves that take a gradient.
+        names: Names of tensors, `{"x": x}`. Others are called by their parameter's path or the caller's variable.
+
+    Raises:
+        ArgumentTypeError: `loss` or `wrt` is no tensor.
+        ArgumentError: `loss` does not depend on `wrt`.
+        GradientError: The graph was not recorded, or `loss` has no history.
+        MissingPackageError: SymPy is not installed.
+    """
+    flow = dataflow(loss, Names(names, callers_variables()), "explain")
+    if flow.out.source.binding is None:
+        raise GradientError("view.explain: the tensor has no history: no operation made it from tensors with gradients")
+    require_values(flow, "explain")
+    if wrt is None:
+        starts = [node for node in flow.nodes if node.tensor is not None and node.wanted]
+    else:
+        starts = [_start(flow, tensor) for tensor in ([wrt] if isinstance(wrt, TensorBase) else wrt)]
+    lines: list[Line] = []
+    derivations = [Derivation(flow, start) for start in starts]
+    scalar = all(d.scalar for d in derivations)
+    if scalar:
+        lines += _forward(flow, derivations[0])
+    for derivation in derivations:
+        lines += _by_paths(derivation) if derivation.scalar else _by_rules(derivation)
+    return Explanation(lines, derivations)
+
+
+def _start(flow: Dataflow, tensor: Any) -> Any:
+    if not isinstance(tensor, TensorBase):
+        raise ArgumentTypeError(f"view.explain: wrt: expected a tensor of the graph, got {type(tensor).__name__}")
+    node = flow.find(tensor)
+    if node is None or not node.wanted:
+        raise ArgumentError(
+            f"view.explain: the result does not depend on the tensor of shape {tuple(tensor._array.shape)} given as "
+            "wrt, or no gradient goes there: it needs requires_grad=True before the result is computed"
+        )
+    return node
+
+
+# -- one number everywhere: paths ------------------------------------------------------------------------------------
+
+
+def _forward(flow: Dataflow, derivation: Derivation) -> list[Line]:
+    """What was computed, from the leaves to the result."""
+    lines = [_title("Forward")]
+    for node in flow.nodes:
+        if node.value is None or node.kind == "constant":
+            continue
+        name, value = derivation.names[id(node)], number(node.value.item())
+        if node.binding is None:
+            lines.append(_formula(f"{name} = {value}", f"{_tex(name)} = {_tex_number(value)}"))
+        else:
+            formula = derivation.formula(node)
+            lines.append(
+                _formula(
+                    f"{name} = {in_text(formula)} = {value}",
+                    f"{_tex(name)} = {_latex(formula)} = {_tex_number(value)}",
+                )
+            )
+    return lines
+
+
+def _by_paths(derivation: Derivation) -> list[Line]:
+    result, start = derivation.names[id(derivation.flow.out.source)], derivation.names[id(derivation.start)]
+    count, paths = derivation.count(), derivation.paths()
+    said = "1 path leads" if count == 1 else f"{count:,} paths lead"
+    lines = [_title(f"How {start} reaches {result}"), _words(f"{said} from {start} to {result}.")]
+    several = count > 1
+    for i, path in enumerate(paths, 1):
+        arrows = " → ".join(path.names)
+        lines.append(_words(f"Path {i}: {arrows}" if several else arrows))
+        for f in path.factors:
+            symbols, value = in_text(f.symbols), number(f.value)
+            same = symbols == value
+            lines.append(
+                _formula(
+                    f"∂{f.upper}/∂{f.lower} = {symbols}" + ("" if same else f" = {value}"),
+                    f"{_partial(f.upper, f.lower)} = {_latex(f.symbols)}"
+                    + ("" if same else f" = {_tex_number(value)}"),
+                )
+            )
+        if len(path.factors) > 1:
+            backward = path.factors[::-1]
+            product = " · ".join(_signed(number(f.value)) for f in backward)
+            chain = " · ".join(f"∂{f.upper}/∂{f.lower}" for f in backward)
+            value = number(path.value)
+            lines.append(
+                _formula(
+                    f"{chain} = {product} = {value}",
+                    " ".join(_partial(f.upper, f.lower) for f in backward)
+                    + f" = {_tex_number(product)} = {_tex_number(value)}",
+                )
+            )
+    return lines + _sum(derivation, result, start, count, [path.value for path in paths])
+
+
+def _sum(derivation: Derivation, result: str, start: str, count: int, values: list[float]) -> list[Line]:
+    lines: list[Line] = []
+    total = derivation.total()
+    left, left_tex = f"d{result}/d{start}", f"\\frac{{d {_tex(result)}}}{{d {_tex(start)}}}"
+    if count > 1:
+        lines.append(_words("The gradient is the sum over the paths:"))
+        terms = " + ".join(_signed(number(v)) for v in values)
+        if count > len(values):
+            terms += f" + {number(total - sum(values))} from {count - len(values):,} more paths"
+            lines.append(_words(f"(The first {MOST_PATHS} paths are shown.)"))
+        lines.append(
+            _formula(
+                f"{left} = {terms} = {number(total)}",
+                f"{left_tex} = {_tex_number(terms)} = {_tex_number(number(total))}",
+            )
+        )
+    whole = derivation.in_leaves()
+    if whole is not None:
+        lines.append(_words("In symbols, with everything put in:"))
+        lines.append(
+            _formula(
+                f"{left} = {in_text(whole)} = {number(total)}",
+                f"{left_tex} = {_latex(whole)} = {_tex_number(number(total))}",
+            )
+        )
+    return [*lines, _words(_compared(derivation, total))]
+
+
+def _compared(derivation: Derivation, total: float) -> str:
+    gradient = derivation.gradient()
+    if gradient is None or not derivation.flow.backward:
+        return f"To compare with: {NOT_RUN}; call .backward() inside the recording."
+    found = gradient.item()
+    tolerance = 1e-5 if gradient.dtype.itemsize <= 4 else 1e-12
+    if np.isnan(found) and np.isnan(total):
+        return "The backward pass found NaN too."
+    if np.isclose(found, total, rtol=tolerance, atol=tolerance):
+        return f"The backward pass found {number(found)}: the same."
+    return (
+        f"The backward pass found {number(found)}, which differs: something besides this result sent gradients here, or "
+        "a hook changed them."
+    )
+
+
+# -- arrays: rule after rule -----------------------------------------------------------------------------------------
+
+
+def _by_rules(derivation: Derivation) -> list[Line]:
+    flow, names = derivation.flow, derivation.names
+    result, start = names[id(flow.out.source)], names[id(derivation.start)]
+    lines = [_title(f"From {result} back to {start}")]
+    lines.append(
+        _words(
+            "J is the result" + (f", {result}" if result != "J" else "") + ". Each gradient has the shape of what it "
+            "belongs to. ⊙ multiplies element by element, A B is the matrix product, A' the transpose; rows are examples."
+        )
+    )
+    uses: set[int] = set()
+    for edge, left, rule in derivation.steps():
+        node = edge.target
+        if node is None or node.binding is None:
+            continue
+        if id(node) not in uses:
+            inputs = ", ".join(
+                f"{names[id(e.source)]} {shape_brackets(e.shape)}" for e in node.inputs if e.source.kind != "constant"
+            )
+            uses.add(id(node))
+            role = f" Role: {node.role}." if node.role else ""
+            lines.append(
+                _words(
+                    f"{names[id(node)]} {shape_brackets(node.shape) if node.shape else '(a number)'} is {node.operation} of {inputs}.{role}"
+                )
+            )
+        lines.append(_formula(f"{left} = {rule.formula}", f"{_tex_rule(left)} = {_tex_rule(rule.formula)}"))
+        lines.append(
+            _formula(
+                f"{shape_brackets(edge.shape)} = {rule.shapes}",
+                f"{_tex_rule(shape_brackets(edge.shape))} = {_tex_rule(rule.shapes)}",
+            )
+        )
+    parts = sum(e.wanted and e.target is not None for e in derivation.start.outputs)
+    if parts > 1:
+        lines.append(_words(f"{start} is used {parts} times: what comes back from each use adds up."))
+    gradient = derivation.gradient()
+    if gradient is None or not flow.backward:
+        return [*lines, _words(f"dJ/d{start}: {NOT_RUN}; call .backward() inside the recording.")]
+    same = gradient.shape == derivation.start.shape
+    shapes = f"{shape_brackets(gradient.shape)}, {'the shape' if same else 'NOT the shape'} of {start}"
+    return [*lines, _words(f"The backward pass found dJ/d{start}: {heat.described(gradient)}. It is {shapes}.")]
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _title(text: str) -> Line:
+    return Line("title", text, _tex_words(text))
+
+
+def _words(text: str) -> Line:
+    return Line("words", text, _tex_words(text))
+
+
+def _formula(text: str, latex: str) -> Line:
+    return Line("formula", text, latex)
+
+
+def _signed(text: str) -> str:
+    return f"({text})" if text.startswith("−") else text
+
+
+def _latex(expression: Any) -> str:
+    return str(sympy_or_error().latex(expression))
+
+
+def _tex(name: str) -> str:
+    return name if len(name) == 1 else f"\\mathrm{{{name.replace('_', chr(92) + '_')}}}"
+
+
+def _tex_number(text: str) -> str:
+    return text.replace("−", "-").replace("·", "\\cdot").replace("∞", "\\infty")
+
+
+def _partial(upper: str, lower: str) -> str:
+    return f"\\frac{{\\partial {_tex(upper)}}}{{\\partial {_tex(lower)}}}"
+
+
+_WORD_SIGNS = {
+    **{sign: "\\" + sign for sign in "_%&#"},
+    "→": "$\\to$",
+    "⊙": "$\\odot$",
+    "×": "$\\times$",
+    "−": "$-$",
+    "∂": "$\\partial$",
+    "‖": "$\\|$",
+    "∇": "$\\nabla$",
+    "…": "\\dots ",
+}
+_RULE_SIGNS = {
+    "⊙": " \\odot ",
+    "·": " \\cdot ",
+    "×": " \\times ",
+    "−": "-",
+    "…": " \\dots ",
+    "'": "^\\top",
+    " ": " \\, ",
+}
+_RULE_PART = re.compile(r"([d∂])(\w+)/[d∂]([\w.]*\w)|([A-Za-z_\d.]*[A-Za-z][\w.]*)|(.)")
+
+
+def _tex_rule(formula: str) -> str:
+    """A rule in LaTeX: derivatives as fractions, names upright, signs by their commands."""
+
+    def part(found: re.Match[str]) -> str:
+        sign, upper, lower, name, other = found.groups()
+        if sign:
+            return _partial(upper, lower)
+        return _tex(name) if name else _RULE_SIGNS.get(other, other)
+
+    spaced = re.sub(r" ([⊙·×−=+*/]) ", r"\1", formula)
+    return _RULE_PART.sub(part, spaced)
+
+
+def _tex_words(text: str) -> str:
+    return "".join(_WORD_SIGNS.get(letter, letter) for letter in text)

@@ -1,0 +1,199 @@
+"""Gradient rules, written out: a rule is run on recorded values, and what it computed is read off its own tape."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backlit.core.backward import run_backward
+from backlit.core.modes import STATE
+from backlit.core.recording import Recording, Value
+from backlit.core.tape import Binding
+from backlit.core.tensor_base import Array, TensorBase, make, tape_of
+from backlit.errors import BacklitError
+from backlit.view.symbols import constant, symbolic
+from backlit.view.theme import number
+
+_T = TypeVar("_T")
+# A rule longer than this explains nothing.
+_LONGEST = 90
+_NAME = re.compile(r"[\w.∂/…]*'?")
+_NAMED_BRACKETS = re.compile(r"[\w]*\(.*\)'?")
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A part of a formula; `factors` are those of a matrix product."""
+
+    text: str
+    factors: tuple["_Text", "_Text"] | None = None
+
+    @property
+    def bracketed(self) -> str:
+        return self.text if _is_atom(self.text) else f"({self.text})"
+
+    def transposed(self) -> "_Text":
+        """The same, transposed: the transpose of a product is the product of the transposes, the other way round."""
+        if self.factors is not None:
+            first, second = (factor.transposed() for factor in self.factors)
+            return _Text(f"{second.bracketed} {first.bracketed}", (second, first))
+        return _Text(self.text[:-1] if self.text.endswith("'") else self.bracketed + "'")
+
+
+def _is_atom(text: str) -> bool:
+    if _NAME.fullmatch(text):
+        return True
+    if not _NAMED_BRACKETS.fullmatch(text):
+        return False
+    depth = 0
+    for position, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if letter == ")" and depth == 0:
+            return position >= len(text.rstrip("'")) - 1
+    return False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A gradient as a formula.
+
+    Attributes:
+        formula: In names: `dJ/dz' a`.
+        shapes: The same with each name's shape in its place: `(10 × 8)' (8 × 512)`.
+    """
+
+    formula: str
+    shapes: str
+
+
+def written_rule(binding: Binding, position: int, names: Sequence[str], arriving: str, result: str) -> Rule | None:
+    """The gradient rule of a binding for one input, in the names of its inputs, of what arrives and of its result.
+
+    None where nothing was recorded, or where the formula would be too long to say anything.
+    """
+    ran = _Ran.of(binding, position)
+    if ran is None:
+        return None
+    named = {id(array): name for array, name in zip(ran.inputs, names, strict=True) if array is not None}
+    named[id(ran.arrived)] = arriving
+    formula = ran.fold(lambda array: _Text(named.get(id(array)) or _constant(array)), _Text(result), _write)
+    shapes = ran.fold(
+        lambda array: _Text(shape_brackets(array.shape) if id(array) in named else _constant(array)),
+        _Text(shape_brackets(ran.result._array.shape)),
+        _write,
+    )
+    return None if len(formula.text) > _LONGEST else Rule(_bare(formula.text), _bare(shapes.text))
+
+
+def symbolic_rule(binding: Binding, position: int, inputs: Sequence[Any], result: Any) -> Any:
+    """The local derivative by one input as a SymPy expression in the inputs and the result, or None."""
+    ran = _Ran.of(binding, position)
+    if ran is None:
+        return None
+    known = {id(array): value for array, value in zip(ran.inputs, inputs, strict=True) if array is not None}
+    known[id(ran.arrived)] = constant(1)
+    return ran.fold(lambda array: known.get(id(array)) or constant(np.asarray(array).item()), result, symbolic)
+
+
+def shape_brackets(shape: tuple[int, ...]) -> str:
+    """A shape as a factor: `(8 × 512)`, `(10)`; `1` for a number."""
+    return f"({' × '.join(map(str, shape))})" if shape else "1"
+
+
+@dataclass
+class _Ran:
+    """A rule that was run.
+
+    Attributes:
+        gradient: What it gave.
+        arrived: The array that arrived.
+        inputs: The arrays of the operation's inputs; None for inputs that are no tensors.
+        result: The operation's result.
+    """
+
+    gradient: TensorBase
+    arrived: Array
+    inputs: list[Array | None]
+    result: TensorBase
+
+    @classmethod
+    def of(cls, binding: Binding, position: int) -> "_Ran | None":
+        """Run the rule for one input on the recorded values, with ones arriving."""
+        if binding.record is None or len(binding.outputs) != 1:
+            return None
+        inputs = [make(given.array.copy()) if isinstance(given, Value) else given for given in binding.record.inputs]
+        for tensor in inputs:
+            # All of them, so that the tape shows what the rule does to each.
+            if isinstance(tensor, TensorBase) and tensor._array.dtype.kind == "f":
+                tensor._requires_grad = True
+        before = STATE.grad_enabled, STATE.recording, STATE.anomaly, STATE.inference
+        STATE.grad_enabled, STATE.recording, STATE.anomaly, STATE.inference = True, Recording(), False, False
+        try:
+            result = binding.primitive.bind(*inputs, **binding.settings)
+            arrived = make(np.ones_like(result._array))
+            # So that all that depends on it is taped.
+            arrived._requires_grad = True
+            found = run_backward([result], [arrived], inputs=[inputs[position]], create_graph=True)
+        except BacklitError:
+            return None
+        finally:
+            STATE.grad_enabled, STATE.recording, STATE.anomaly, STATE.inference = before
+        gradient = None if found is None else found[0]
+        if gradient is None:
+            return None
+        arrays = [t._array if isinstance(t, TensorBase) else None for t in inputs]
+        return cls(gradient, arrived._array, arrays, result)
+
+    def fold(self, leaf: Callable[[Any], _T], result: _T, operation: Callable[[Binding, list[Any]], _T]) -> _T:
+        """Go through the tape of the gradient: leaves and numbers, the operation's own result, then each operation."""
+        made = tape_of(self.result)[0]
+
+        def visit(node: Binding) -> _T:
+            values: list[Any] = []
+            for position, edge in enumerate(node.edges):
+                given = node.record.inputs[position] if node.record is not None else None
+                if isinstance(edge, tuple):
+                    values.append(result if edge[0] is made else visit(edge[0]))
+                elif isinstance(given, Value):
+                    same = given.array is self.result._array
+                    values.append(result if same else leaf(given.array))
+                else:
+                    values.append(None if given is None else leaf(given))
+            return operation(node, values)
+
+        node = tape_of(self.gradient)[0]
+        return leaf(self.gradient._array) if node is None else result if node is made else visit(node)
+
+
+def _constant(array: Any) -> str:
+    array = np.asarray(array)
+    if array.ndim == 0:
+        return number(array.item())
+    return number(array.flat[0]) if array.size and (array == array.flat[0]).all() else "…"
+
+
+def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
+    """One operation of a rule, by its notation, with brackets where an input is itself a formula."""
+    primitive = binding.primitive
+    first = inputs[0]
+    if first is not None and primitive.notation == "{x}":
+        return first
+    if first is not None and primitive.notation == "{x}'":
+        return first.transposed()
+    values: dict[str, Any] = dict(binding.settings)
+    for name, text in zip(primitive.inputs, inputs, strict=False):
+        enclosed = f"({{{name}}})" in primitive.notation
+        values[name] = "" if text is None else text.text if enclosed else text.bracketed
+    try:
+        formula = primitive.notation.format(**values)
+    except (KeyError, IndexError, ValueError):
+        formula = f"{primitive.name}({', '.join(i.text for i in inputs if i)})"
+    product = primitive.notation == "{x} {y}" and len(inputs) == 2 and all(inputs)
+    factors = (inputs[0], inputs[1]) if product else None
+    return _Text(re.sub(r"\b1 \* | \* 1\b", "", formula), factors)  # type: ignore[arg-type]
+
+
+def _bare(formula: str) -> str:
+    return formula.replace(" * ", " ⊙ ").replace("-", "−")
