@@ -12,7 +12,7 @@ import llvmlite.ir as ir
 import numpy as np
 
 from backlit.compiler.cores import emit_core
-from backlit.compiler.kernels import I64, POINTER, KernelEmitter, number
+from backlit.compiler.kernels import I64, POINTER, KernelEmitter, loop, number
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.products import is_packed
 from backlit.compiler.rows import at
@@ -20,7 +20,27 @@ from backlit.compiler.shuffle import scratch_words
 from backlit.compiler.values import item_size, memory_type, scalar_type
 
 # Places of the control block, 64-bit integers. Batches are counted through all epochs of a run.
-ROWS, BATCH, FIRST, LAST, EACH, STOP, DONE, ORDER, LOSSES, COUNT, SEEDS, SHUFFLES, SCRATCH, ARRIVED, TURN = range(15)
+(
+    ROWS,
+    BATCH,
+    FIRST,
+    LAST,
+    EACH,
+    STOP,
+    DONE,
+    ORDER,
+    LOSSES,
+    COUNT,
+    SEEDS,
+    SHUFFLES,
+    SCRATCH,
+    ARRIVED,
+    TURN,
+    RATES,
+    RATE_COUNT,
+    RATE_PLACES,
+    RATES_FROM,
+) = range(19)
 _CONTROL_WORDS = 64
 # The symbol of the process's native shuffle.
 PERMUTE = "backlit_permute"
@@ -56,8 +76,20 @@ class Control:
         words[[ROWS, BATCH, FIRST, LAST, EACH, STOP, DONE]] = used, batch_size, first, last, last, 0, first
         words[[ORDER, LOSSES, COUNT, SCRATCH]] = order.ctypes.data, losses.ctypes.data, len(order), scratch.ctypes.data
         words[[SEEDS, SHUFFLES]] = [0 if s is None else s.ctypes.data for s in (seeds, shuffles)]
-        words[[ARRIVED, TURN]] = 0
+        words[[ARRIVED, TURN, RATES]] = 0
         self._held = (order, losses, scratch, seeds, shuffles)
+
+    def schedule(self, values: Any, places: Any, first: int) -> None:
+        """Set rates before each batch.
+
+        Args:
+            values: One row a batch, one column a rate, float64.
+            places: Addresses of the 0-d float64 arrays that hold the rates, int64.
+            first: The batch of the first row.
+        """
+        self._words[[RATES, RATE_COUNT, RATE_PLACES]] = values.ctypes.data, values.shape[1], places.ctypes.data
+        self._words[RATES_FROM] = first
+        self._held += (values, places)
 
     def resume(self, first: int, last: int) -> None:
         """Run from a batch up to another."""
@@ -234,6 +266,7 @@ def _emit_epoch(
     b.position_at_end(body)
     s = b.srem(whole, each)
     _emit_new_epoch(module, b, word, address, s, whole, thread)
+    _emit_rates(b, word, address, whole, thread)
     b.call(barrier, [control, threads])
     begin = b.mul(s, batch)
     left = b.sub(total, begin)
@@ -281,6 +314,22 @@ def _emit_new_epoch(
                 module, ir.FunctionType(ir.VoidType(), [POINTER, I64, POINTER, POINTER]), PERMUTE
             )
             b.call(permute, [address(SHUFFLES), b.load(word(COUNT), typ=I64), address(ORDER), address(SCRATCH)])
+
+
+def _emit_rates(b: ir.IRBuilder, word: Any, address: Any, whole: Any, thread: Any) -> None:
+    """Set the rates of a batch, where a schedule is given."""
+    double = ir.DoubleType()
+    given = b.icmp_signed("!=", b.load(word(RATES), typ=I64), number(0))
+    with b.if_then(b.and_(given, b.icmp_signed("==", thread, number(0)))):
+        count = b.load(word(RATE_COUNT), typ=I64)
+        row = b.mul(b.sub(whole, b.load(word(RATES_FROM), typ=I64)), count)
+        rates, places = address(RATES), address(RATE_PLACES)
+
+        def put(i: Any) -> None:
+            value = b.load(b.gep(rates, [b.add(row, i)], source_etype=double), typ=double)
+            b.store(value, b.load(b.gep(places, [i], source_etype=POINTER), typ=POINTER))
+
+        loop(b, number(0), count, 1, put)
 
 
 def _copy(module: ir.Module, b: ir.IRBuilder, target: Any, source: Any, size: Any) -> None:

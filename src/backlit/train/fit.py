@@ -15,6 +15,7 @@ from backlit.train.interrupt import Interrupts
 from backlit.train.loop import Sums, Work, evaluate_batches, in_mode, run_epoch
 from backlit.train.native import NativeLoop
 from backlit.train.progress import ProgressBar
+from backlit.train.rates import RateTable
 from backlit.train.storage import read_state, write_state
 
 if TYPE_CHECKING:
@@ -143,14 +144,24 @@ class Fit:
             self._set_random_states(then)
         last = -(-len(order) // self.native.batch_size)
         while self.batch < last:
-            done = self.native.run(order, self.batch, self._next_stop(last), self.sums, self._watch)
-            if self._after_steps(done - self.batch):
+            if self._after_steps(self._run_native(self.native, order, self._next_stop(last))):
                 return False
         return True
 
+    def _run_native(self, native: NativeLoop, order: Any, stop: int) -> int:
+        """Run batches up to `stop`, rates by rates where the schedule wants it; how many were done."""
+        first, rates = self.batch, None
+        if self._scheduler_steps:
+            rates = RateTable(self.trainer.scheduler, self.trainer.optimizer, stop - first)
+        try:
+            return native.run(order, first, stop, self.sums, self._watch, rates) - first
+        finally:
+            if rates is not None:
+                rates.settle(native.reached - first)
+
     def _next_stop(self, last: int) -> int:
         """The batch before which Python is due again."""
-        if self._scheduler_steps or self.callbacks.has("on_batch_end"):
+        if self.callbacks.has("on_batch_end"):
             return self.batch + 1
         if self.checkpoint is not None and self.checkpoint_every:
             return min(last, self.batch + self.checkpoint_every - self.trainer.step % self.checkpoint_every)
@@ -183,6 +194,8 @@ class Fit:
         self.callbacks.call("on_epoch_end", trainer)
 
     def _after_step(self) -> bool:
+        if self._scheduler_steps:
+            self.trainer.scheduler.step()
         return self._after_steps(1)
 
     def _after_steps(self, count: int) -> bool:
@@ -190,8 +203,6 @@ class Fit:
         trainer = self.trainer
         self.batch += count
         trainer.step += count
-        if self._scheduler_steps:
-            trainer.scheduler.step()
         if self.callbacks.has("on_batch_end"):
             self.callbacks.call("on_batch_end", trainer)
         if self.checkpoint is not None and self.checkpoint_every and trainer.step % self.checkpoint_every == 0:

@@ -22,6 +22,7 @@ from backlit.nn.utils import clip_grad_norm_
 from backlit.ops import Generator, from_numpy
 from backlit.optim import LBFGS
 from backlit.train.loop import Sums, Work, run_epoch
+from backlit.train.rates import RateTable
 
 # A run of batches is kept on this thread if it is expected to end within so many seconds.
 _INLINE_SECONDS = 0.05
@@ -39,10 +40,13 @@ class NativeLoop:
 
     Raises:
         GraphError: The step cannot be traced; the message says why.
+
+    Attributes:
+        reached: The batch before which the last run ended, also where it raised an error.
     """
 
     def __init__(self, work: Work, rows: Rows, batch_size: int, threads: int | None) -> None:
-        self.batch_size = batch_size
+        self.batch_size, self.reached = batch_size, 0
         self._key = self._identity(work, rows, batch_size)
         self._compile(work, rows)
         self.attach(work, rows, threads)
@@ -109,6 +113,7 @@ class NativeLoop:
         last: int,
         sums: Sums,
         watch: Callable[[int], bool],
+        rates: RateTable | None = None,
     ) -> int:
         """Run batches `first` to `last` of an epoch.
 
@@ -118,6 +123,7 @@ class NativeLoop:
             last: The batch to end before.
             sums: Added to.
             watch: Called now and then with the number of the batch that runs; true asks to stop after it.
+            rates: The rates of these batches, where a scheduler sets new ones for each.
 
         Returns:
             The batch before which the run ended.
@@ -127,9 +133,13 @@ class NativeLoop:
         """
         order = order if self.rows.index is None else np.ascontiguousarray(self.rows.index[order])
         losses = self._start(order, len(order), first, last, epochs=1)
-        done = first
+        if rates is not None:
+            places = np.array([rate._array.ctypes.data for rate in rates.tensors], np.int64)
+            self.executable.control.schedule(rates.values, places, first)
+        done = self.reached = first
         while done < last:
             status, done = self._go(done, last, watch)
+            self.reached = done
             self._add(order, losses[first:done], first, sums)
             if not status:
                 break
