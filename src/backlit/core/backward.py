@@ -87,7 +87,8 @@ class _Walk:
         while pending:
             number = heapq.heappop(pending)
             node, arrived = self.arrived.pop(number)
-            self._arrive(node, arrived)
+            if node.hooks or node.retained or node.record or self.captured is not None:
+                self._arrive(node, arrived)
             if useful is not None and node.sequence not in useful:
                 continue
             state.path = node.path
@@ -112,13 +113,17 @@ class _Walk:
                     self._send(edge[0], edge[1], grad)
                     continue
                 if held is None:
+                    # A gradient rule may pass on what arrived or was kept, or one array twice.
                     held = [id(v._array) for v in (*arrived, *node.held(), *grads) if isinstance(v, TensorBase)]
                 self._send_to_leaf(edge, grad, record is None and held.count(id(grad._array)) < 2)
             if not self.retain_graph:
                 node.release()
         for leaf, grad in self.hooked.values():
-            self._reach_leaf(leaf, _run_hooks(leaf._hooks or {}, grad), False)
-            if self.captured is None:
+            grad = _run_hooks(leaf._hooks or {}, grad)
+            if self.captured is not None:
+                self._capture(leaf, grad)
+            else:
+                self._accumulate(leaf, grad)
                 for hook in list((leaf._accumulated_hooks or {}).values()):
                     hook(leaf)
         return self.captured
@@ -161,8 +166,10 @@ class _Walk:
         if leaf._hooks or leaf._accumulated_hooks:
             before = self.hooked.get(id(leaf))
             self.hooked[id(leaf)] = leaf, grad if before is None else Helpers.add(before[1], grad)
+        elif self.captured is not None:
+            self._capture(leaf, grad)
         else:
-            self._reach_leaf(leaf, grad, own)
+            self._accumulate(leaf, grad, own)
 
     def _arrive(self, node: Binding, slots: list[Any]) -> None:
         """Run the hooks of a binding's results, note what arrived, and serve `inputs` and `retain_grad`."""
@@ -195,13 +202,12 @@ class _Walk:
         kind = node.dtypes[position]
         return grad if grad._array.dtype == kind else Helpers.cast(grad, kind)
 
-    def _reach_leaf(self, leaf: TensorBase, grad: Any, own: bool) -> None:
-        if self.captured is not None:
-            for position in self.at_leaves.get(id(leaf), ()):
-                before = self.captured[position]
-                self.captured[position] = grad if before is None else Helpers.add(before, grad)
-            return
-        self._accumulate(leaf, grad, own)
+    def _capture(self, leaf: TensorBase, grad: Any) -> None:
+        """Keep the gradient of a leaf for the caller, if it was asked for."""
+        captured: Any = self.captured
+        for position in self.at_leaves.get(id(leaf), ()):
+            before = captured[position]
+            captured[position] = grad if before is None else Helpers.add(before, grad)
 
     def _accumulate(self, tensor: TensorBase, grad: Any, own: bool = False) -> None:
         if STATE.trace is not None:

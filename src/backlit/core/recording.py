@@ -21,7 +21,7 @@ class Value:
 
     def __init__(self, array: Array, storage: Storage) -> None:
         self.array = array
-        storage.watchers.append(weakref.ref(self))
+        storage.watched().append(weakref.ref(self))
 
 
 class Record:

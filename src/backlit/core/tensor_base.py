@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_new = object.__new__
+
 
 class Storage:
     """What tensors that share memory have in common.
@@ -27,13 +29,17 @@ class Storage:
         watchers: References to recorded values that must be copied before the next write.
     """
 
-    __slots__ = ("rebased", "version", "watchers", "written_by")
+    # Fields that keep these values cost nothing, and most storages keep all of them.
+    version: int | None = 0
+    written_by = ""
+    rebased = 0
+    watchers: "list[weakref.ref[Value]] | None" = None
 
-    def __init__(self, version: int | None = 0) -> None:
-        self.version = version
-        self.written_by = ""
-        self.rebased = 0
-        self.watchers: list[weakref.ref[Value]] = []
+    def watched(self) -> "list[weakref.ref[Value]]":
+        """The list of `watchers`, to add to."""
+        if self.watchers is None:
+            self.watchers = []
+        return self.watchers
 
 
 class Symbol:
@@ -170,10 +176,13 @@ def values_of(tensor: TensorBase, what: str = "the values") -> Array:
 
 def make(array: Any, storage: Storage | None = None) -> Any:
     """A new public tensor around an array, copying nothing."""
-    cls = TensorBase.public
-    tensor = cls.__new__(cls)
+    tensor = _new(TensorBase.public)
     tensor._array = array
-    tensor._storage = storage or Storage(None if STATE.inference else 0)
+    if storage is None:
+        storage = Storage()
+        if STATE.inference:
+            storage.version = None
+    tensor._storage = storage
     return tensor
 
 

@@ -67,7 +67,7 @@ class AutogradMethods(TensorBase):
         if STATE.trace is not None:
             return casting.detach.bind(self)
         unseen = Storage()
-        unseen.watchers = self._storage.watchers
+        unseen.watchers = self._storage.watched()
         return make(self._array, unseen)
 
     @data.setter
