@@ -13,6 +13,7 @@ from backlit.ops.methods.autograd import AutogradMethods
 from backlit.ops.methods.comparison import ComparisonMethods
 from backlit.ops.methods.conversion import ConversionMethods
 from backlit.ops.methods.creation import CreationMethods
+from backlit.ops.methods.display import DisplayMethods
 from backlit.ops.methods.indexing import IndexingMethods
 from backlit.ops.methods.pointwise import PointwiseMethods
 from backlit.ops.methods.product import ProductMethods
@@ -35,6 +36,7 @@ class Tensor(
     ShapeMethods,
     IndexingMethods,
     ProductMethods,
+    DisplayMethods,
 ):
     """An array of numbers that knows how it was made.
 

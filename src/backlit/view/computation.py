@@ -49,10 +49,21 @@ def graph(
     """
     if direction is not None and direction not in _DIRECTIONS:
         raise ArgumentError(f"view.graph: direction: there is no {direction!r}{suggest(str(direction), _DIRECTIONS)}")
+    return drawn(loss, Names(names, callers_variables()), collapse, color_by, theme, direction)
+
+
+def drawn(
+    loss: Any,
+    called: Names,
+    collapse: int | Sequence[str] | None = None,
+    color_by: str | None = None,
+    theme: str = "light",
+    direction: str | None = None,
+) -> Picture:
+    """As `graph`, with the names found already."""
     colors = theme_of(theme)
-    called = Names(names, callers_variables())
     flow = dataflow(loss, called, "graph")
     coloring = None if color_by is None else Coloring(color_by, flow)
     classes = {path: type(module).__name__ for path, module in called.modules.items()}
-    drawing: Any = Drawing(flow, colors, coloring, classes).draw(collapse, direction)
+    drawing = Drawing(flow, colors, coloring, classes).draw(collapse, direction)
     return Picture(drawing, flow, colors, flow.out.source.name or flow.out.source.operation or "a tensor")

@@ -231,8 +231,8 @@ def _compared(derivation: Derivation, total: float) -> str:
     if np.isclose(found, total, rtol=tolerance, atol=tolerance):
         return f"The backward pass found {number(found)}: the same."
     return (
-        f"The backward pass found {number(found)}, which differs: something besides this result sent gradients here, or "
-        "a hook changed them."
+        f"The backward pass found {number(found)}, which differs: something besides this result sent gradients "
+        "here, or a hook changed them."
     )
 
 
@@ -246,7 +246,8 @@ def _by_rules(derivation: Derivation) -> list[Line]:
     lines.append(
         _words(
             "J is the result" + (f", {result}" if result != "J" else "") + ". Each gradient has the shape of what it "
-            "belongs to. ⊙ multiplies element by element, A B is the matrix product, A' the transpose; rows are examples."
+            "belongs to. ⊙ multiplies element by element, A B is the matrix product, A' the transpose; rows are "
+            "examples."
         )
     )
     uses: set[int] = set()
@@ -260,11 +261,8 @@ def _by_rules(derivation: Derivation) -> list[Line]:
             )
             uses.add(id(node))
             role = f" Role: {node.role}." if node.role else ""
-            lines.append(
-                _words(
-                    f"{names[id(node)]} {shape_brackets(node.shape) if node.shape else '(a number)'} is {node.operation} of {inputs}.{role}"
-                )
-            )
+            size = shape_brackets(node.shape) if node.shape else "(a number)"
+            lines.append(_words(f"{names[id(node)]} {size} is {node.operation} of {inputs}.{role}"))
         lines.append(_formula(f"{left} = {rule.formula}", f"{_tex_rule(left)} = {_tex_rule(rule.formula)}"))
         lines.append(
             _formula(
