@@ -7,6 +7,7 @@ import pytest
 
 import backlit
 from backlit import nn, optim
+from backlit.compiler.compiled import compile
 from backlit.nn import functional as F
 from tests.compiler.courses import same_course
 from tests.nn.layer_table import LAYERS, LOSSES, inputs
@@ -214,3 +215,28 @@ def test_a_training_step(clip: str, kind: str) -> None:
     calls = [[rng.integers(0, 11, (rows, 5)), rng.integers(0, 3, (rows,))] for rows in (7, 7, 1, 23, 23, 2)]
     compiled = same_course(build, calls, kind, slack=10)
     assert len(programs_of(compiled)) == 2, "one for training, one for evaluation"
+
+
+@pytest.mark.parametrize("case", programs.LBFGS)
+def test_an_optimizer_that_decides_in_python(case: str) -> None:
+    """LBFGS runs around a compiled closure."""
+
+    def course(wrap: Any) -> Any:
+        net = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+        net.load_state_dict(
+            {n: backlit.full(v.shape, 0.1, dtype=v.dtype).cumsum(0) for n, v in net.state_dict().items()}
+        )
+        optimizer = optim.LBFGS(net.parameters(), **programs.LBFGS[case])
+        x, y = (backlit.from_numpy(a) for a in regression(6, np.random.default_rng(4)))
+
+        def closure() -> Any:
+            optimizer.zero_grad()
+            loss = F.mse_loss(net(x), y)
+            loss.backward()
+            return loss
+
+        run = wrap(closure)
+        losses = [float(optimizer.step(run)) for _ in range(3)]
+        return np.concatenate([losses, *(p.detach().numpy().ravel() for p in net.parameters())])
+
+    np.testing.assert_allclose(course(compile), course(lambda f: f), rtol=1e-7)
