@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any, overload
 
-from backlit.compiler.specialised import Specialised, rows_of
+from backlit.compiler.specialised import Specialised, check_host, rows_of
 from backlit.compiler.surroundings import Surroundings
 from backlit.compiler.tree import TENSOR, flatten, unflatten
 from backlit.core.dtypes import get_default_dtype
@@ -105,7 +105,7 @@ class Compiled:
         self._function = function
         self._keep_grads = keep_grads
         self._known: dict[Any, list[_Variant]] = {}
-        self._last: _Variant | None = None
+        self._last: tuple[Specialised, int | None] | None = None
         self._lock = threading.RLock()
         _all.add(self)
 
@@ -136,13 +136,18 @@ class Compiled:
         Raises:
             GraphError: The function was never called, or cannot be traced.
         """
+        return self._found(args, kwargs)[0]
+
+    def _found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialised, int | None]:
+        """The program for arguments like these, or that of the last call, and the number of rows."""
         with self._lock:
             if args or kwargs:
                 tensors, skeleton = _flat(args, kwargs)
-                return self._variant(tensors, skeleton, rows_of(tensors)).code
+                rows = rows_of(tensors)
+                return self._variant(tensors, skeleton, rows).code, rows
             if self._last is None:
                 raise GraphError(f"{self!r} was not called yet; give arguments like those of a call")
-            return self._last.code
+            return self._last
 
     def explain(self, *args: Any, **kwargs: Any) -> Any:
         """What became of the function: graph, kernels, memory, and each kernel's share of the time.
@@ -156,7 +161,7 @@ class Compiled:
         """
         from backlit.compiler.explain import Explanation
 
-        return Explanation(self.specialised(*args, **kwargs))
+        return Explanation(*self._found(args, kwargs))
 
     def record(self, *args: Any, **kwargs: Any) -> Any:
         """Every value and gradient of one call, which leaves nothing changed.
@@ -211,7 +216,7 @@ class Compiled:
             variant = _Variant(self._function, skeleton, tensors, self._keep_grads, exact)
             variants.insert(0, variant)
             del variants[_MOST_ALIKE:]
-        self._last = variant
+        self._last = variant.code, rows
         return variant
 
 
@@ -272,16 +277,3 @@ def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = Fa
         raise ArgumentTypeError(f"compile: expected a function or a module, got {type(function).__name__}")
     check_host()
     return Compiled(function, keep_grads)
-
-
-def check_host() -> None:
-    """Raise `GraphError` unless machine code can be made for this computer."""
-    try:
-        from backlit.compiler import llvm
-
-        llvm.target_machine()
-    except (ImportError, OSError, RuntimeError) as error:
-        raise GraphError(
-            f"LLVM, which makes the machine code, cannot be used on this computer ({error}); install llvmlite anew "
-            "with `pip install --force-reinstall llvmlite`, or run the function as it is, without compile"
-        ) from error

@@ -13,8 +13,9 @@ import numpy as np
 from backlit.compiler.program import Program, ProgramBuilder, Step
 from backlit.graph.graph import Graph
 
-# Two primes at which the programs are traced: no network's sizes are likely to coincide with them.
-SAMPLES = (1021, 1031)
+# The numbers of rows at which programs are traced: large, so that no part of fixed size is cut short, one odd and one
+# even, so that a program that divides them differs. A size of a network that coincides with one of them does no harm.
+SAMPLES = (1021, 1046)
 
 
 class NotUniform(Exception):

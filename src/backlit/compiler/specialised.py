@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backlit.compiler.lowering import lower
 from backlit.compiler.program import Program
 from backlit.compiler.rows import SAMPLES, NotUniform, agree, stays_inside, uniform
 from backlit.core.tensor_base import Symbol, TensorBase, make
 from backlit.core.writing import about_to_write, wrote
 from backlit.errors import BacklitError, GraphError, IndexRangeError, ShapeError
+from backlit.graph.graph import Graph, Ref
 from backlit.graph.trace import Traced
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Specialised:
         keep_grads: Whether gradients of tensors that the program updates are left on them.
         guards: How many of the results, counted from the first, must be finite before anything outside is written.
         facts: What else two functions must have in common to share machine code.
+        exact: Whether to compile for the arguments' own number of rows without trying others.
 
     Attributes:
         traced: The program, at the first sample number of rows if it is for any.
@@ -66,14 +67,16 @@ class Specialised:
         keep_grads: bool,
         guards: int = 0,
         facts: Callable[[], Any] = lambda: None,
+        exact: bool = False,
     ) -> None:
+        check_host()
         from backlit.compiler.executable import Executable
 
         self._function, self._keep_grads, self._guards, self._facts = function, keep_grads, guards, facts
         self.rows = rows_of(args)
         self._likes = [t for t in args if isinstance(t, TensorBase)]
         self._by_row = [bool(t._array.shape) and t._array.shape[0] == self.rows for t in self._likes]
-        self._family = self._find()
+        self._family = self._exact() if exact else self._find()
         self.uniform = self._family.graphs is not None
         self._checked = {self.rows}
         self.executable = Executable(self._family.code)
@@ -105,7 +108,7 @@ class Specialised:
             graphs = self.traced.graph, self._alike(SAMPLES[1], same).graph
             agree(*graphs, self._alike(rows, same).graph, rows)
             further = self._kept(self.traced)[1]
-            program = uniform(*(lower(graph, further) for graph in graphs))
+            program = uniform(*(self._lowered(graph, further) for graph in graphs))
             found = Family(self._code(program), graphs)
         except NotUniform:
             return self._exact()
@@ -123,7 +126,14 @@ class Specialised:
 
     def _exact(self) -> Family:
         self.traced = self._trace(None)
-        return Family(self._code(lower(self.traced.graph, self._kept(self.traced)[1])), None)
+        return Family(self._code(self._lowered(self.traced.graph, self._kept(self.traced)[1])), None)
+
+    @staticmethod
+    def _lowered(graph: Graph, further: list[Ref]) -> Program:
+        # Loaded late, with LLVM.
+        from backlit.compiler.lowering import lower
+
+        return lower(graph, further)
 
     def _code(self, program: Program) -> "Code":
         from backlit.compiler.executable import code_for
@@ -145,17 +155,19 @@ class Specialised:
                 )
         return traced
 
-    def _kept(self, traced: Traced) -> tuple[list[tuple[Any, bool]], list[Any]]:
+    def _kept(self, traced: Traced) -> tuple[list[tuple[Any, bool]], list[Ref]]:
         """(owner, whether a gradient is left on it) for each gradient, and those that are left."""
         graph = traced.graph
         written = {number for number, _ in graph.writes}
         found = {id(tensor) for tensor, _ in traced.found}
-        owners, refs = [], []
+        owners: list[tuple[Any, bool]] = []
+        refs: list[Ref] = []
         for owner, (number, ref) in zip(traced.grad_owners, graph.grads, strict=True):
             # What the next call would add to is no mere step on the way to an update.
             kept = ref is not None and (self._keep_grads or number not in written or id(owner) in found)
             owners.append((owner, kept))
-            refs += [ref] if kept else []
+            if kept and ref is not None:
+                refs.append(ref)
         return owners, refs
 
     def _key(self, traced: Traced) -> tuple[Any, ...]:
@@ -372,6 +384,19 @@ class Specialised:
         if views is None:
             views = self._views[rows] = [executable.view(o, rows) for o in self._outputs]
         return [make(view.copy()) for view in views]
+
+
+def check_host() -> None:
+    """Raise `GraphError` unless machine code can be made for this computer."""
+    try:
+        from backlit.compiler import llvm
+
+        llvm.target_machine()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise GraphError(
+            f"LLVM, which makes the machine code, cannot be used on this computer ({error}); install llvmlite anew "
+            "with `pip install --force-reinstall llvmlite`, or run the function as it is, without compile"
+        ) from error
 
 
 def rows_of(tensors: Sequence[Any]) -> int | None:

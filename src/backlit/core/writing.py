@@ -9,7 +9,7 @@ from backlit.core.dtypes import keeps_kind
 from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive
 from backlit.core.tape import Binding
-from backlit.core.tensor_base import Array, Storage, TensorBase, make, tape_of, values_of
+from backlit.core.tensor_base import Array, Storage, Symbol, TensorBase, make, tape_of, values_of
 from backlit.errors import DtypeError, GradientError, ShapeError
 
 
@@ -76,14 +76,14 @@ def write(target: TensorBase, source: TensorBase, operation: str) -> None:
         source = Helpers.cast(source, array.dtype)
     if source._array.shape != array.shape:
         source = source.expand(array.shape)  # type: ignore[attr-defined]
-    if STATE.trace is not None:
-        STATE.trace.write(target, source, operation)
-        return
-    if not array.flags.writeable:
+    if not isinstance(array, Symbol) and not array.flags.writeable:
         raise ShapeError(
             f"{operation}: this memory cannot be written: several elements of an expanded tensor share one place, or "
             "the array was read-only; use .clone() first"
         )
+    if STATE.trace is not None:
+        STATE.trace.write(target, source, operation)
+        return
     about_to_write(target._storage)
     if target._base is not None:
         _write_view(target, source, operation)

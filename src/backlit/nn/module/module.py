@@ -32,6 +32,8 @@ class _Running(threading.local):
 
 
 _RUNNING = _Running()
+# Attributes that a compiled program has fixed, such as the probability of a dropout.
+_SETTINGS = (bool, int, float, str, tuple, type(None))
 _MEMBERS = ("_parameters", "_buffers", "_modules")
 
 
@@ -140,8 +142,11 @@ class Module(StateDict):
         elif name in fields.get("_buffers", ()):
             self.register_buffer(name, value, persistent=name not in self._non_persistent)
         else:
-            if name == "training" and fields.get("training") != value:
+            before = fields.get(name, value)
+            if name == "training" and before != value:
                 Edits.next()
+            elif isinstance(value, _SETTINGS) and (type(before) is not type(value) or before != value):
+                self._edited()
             super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
