@@ -2,5 +2,6 @@
 
 from backlit.view.computation import graph
 from backlit.view.explanation import explain
+from backlit.view.stepping import steps
 
-__all__ = ["explain", "graph"]
+__all__ = ["explain", "graph", "steps"]

@@ -1,5 +1,6 @@
 """A tape as plain data: nodes, edges, values, gradients, local derivatives. Every picture and text reads this."""
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from backlit.errors import ArgumentTypeError, GradientError
 from backlit.nn import Parameter
 from backlit.view.local import at_kink, local_derivatives
 from backlit.view.names import Names
+from backlit.view.theme import number
 
 NOT_RECORDED = "not recorded; run the program inside `with backlit.record():` to see its values"
 NOT_RUN = "backward not run"
@@ -135,6 +137,21 @@ class Dataflow:
             if (binding is not None and node.binding is binding) or (binding is None and node.tensor is tensor):
                 return node
         return None
+
+
+def short_names(flow: Dataflow) -> dict[int, str]:
+    """What each node is called, by its id: its name, a constant's number, J for the result, else t1, t2 and so on."""
+    taken = {node.name for node in flow.nodes}
+    fresh = (name for i in itertools.count(1) if (name := f"t{i}") not in taken)
+    names: dict[int, str] = {}
+    for node in flow.nodes:
+        if node.name:
+            names[id(node)] = node.name
+        elif node.kind == "constant":
+            names[id(node)] = "a number" if node.value is None else number(node.value.item())
+        else:
+            names[id(node)] = "J" if node is flow.out.source and "J" not in taken else next(fresh)
+    return names
 
 
 def dataflow(result: Any, names: Names, caller: str) -> Dataflow:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backlit.core.tensor_base import Array
-from backlit.view.dataflow import Dataflow, Edge, Node
+from backlit.view.dataflow import Dataflow, Edge, Node, short_names
 from backlit.view.rules import Rule, shape_brackets, symbolic_rule, written_rule
 from backlit.view.symbols import constant, in_text, simplified, symbol, symbolic, sympy_or_error
 
@@ -52,25 +52,18 @@ class Derivation:
     Attributes:
         flow: The graph.
         start: The node of the tensor.
-        names: What each node is called, by its id: the reader's name, else t1, t2, …
+        names: What each node is called, by its id.
         symbols: Each node as a SymPy symbol or constant, by its id.
     """
 
     def __init__(self, flow: Dataflow, start: Node) -> None:
         self.flow = flow
         self.start = start
-        self.names: dict[int, str] = {}
-        taken = {node.name for node in flow.nodes}
-        fresh = (name for i in itertools.count(1) if (name := f"t{i}") not in taken)
-        result = flow.out.source
-        for node in flow.nodes:
-            if node.kind != "constant":
-                called = node.name or ("J" if node is result and "J" not in taken else next(fresh))
-                self.names[id(node)] = called
+        self.names = short_names(flow)
         self.symbols = {
             id(node): constant(node.value.item())
             if node.kind == "constant" and node.value is not None
-            else symbol(self.names.get(id(node), "c"))
+            else symbol(self.names[id(node)])
             for node in flow.nodes
         }
         self._reaching = self._ahead()
@@ -175,7 +168,7 @@ class Derivation:
     def _rule(self, edge: Edge, node: Node, arriving: str) -> Rule:
         names = [""] * len(node.binding.edges) if node.binding else []
         for e in node.inputs:
-            names[e.position] = self.names.get(id(e.source), "")
+            names[e.position] = self.names[id(e.source)]
         result = self.names[id(node)]
         if node.binding is not None and node.binding.primitive.elementwise and edge.shape == node.shape:
             slope = self._slope(edge)

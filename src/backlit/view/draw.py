@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -23,6 +23,7 @@ _HEAT_LEGEND = (
 )
 _BETWEEN = re.compile(r"\{\w+\} ([^\w{}\s]{1,2}) \{\w+\}")
 _MIDDLE = '<TR><TD PORT="middle" HEIGHT="8" WIDTH="24"></TD></TR>'
+_PLAIN = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
 # Boxes one behind the other that still fit on a page.
 _WIDE = 9
 _SIGNS = {"*": "×", "-": "−", "@": "×"}
@@ -37,12 +38,14 @@ class Drawing:
         theme: The colours.
         coloring: What the fill of operations tells, or None.
         modules: The class of each module, by path.
+        marks: After drawing: the name in the picture of each node and edge drawn by itself, by its id.
     """
 
     flow: Dataflow
     theme: Theme
     coloring: Coloring | None
     modules: dict[str, str]
+    marks: dict[int, str] = field(default_factory=dict)
 
     def draw(self, collapse: Any, direction: str | None) -> Any:
         """The Graphviz graph."""
@@ -67,7 +70,8 @@ class Drawing:
         members: dict[str, list[str]] = {}
         ids = {id(box): f"b{i}" for i, box in enumerate(boxes)}
         for box in boxes:
-            graph.add_node(ids[id(box)], label=self._box(box), tooltip=" ")
+            name = ids[id(box)]
+            graph.add_node(name, id=name, label=self._box(box, name), tooltip=" ")
             members.setdefault(box.path, []).append(ids[id(box)])
         ends = ("e", "w") if direction == "right" else ("s", "n")
         middle = "middle:" if direction == "right" else ""
@@ -79,6 +83,7 @@ class Drawing:
             # Where the value is read: a label between two modules would push edges across their titles.
             members.setdefault(link.target.path, []).append(name)
         last = next(box for box in boxes if self.flow.out.source in box.nodes)
+        self.marks[id(self.flow.out)] = "out"
         graph.add_node("out", label=self._edge(self.flow.out, "out"), tooltip=" ")
         graph.add_edge(ids[id(last)], "out", arrowhead="none", headport=f"{middle}{ends[1]}")
         self._clusters(graph, members)
@@ -108,16 +113,17 @@ class Drawing:
 
     # -- boxes -------------------------------------------------------------------------------------------------------
 
-    def _box(self, box: Box) -> str:
+    def _box(self, box: Box, name: str) -> str:
         if len(box.nodes) == 1 and not box.title:
-            return self._node(box.nodes[0])
+            self.marks[id(box.nodes[0])] = name
+            return self._node(box.nodes[0], name)
         theme = self.theme
         kind = self.modules.get(box.title, "")
         rows = [_text(f"{box.title} · {kind}" if kind else box.title, theme.ink, bold=True)]
         rows += [_text(line, theme.faint, 10) for line in contents(box)]
         return _table(rows, blend(theme.ink, theme.operation, 0.06), theme.ink, sides=2)
 
-    def _node(self, node: Node) -> str:
+    def _node(self, node: Node, name: str) -> str:
         theme = self.theme
         rows = []
         if node.binding is None:
@@ -140,7 +146,7 @@ class Drawing:
             if self.coloring is not None:
                 fill = self.coloring.fill(node, theme)
                 rows.append(_text(self.coloring.text(node), theme.ink, 10))
-        rows += self._sum(node)
+        rows += self._sum(node, name)
         return _table(rows, fill, theme.line, rounded=node.kind in ("parameter", "operation"), tip=self._tip(node))
 
     def _kink(self, node: Node) -> list[str]:
@@ -149,7 +155,7 @@ class Drawing:
             return []
         return ["at a kink"] if node.shape == () else [f"{kinks:,} at a kink"]
 
-    def _sum(self, node: Node) -> list[str]:
+    def _sum(self, node: Node, name: str) -> list[str]:
         """What arrived, where that is a sum over several uses, or where no edge can tell it."""
         theme, gradient = self.theme, node.gradient
         wanted = [e for e in node.outputs if e.wanted]
@@ -161,8 +167,10 @@ class Drawing:
         parts = [e.gradient for e in wanted]
         if node.shape == () and len(parts) <= 4 and all(p is not None for p in parts):
             terms = " + ".join(_bracketed(number(p.item())) for p in parts if p is not None)
-            return [_text(f"∇ {terms} = {number(gradient.item())}", theme.gradient, 11)]
-        return [_text(f"{len(parts)} add up: {self._brief(gradient, '∇')}", theme.gradient, 11)]
+            text = f"∇ {terms} = {number(gradient.item())}"
+        else:
+            text = f"{len(parts)} add up: {self._brief(gradient, '∇')}"
+        return [_text(text, theme.gradient, 11, mark=f"{name}-sum")]
 
     def _tip(self, node: Node) -> str:
         lines = [node.name or node.operation or node.kind]
@@ -179,6 +187,7 @@ class Drawing:
 
     def _link(self, link: Link, name: str) -> str:
         if link.values == 1:
+            self.marks[id(link.edges[0])] = name
             return self._edge(link.edges[0], name)
         rows = [_text(f"{link.values:,} values", self.theme.value, 11), _MIDDLE]
         return _table(rows, "", "", border=0)
@@ -217,14 +226,15 @@ class Drawing:
     def _array(self, array: Array, sign: str, color: str, mark: str) -> list[str]:
         if array.ndim == 0:
             return [_text(f"{sign} {number(array.item())}".strip(), color, 12, mark=mark, tip=heat.described(array))]
-        rows = [_text(heat.norm_text(array, sign), color, 10, mark=mark, tip=heat.described(array))]
+        rows = [_text(heat.norm_text(array, sign), color, 10)]
         if array.size and array.dtype.kind in "fiub":
             cell = '<TD BGCOLOR="{}" WIDTH="7" HEIGHT="7"></TD>'
             colors = heat.colors(array, self.theme)
             lines = "".join(f"<TR>{''.join(map(cell.format, row))}</TR>" for row in colors)
             grid = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0" BGCOLOR="{self.theme.line}">'
             rows.append(f"<TR><TD>{grid}{lines}</TABLE></TD></TR>")
-        return rows if sign else rows[::-1]
+        inner = "".join(rows if sign else rows[::-1])
+        return [f"<TR><TD{_marked(mark, heat.described(array))}>{_PLAIN}{inner}</TABLE></TD></TR>"]
 
     def _brief(self, array: Array, sign: str) -> str:
         return f"{sign} {number(array.item())}" if array.ndim == 0 else heat.norm_text(array, sign)
@@ -286,9 +296,14 @@ def _text(
         content = f"<B>{content}</B>"
     if italic:
         content = f"<I>{content}</I>"
-    ids = f' ID="{mark}" TITLE="{escape(tip or text)}"' if mark else ""
+    ids = _marked(mark, tip or text) if mark else ""
     ids += f' PORT="{port}"' if port else ""
     return f'<TR><TD{ids}><FONT COLOR="{color}" POINT-SIZE="{size}">{content}</FONT></TD></TR>'
+
+
+def _marked(mark: str, tip: str) -> str:
+    """Attributes of a cell that can be found in the picture, and says more when pointed at."""
+    return f' ID="{mark}" TITLE="{escape(tip)}"'
 
 
 def _table(
@@ -301,6 +316,6 @@ def _table(
     space = 5 if border else 2
     return (
         f'<<TABLE BORDER="{border * sides}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{space}"{looks}><TR><TD>'
-        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>'
+        f"{_PLAIN}{''.join(rows)}</TABLE>"
         "</TD></TR></TABLE>>"
     )
