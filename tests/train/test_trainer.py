@@ -102,8 +102,10 @@ def test_every_kind_of_data_gives_the_same_fit():
         run = trainer.fit(data, epochs=2, batch_size=8, compile=False)
         results.append((run.history, weights(trainer)))
     assert all(result == results[0] for result in results)
-    streamed = small_trainer().fit(Stream(X, y), epochs=2, batch_size=8)
-    assert streamed.history == small_trainer().fit((X, y), epochs=2, batch_size=8, shuffle=False, compile=False).history
+    for compile in (True, False):
+        streamed = small_trainer().fit(Stream(X, y), epochs=2, batch_size=8, compile=compile)
+        arrays = small_trainer().fit((X, y), epochs=2, batch_size=8, shuffle=False, compile=compile)
+        assert streamed.history == arrays.history
 
 
 def test_full_one_and_mini_batches_make_their_number_of_steps():

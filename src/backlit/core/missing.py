@@ -1,7 +1,8 @@
 """Words for names that a program written for PyTorch, or its writer, expects and that backlit does not have."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
 
 from backlit.errors import MissingNameError
 
@@ -15,6 +16,31 @@ def _pytorch_names() -> frozenset[str]:
     return frozenset((resources.files("backlit.core") / "pytorch_names.txt").read_text(encoding="utf-8").split())
 
 
+class _MissingName(MissingNameError):
+    """Finds its words when they are read: `hasattr` and its like ask often, and never read them."""
+
+    def __init__(self, place: str, name: str, existing: Iterable[str]) -> None:
+        super().__init__(name=name)
+        self._place, self._name, self._existing = place, name, existing
+
+    @cached_property
+    def _words(self) -> str:
+        import difflib
+
+        path = f"{self._place}.{self._name}" if self._place else self._name
+        owner = f"backlit.{self._place}" if self._place else "backlit"
+        reason = "PyTorch has it, backlit does not" if path in _pytorch_names() else "PyTorch has no such name either"
+        near = difflib.get_close_matches(self._name, sorted(self._existing), n=1, cutoff=0)
+        nearest = f"; the nearest that exists is {near[0]!r}" if near else ""
+        return f"{owner} has no {self._name!r}: {reason}{nearest}"
+
+    def __str__(self) -> str:
+        return self._words
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (MissingNameError, (str(self),))
+
+
 def missing_name(place: str, name: str, existing: Iterable[str]) -> MissingNameError:
     """The error for an attribute that does not exist.
 
@@ -23,11 +49,4 @@ def missing_name(place: str, name: str, existing: Iterable[str]) -> MissingNameE
         name: What was looked for.
         existing: The names that are there.
     """
-    path = f"{place}.{name}" if place else name
-    owner = f"backlit.{place}" if place else "backlit"
-    reason = "PyTorch has it, backlit does not" if path in _pytorch_names() else "PyTorch has no such name either"
-    import difflib
-
-    near = difflib.get_close_matches(name, sorted(existing), n=1, cutoff=0)
-    nearest = f"; the nearest that exists is {near[0]!r}" if near else ""
-    return MissingNameError(f"{owner} has no {name!r}: {reason}{nearest}", name=name)
+    return _MissingName(place, name, existing)

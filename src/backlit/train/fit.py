@@ -16,6 +16,7 @@ from backlit.train.loop import Sums, Work, evaluate_batches, in_mode, run_epoch
 from backlit.train.native import NativeLoop
 from backlit.train.progress import ProgressBar
 from backlit.train.rates import RateTable
+from backlit.train.step import CompiledStep
 from backlit.train.storage import read_state, write_state
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Fit:
         epochs: Epochs in all.
         checkpoint: Where to save after each epoch, or None.
         checkpoint_every: Also after so many steps, or None.
-        native: Runs batches as machine code; None: eagerly.
+        native: Runs epochs as machine code, or None.
+        step: Runs single batches as machine code where epochs cannot be; None: eagerly.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class Fit:
         checkpoint: Path | None,
         checkpoint_every: int | None,
         native: NativeLoop | None,
+        step: CompiledStep | None,
     ) -> None:
-        self.native = native
+        self.native, self.step = native, step
         self.trainer, self.work, self.train, self.val, self.epochs = trainer, work, train, val, epochs
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
         self.callbacks: Callbacks = trainer.callbacks
@@ -137,7 +140,9 @@ class Fit:
             batches = self.train.batches(self.batch)
             if then is not None:
                 self._set_random_states(then)
-            return run_epoch(self.work, batches, self.sums, self._after_step)
+            if self.step is None:
+                return run_epoch(self.work, batches, self.sums, self._after_step)
+            return self.step.run_epoch(batches, self.sums, self._after_step)
         order = self.train.order()
         order = order[: self.train.used(order)]
         if then is not None:

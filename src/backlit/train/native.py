@@ -18,11 +18,11 @@ from backlit.compiler.compiled import Specialised
 from backlit.core.tensor_base import Symbol, make
 from backlit.data import Rows
 from backlit.errors import GraphError
-from backlit.nn.utils import clip_grad_norm_
 from backlit.ops import Generator, from_numpy
 from backlit.optim import LBFGS
 from backlit.train.loop import Sums, Work, run_epoch
 from backlit.train.rates import RateTable
+from backlit.train.step import training_step
 
 # A run of batches is kept on this thread if it is expected to end within so many seconds.
 _INLINE_SECONDS = 0.05
@@ -68,20 +68,7 @@ class NativeLoop:
 
     def _compile(self, work: Work, rows: Rows) -> None:
         work.optimizer.prepare()
-        self._guards = 1 + (work.clip_grad_norm is not None)
-
-        def step(inputs: Any, target: Any) -> Any:
-            prediction = work.model(inputs)
-            loss = work.loss(prediction, target)
-            work.optimizer.zero_grad()
-            loss.backward()
-            guarded = [loss]
-            if work.clip_grad_norm is not None:
-                parameters = [p for group in work.optimizer.param_groups for p in group["params"]]
-                guarded.append(clip_grad_norm_(parameters, work.clip_grad_norm))
-            work.optimizer.step()
-            return (*guarded, prediction) if work.metrics else tuple(guarded)
-
+        step, self._guards = training_step(work)
         like = tuple(make(Symbol((self.batch_size, *a.shape[1:]), a.dtype)) for a in rows.arrays)
         self.step = Specialised(step, like, keep_grads=False, guards=self._guards)
         if not self.step.uniform:

@@ -1,7 +1,6 @@
 """`Trainer`: fits a model to data, measures it, and predicts with it."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from backlit.train.metrics import UserMetric, resolve_metrics
 from backlit.train.native import NativeLoop
 from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, float_dtype, predict
 from backlit.train.run import Run
+from backlit.train.step import CompiledStep, runs_eagerly
 from backlit.train.targets import check_targets
 
 
@@ -167,6 +167,7 @@ class Trainer:
             checkpoint=path,
             checkpoint_every=checkpoint_every,
             native=native,
+            step=CompiledStep(self._work) if compile and self._streams(self._work, feed) else None,
         )
         if self._unused_seed is not None:
             manual_seed(self._unused_seed)
@@ -193,10 +194,15 @@ class Trainer:
         """The model's outputs for all rows; arguments, results and errors as `Run.predict`."""
         return predict(self.model, inputs, batch_size=batch_size)
 
+    @staticmethod
+    def _streams(work: Work, feed: Feed) -> bool:
+        """Whether batches are only known when they come."""
+        return not (feed.rows is not None and NativeLoop.suits(work, feed.rows))
+
     def _native(self, work: Work, feed: Feed, threads: int | None) -> NativeLoop | None:
         """The compiled loop over batches, made once for data of the same arrays; None where it cannot be."""
         rows = feed.rows
-        if rows is None or not NativeLoop.suits(work, rows) or feed.loader.batch_size is None:
+        if rows is None or self._streams(work, feed) or feed.loader.batch_size is None:
             return None
         try:
             with in_mode(self.model, training=True):
@@ -206,7 +212,7 @@ class Trainer:
             self._loop.attach(work, rows, threads)
             return self._loop
         except GraphError as error:
-            warnings.warn(f"Trainer: the training step cannot be compiled and runs eagerly: {error}", stacklevel=3)
+            runs_eagerly(error)
             return None
 
     def _config(self, feed: Feed, epochs: int, shuffle: bool) -> dict[str, Any]:
