@@ -3,5 +3,6 @@
 from backlit.view.computation import graph
 from backlit.view.explanation import explain
 from backlit.view.stepping import steps
+from backlit.view.summary import Layer, Summary, summary
 
-__all__ = ["explain", "graph", "steps"]
+__all__ = ["Layer", "Summary", "explain", "graph", "steps", "summary"]

@@ -83,7 +83,7 @@ class Summary:
         given = ", ".join(shape_text(shape) for shape in self.input_shapes)
         table = Table(
             title=f"{total.kind} of an input {given}",
-            caption=f"forward pass {seconds_text(total.seconds)}, in evaluation mode; "
+            caption=f"forward pass {seconds_text(total.seconds)}, in evaluation mode\n"
             "multiplication and addition count 1 each",
             box=box.SIMPLE_HEAD,
             title_style="bold",

@@ -1,0 +1,130 @@
+"""Plots: what all Matplotlib figures here share, their colours, fonts and formats."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from backlit.errors import MissingPackageError
+from backlit.view.picture import Picture
+from backlit.view.theme import Theme, blend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette; on dark ground its lighter kin.
+_SERIES = {
+    False: ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b07d00", "#56b4e9"),
+    True: ("#56b4e9", "#f08a3c", "#2fc89a", "#e39cc4", "#f0c04a", "#a6d8f7"),
+}
+# Told apart without colour too.
+STYLES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (1, 3)))
+_DPI = 144
+
+
+def series(theme: Theme) -> tuple[str, ...]:
+    """Colours of lines, in the order in which they are used."""
+    return _SERIES[int(theme.ground[1:3], 16) < 128]
+
+
+class Plot(Picture):
+    """A figure; the last line of a notebook cell shows it. Saved as in `Picture`.
+
+    Attributes:
+        data: The numbers that it shows.
+    """
+
+    def __init__(self, figure: "Figure", data: Any, theme: Theme, title: str) -> None:
+        self.data: Any = data
+        self._figure, self._theme, self._title = figure, theme, title
+
+    def __repr__(self) -> str:
+        return f"<picture: {self._title}; .save('picture.svg') writes it>"
+
+    def _draw(self, kind: str) -> bytes:
+        import matplotlib
+
+        page = io.BytesIO()
+        # No date and fixed names inside: the same numbers give the same file.
+        with matplotlib.rc_context({"svg.hashsalt": "backlit"}):
+            when = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+            self._figure.savefig(page, format=kind, dpi=_DPI, metadata=when)
+        return page.getvalue()
+
+    @property
+    def png(self) -> bytes:
+        """The picture as PNG, twice the size of a screen's points."""
+        return self._draw("png")
+
+
+@contextmanager
+def styled(theme: Theme) -> Iterator[None]:
+    """Figures made inside have the theme's colours.
+
+    Raises:
+        MissingPackageError: Matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from cycler import cycler
+    except ImportError:
+        raise MissingPackageError(
+            "view: plots need Matplotlib, which is not installed; pip install 'backlit[view]'"
+        ) from None
+    ink, ground, line = theme.ink, theme.ground, theme.line
+    with matplotlib.rc_context(
+        {
+            "figure.facecolor": ground,
+            "axes.facecolor": ground,
+            "savefig.facecolor": "auto",
+            "axes.edgecolor": line,
+            "axes.labelcolor": ink,
+            "axes.titlesize": 11,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": cycler(color=series(theme)),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.unicode_minus": True,
+            "font.size": 9.5,
+            "font.family": "DejaVu Sans",
+            "grid.color": blend(line, ground, 0.3),
+            "grid.linewidth": 0.6,
+            "legend.frameon": True,
+            "legend.facecolor": ground,
+            "legend.edgecolor": blend(line, ground, 0.5),
+            "legend.framealpha": 0.9,
+            "legend.fontsize": 8.5,
+            "lines.linewidth": 1.8,
+            "text.color": ink,
+            "xtick.color": theme.faint,
+            "ytick.color": theme.faint,
+            "xtick.labelcolor": theme.faint,
+            "ytick.labelcolor": theme.faint,
+        }
+    ):
+        yield
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of this size in inches, whose parts make room for each other."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def signed_colors(theme: Theme) -> "LinearSegmentedColormap":
+    """Orange for negative over the ground to blue for positive; what is not finite stands out."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colors = LinearSegmentedColormap.from_list("signed", [theme.negative, theme.ground, theme.positive])
+    colors.set_bad(theme.wrong)
+    return colors
+
+
+def bare(axes: "Axes") -> None:
+    """An area without axes, to draw in."""
+    axes.grid(False)
+    axes.set_axis_off()
