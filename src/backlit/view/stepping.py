@@ -99,19 +99,13 @@ class Steps(Sequence[Step]):
             )
         drawing = Drawing(self.data, self._theme, None, self._modules)
         svg = Picture(drawing.draw([], None), self.data, self._theme, "steps").svg
-        steps = json.dumps([self._shown(step, drawing.marks) for step in self._steps], ensure_ascii=False)
-        folder = files("backlit.view")
-        script = (folder / "steps.js").read_text("utf-8")
-        body = (folder / "steps.html").read_text("utf-8")
-        style = _STYLE.format(t=self._theme)
+        shown = [self._shown(step, drawing.marks) for step in self._steps]
         # "</" would end the script early.
-        safe = steps.replace("</", "<\\/")
-        return page(
-            "Step by step",
-            body.format(svg=svg) + f"<script>\nconst steps = {safe};\n{script}</script>",
-            self._theme,
-            style,
-        )
+        data = json.dumps(shown, ensure_ascii=False).replace("</", "<\\/")
+        folder = files("backlit.view")
+        body = (folder / "steps.html").read_text("utf-8").format(svg=svg)
+        script = f"<script>\nconst steps = {data};\n{(folder / 'steps.js').read_text('utf-8')}</script>"
+        return page("Step by step", body + script, self._theme, _STYLE.format(t=self._theme))
 
     def save(self, path: str | Path) -> Path:
         """Write the animation (.html) or the words (.txt).
@@ -126,26 +120,25 @@ class Steps(Sequence[Step]):
         return path
 
     def _shown(self, step: Step, marks: dict[int, str]) -> dict[str, Any]:
+        """A step as the page's script wants it: its words, its box, and what is visible from here on."""
         kinds = {"forward": ("value",), "backward": ("gradient", "local"), "update": ()}[step.phase]
-        box = marks.get(id(step.node), "")
         show = [f"{marks[id(e)]}-{kind}" for e in step.edges for kind in kinds if id(e) in marks]
-        return {
-            "phase": step.phase,
-            "text": step.text,
-            "box": box,
-            "show": [*show, f"{box}-sum"] if kinds[1:] else show,
-        }
+        if step.phase == "backward":
+            # A sum is known when the first use has sent its part, which comes last.
+            whole = [e.source for e in step.node.inputs if e.source.outputs[0].target is step.node]
+            show += [f"{marks[id(source)]}-sum" for source in whole]
+        return {"phase": step.phase, "text": step.text, "box": marks[id(step.node)], "show": show}
 
 
 _STYLE = """
 main {{ max-width: 75rem; margin: auto }}
-#picture {{ overflow-x: auto }}
+#picture svg {{ max-width: 100%; height: auto }}
 #words {{ min-height: 3em; font-size: 1.15rem }}
 #phase {{ text-transform: capitalize; font-weight: bold }}
 button {{ font: inherit; padding: 0.3em 0.9em; color: {t.ink}; background: {t.operation}; border: 1px solid {t.line};
   border-radius: 0.3em }}
 .hidden {{ visibility: hidden }}
-.now > g > a > path, .now > g > a > polygon, .now > path, .now > polygon {{ stroke: {t.gradient}; stroke-width: 3 }}
+.now path, .now polygon {{ stroke: {t.gradient}; stroke-width: 3 }}
 .keys {{ color: {t.faint} }}
 """
 
