@@ -2,7 +2,8 @@
 
 from backlit.view.computation import graph
 from backlit.view.explanation import explain
+from backlit.view.node_page import node
 from backlit.view.stepping import steps
 from backlit.view.summary import Layer, Summary, summary
 
-__all__ = ["Layer", "Summary", "explain", "graph", "steps", "summary"]
+__all__ = ["Layer", "Summary", "explain", "graph", "node", "steps", "summary"]

@@ -154,6 +154,19 @@ def short_names(flow: Dataflow) -> dict[int, str]:
     return names
 
 
+def formula_text(node: Node, names: dict[int, str]) -> str:
+    """An operation by its notation, with the names of its inputs; a call of it where names have no place there."""
+    if node.binding is None:
+        return ""
+    primitive = node.binding.primitive
+    places = {primitive.inputs[e.position]: e for e in node.inputs if e.position < len(primitive.inputs)}
+    called = {name: names[id(edge.source)] for name, edge in places.items()}
+    try:
+        return primitive.notation.format(**{**node.binding.settings, **called}).replace(" * ", " · ").replace("-", "−")
+    except (KeyError, IndexError, ValueError):
+        return f"{node.operation}({', '.join(names[id(e.source)] for e in node.inputs)})"
+
+
 def dataflow(result: Any, names: Names, caller: str) -> Dataflow:
     """Read the tape of `result`.
 

@@ -12,7 +12,7 @@ import numpy as np
 from backlit.core.tensor_base import Array, TensorBase
 from backlit.errors import ArgumentError
 from backlit.view import heat
-from backlit.view.dataflow import NOT_RUN, Dataflow, Edge, Node, dataflow, require_values, short_names
+from backlit.view.dataflow import NOT_RUN, Dataflow, Edge, Node, dataflow, formula_text, require_values, short_names
 from backlit.view.draw import Drawing
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import Picture, page
@@ -197,7 +197,7 @@ class _Teller:
         name = self.names[id(node)]
         if node.binding is None:
             return f"{name} = {value}, {'a parameter' if node.kind == 'parameter' else 'given'}"
-        return f"{name} = {self._formula(node)} = {value}"
+        return f"{name} = {formula_text(node, self.names)} = {value}"
 
     def backward(self, node: Node) -> str:
         name = self.names[id(node)]
@@ -231,23 +231,6 @@ class _Teller:
         if node.shape == ():
             return f"{name}: {_brief(before)} has become {_brief(after)}"
         return f"{name} has moved by {_moved(before, after)}"
-
-    def _formula(self, node: Node) -> str:
-        if node.binding is None:
-            return ""
-        primitive = node.binding.primitive
-        names = [self.names[id(e.source)] for e in node.inputs]
-        places = {
-            primitive.inputs[e.position]: n
-            for e, n in zip(node.inputs, names, strict=True)
-            if e.position < len(primitive.inputs)
-        }
-        try:
-            return (
-                primitive.notation.format(**{**node.binding.settings, **places}).replace(" * ", " · ").replace("-", "−")
-            )
-        except (KeyError, IndexError, ValueError):
-            return f"{node.operation}({', '.join(names)})"
 
     def _sent(self, node: Node, edge: Edge) -> str:
         gradient = "" if edge.gradient is None else _brief(edge.gradient)
