@@ -17,7 +17,7 @@ import pytest
 
 import backlit as bl
 from backlit import nn, optim
-from backlit.compiler import cache, driver, executable, specialised
+from backlit.compiler import cache, driver, executable, family
 
 needs_modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps who may write elsewhere than in a mode")
 CODE = bytes(range(64))
@@ -459,7 +459,7 @@ def run_once() -> tuple[float, list[Any], Any]:
     from backlit.compiler.compiled import compile
 
     executable._cached_code.cache_clear()
-    specialised._families.clear()
+    family.forget()
     step, arguments, network = training_step()
     compiled = compile(step)
     loss = compiled(*arguments).item()

@@ -9,7 +9,7 @@ import pytest
 
 import backlit
 from backlit import nn, optim
-from backlit.compiler import driver, executable, specialised
+from backlit.compiler import driver, executable, family
 from backlit.compiler.compiled import Compiled
 from backlit.core.tensor_base import make
 from backlit.nn import functional as F
@@ -70,7 +70,7 @@ def emitted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     seen: list[Any] = []
     emit = driver.emit
     executable._cached_code.cache_clear()
-    specialised._families.clear()
+    family.forget()
 
     def counting(*args: Any, **options: Any) -> Any:
         seen.append(args[0])
@@ -128,7 +128,10 @@ def test_decorators() -> None:
     assert double(x).tolist() == [2, 2, 2]
     assert triple(x).tolist() == [3, 3, 3]
     assert Scaler(4.0).scaled(x).tolist() == [4, 4, 4]
-    assert Scaler(5.0).scaled(x).tolist() == [5, 5, 5]
+    five = Scaler(5.0)
+    assert five.scaled(x).tolist() == [5, 5, 5]
+    five.by = 7.0
+    assert five.scaled(x).tolist() == [7, 7, 7]
     assert Scaler.scaled(Scaler(6.0), x).tolist() == [6, 6, 6]
 
 
@@ -416,6 +419,48 @@ def test_names_that_lead_elsewhere_are_noticed(monkeypatch: pytest.MonkeyPatch) 
     assert compiled(x).tolist() == [27] * 3
     monkeypatch.setitem(globals(), "scale", backlit.full((3,), 2.0))
     assert compiled(x).tolist() == [216] * 3
+
+
+class Scaled(nn.Module):
+    """A module of the user's own, with settings where Python programs have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(6, 3)
+        self.shift = backlit.zeros(3)
+        self.options = {"power": 1}
+
+    def forward(self, x: Any) -> Any:
+        return self.transformed(self.inner(x)) + self.shift
+
+    def transformed(self, x: Any) -> Any:
+        return (x * scale) ** self.options["power"]
+
+
+def test_attributes_that_a_method_names_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = nn.Sequential(Scaled(), nn.Tanh())
+    compiled = backlit.compile(net)
+    x = data()[0]
+    own = net[0]
+    for change in (
+        lambda: setattr(own, "shift", backlit.ones(3)),
+        lambda: own.options.update(power=2),
+        lambda: monkeypatch.setitem(globals(), "scale", 0.5),
+        lambda: setattr(own, "transformed", lambda x: -x),
+    ):
+        same(compiled(x), net(x))
+        change()
+        same(compiled(x), net(x))
+
+
+def test_a_compiled_module_is_asked_as_the_module() -> None:
+    net = network()
+    compiled = backlit.compile(net)
+    assert [*compiled.parameters()] == [*net.parameters()]
+    compiled.eval()
+    assert not net.training
+    with pytest.raises(AttributeError, match="unheard_of"):
+        _ = compiled.unheard_of
 
 
 def test_a_captured_tensor_is_read_at_each_call() -> None:

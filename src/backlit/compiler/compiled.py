@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any, overload
 
-from backlit.compiler.specialised import Specialised, check_host, rows_of
+from backlit.compiler.family import rows_of
+from backlit.compiler.specialised import Specialised, check_host
 from backlit.compiler.surroundings import Surroundings
-from backlit.compiler.tree import TENSOR, flatten, unflatten
+from backlit.compiler.tree import TENSOR, constants, flatten, unflatten
 from backlit.core.dtypes import get_default_dtype
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import Symbol, TensorBase
@@ -32,28 +33,12 @@ class _Variant:
     ) -> None:
         self._function, self._skeleton = function, skeleton
         self.code = Specialised(self._flat, tensors, keep_grads, facts=lambda: self.shape[:2], exact=exact)
-        self.surroundings = Surroundings(function)
-        for owner in (*self.surroundings.owners, *self._owners()):
+        self.surroundings = Surroundings(function, constants(skeleton))
+        for owner in self.surroundings.owners:
             if owner not in self.code.used:
                 self.code.used.append(owner)
                 self.code.versions.append(owner.structure_version)
         self.single = self.shape == (TENSOR, ("result",), [])
-
-    def _owners(self) -> list[Any]:
-        from backlit.core.stateful import is_stateful
-
-        found: list[Any] = []
-
-        def walk(part: Any) -> None:
-            value = getattr(part, "value", part)
-            if isinstance(value, tuple):
-                for one in value:
-                    walk(one)
-            elif is_stateful(value):
-                found.append(value)
-
-        walk(self._skeleton)
-        return found
 
     def _flat(self, *tensors: Any) -> Any:
         """The function on tensors alone; notes how its results are made of the tensors that it returns."""
@@ -101,7 +86,7 @@ class Compiled:
     """A compiled function; see `compile`."""
 
     def __init__(self, function: Callable[..., Any], keep_grads: bool) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self._function = function
         self._keep_grads = keep_grads
         self._known: dict[Any, list[_Variant]] = {}
@@ -111,6 +96,12 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self._function!r}>"
+
+    def __getattr__(self, name: str) -> Any:
+        # A compiled module is still asked for its parameters and its mode.
+        if name == "_function":
+            raise AttributeError(name)
+        return getattr(self._function, name)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)

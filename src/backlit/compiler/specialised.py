@@ -2,41 +2,17 @@
 
 import ctypes
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from backlit.compiler.program import Program
-from backlit.compiler.rows import SAMPLES, NotUniform, agree, stays_inside, uniform
-from backlit.core.tensor_base import Symbol, TensorBase, make
+from backlit.compiler.family import Tracing
+from backlit.core.tensor_base import TensorBase, make
 from backlit.core.writing import about_to_write, wrote
-from backlit.errors import BacklitError, GraphError, IndexRangeError, ShapeError
-from backlit.graph.graph import Graph, Ref
-from backlit.graph.trace import Traced
-
-if TYPE_CHECKING:
-    from backlit.compiler.executable import Code
+from backlit.errors import GraphError, IndexRangeError, ShapeError
 
 # Results of calls with that many different numbers of rows are found at once.
 _MOST_VIEWS = 64
-
-
-class Family:
-    """What all functions share whose trace is the same: machine code for any number of rows.
-
-    Attributes:
-        code: The machine code.
-        graphs: The traces at both sample numbers of rows; None if the code serves one number of rows alone.
-    """
-
-    def __init__(self, code: "Code", graphs: tuple[Any, Any] | None) -> None:
-        self.code = code
-        self.graphs = graphs
-
-
-_families: dict[Any, Family] = {}
-_MOST_FAMILIES = 256
 
 
 class Specialised:
@@ -72,112 +48,17 @@ class Specialised:
         check_host()
         from backlit.compiler.executable import Executable
 
-        self._function, self._keep_grads, self._guards, self._facts = function, keep_grads, guards, facts
-        self.rows = rows_of(args)
-        self._likes = [t for t in args if isinstance(t, TensorBase)]
-        self._by_row = [bool(t._array.shape) and t._array.shape[0] == self.rows for t in self._likes]
-        self._family = self._exact() if exact else self._find()
+        self._tracing = Tracing(function, args, keep_grads, guards, facts)
+        self.rows = self._tracing.rows
+        self.traced, self._family = self._tracing.compiled(exact)
         self.uniform = self._family.graphs is not None
         self._checked = {self.rows}
         self.executable = Executable(self._family.code)
-        self._likes = [_stand_in(t, t._array.shape) for t in self._likes]
         self.used = self.traced.used
         self.versions = [owner.structure_version for owner in self.used]
         self.states = self.traced.states
         self._needs = [t._requires_grad for t in self.states]
         self._prepare()
-
-    # -- compiling ---------------------------------------------------------------------------------------------------
-
-    def _find(self) -> Family:
-        """The family of the function: known, or made now."""
-        traced, rows = None, self.rows
-        if rows is not None:
-            # What fails for other numbers of rows may be right for these.
-            with suppress(ArithmeticError, AttributeError, BacklitError, LookupError, TypeError, ValueError):
-                traced = self._trace(SAMPLES[0])
-        if traced is None or rows is None:
-            return self._exact()
-        self.traced = traced
-        same, *rest = self._key(self.traced)
-        key = (rows, same, *rest)
-        found = _families.get(key)
-        if found is not None:
-            return found
-        try:
-            graphs = self.traced.graph, self._alike(SAMPLES[1], same).graph
-            agree(*graphs, self._alike(rows, same).graph, rows)
-            further = self._kept(self.traced)[1]
-            program = uniform(*(self._lowered(graph, further) for graph in graphs))
-            found = Family(self._code(program), graphs)
-        except NotUniform:
-            return self._exact()
-        if len(_families) >= _MOST_FAMILIES:
-            _families.pop(next(iter(_families)), None)
-        _families[key] = found
-        return found
-
-    def _alike(self, rows: int, same: Any) -> Traced:
-        """A trace with so many rows, which must have this in common with the first."""
-        traced = self._trace(rows)
-        if self._key(traced)[0] != same:
-            raise NotUniform
-        return traced
-
-    def _exact(self) -> Family:
-        self.traced = self._trace(None)
-        return Family(self._code(self._lowered(self.traced.graph, self._kept(self.traced)[1])), None)
-
-    @staticmethod
-    def _lowered(graph: Graph, further: list[Ref]) -> Program:
-        # Loaded late, with LLVM.
-        from backlit.compiler.lowering import lower
-
-        return lower(graph, further)
-
-    def _code(self, program: Program) -> "Code":
-        from backlit.compiler.executable import code_for
-
-        return code_for(program, rows=self.rows or 1, guards=self._guards, arguments=len(self._likes))
-
-    def _trace(self, rows: int | None) -> Traced:
-        """A trace with another number of rows; None: as the arguments are."""
-        shapes = [t._array.shape for t in self._likes]
-        if rows is not None:
-            shapes = [(rows, *s[1:]) if by_row else s for s, by_row in zip(shapes, self._by_row, strict=True)]
-        stand_ins = tuple(map(_stand_in, self._likes, shapes))
-        traced = Traced(self._function, stand_ins, {})
-        for owner in traced.grad_owners:
-            if isinstance(owner, int) and not self._likes[owner].is_leaf:
-                raise GraphError(
-                    f"the backward pass of a compiled function reaches argument {owner}, which operations outside of "
-                    "it made; compute it inside, or pass it as .detach().requires_grad_()"
-                )
-        return traced
-
-    def _kept(self, traced: Traced) -> tuple[list[tuple[Any, bool]], list[Ref]]:
-        """(owner, whether a gradient is left on it) for each gradient, and those that are left."""
-        graph = traced.graph
-        written = {number for number, _ in graph.writes}
-        found = {id(tensor) for tensor, _ in traced.found}
-        owners: list[tuple[Any, bool]] = []
-        refs: list[Ref] = []
-        for owner, (number, ref) in zip(traced.grad_owners, graph.grads, strict=True):
-            # What the next call would add to is no mere step on the way to an update.
-            kept = ref is not None and (self._keep_grads or number not in written or id(owner) in found)
-            owners.append((owner, kept))
-            if kept and ref is not None:
-                refs.append(ref)
-        return owners, refs
-
-    def _key(self, traced: Traced) -> tuple[Any, ...]:
-        """All that machine code is made from; the first part is what is the same for all numbers of rows."""
-        graph = traced.graph
-        nodes = tuple((n.operation, *map(_word, n.inputs), repr(n.settings), n.results, n.path) for n in graph.nodes)
-        owners = tuple((o if isinstance(o, int) else None, kept) for o, kept in self._kept(traced)[0])
-        same = (self._facts(), owners, self._guards, len(self._likes), traced.several)
-        ends = (graph.arguments, graph.states, graph.outputs, graph.writes, graph.grads)
-        return same, nodes, ends
 
     # -- whether it still fits ---------------------------------------------------------------------------------------
 
@@ -191,28 +72,21 @@ class Specialised:
                 before = self._arrays[position]
                 if tensor._array.shape != before.shape or tensor._array.dtype != before.dtype:
                     return False
+                others = (t._array for t in self.states if t is not tensor)
+                if any(np.may_share_memory(tensor._array, other) for other in others):
+                    return False
             if tensor._requires_grad is not self._needs[position]:
                 return False
         return self.traced.is_current()
 
     def serves(self, rows: int | None) -> bool:
-        """Whether the code is right for so many rows.
-
-        Machine code and traces are made at large numbers of rows. A single row may be another case: a function may
-        refuse it, and sizes of 1 broadcast. So its trace is compared once.
-        """
+        """Whether the code is right for so many rows."""
         if not self.uniform:
             return rows == self.rows
         if rows is None or rows in self._checked:
             return True
-        graphs = self._family.graphs
-        if graphs is None or not stays_inside(self.executable.code.plan.program, rows):
+        if not self._tracing.serves(self.traced, self._family, rows):
             return False
-        if rows == 1:
-            try:
-                agree(*graphs, self._alike(1, self._key(self.traced)[0]).graph, 1)
-            except NotUniform:
-                return False
         self._checked.add(rows)
         return True
 
@@ -220,7 +94,7 @@ class Specialised:
         """Arrays to try the program on: normally distributed numbers, and zeros where whole numbers are wanted."""
         rng = np.random.default_rng(0)
         found = []
-        for tensor, by_row in zip(self._likes, self._by_row, strict=True):
+        for tensor, by_row in zip(self._tracing.likes, self._tracing.by_row, strict=True):
             shape, dtype = tensor._array.shape, tensor._array.dtype
             shape = (rows, *shape[1:]) if by_row else shape
             found.append(rng.standard_normal(shape).astype(dtype) if dtype.kind == "f" else np.zeros(shape, dtype))
@@ -231,7 +105,7 @@ class Specialised:
     def _prepare(self) -> None:
         """Work out what each call needs to know."""
         graph, code = self.traced.graph, self.executable.code
-        count = len(self._likes)
+        count = self._count = len(self._tracing.likes)
         self._slots = [code.places.get(("input", n)) for n in range(count + len(self.states))]
         self._arrays = [tensor._array for tensor in self.states]
         self._loose: dict[int, Any] = {}
@@ -240,7 +114,7 @@ class Specialised:
         self._written = [t for t, w in zip(self.states, self._writes[count:], strict=True) if w]
         self._written_storages = {id(t._storage) for t in self._written}
         self._changes_arguments = any(self._writes[:count])
-        self._grads = self._kept(self.traced)[0]
+        self._grads = self._tracing.kept(self.traced)[0]
         self._outputs = code.plan.program.outputs
         self._direct = all(code.plan.memory[o][0] == "arena" for o in self._outputs)
         steps = code.plan.program.steps
@@ -259,7 +133,7 @@ class Specialised:
         self._loose.pop(position, None)
         if not (array.flags.c_contiguous and array.flags.aligned):
             array = self._loose[position] = np.array(array, order="C")
-        self.executable.put(("input", len(self._likes) + position), array.ctypes.data)
+        self.executable.put(("input", self._count + position), array.ctypes.data)
 
     def about_to_run(self) -> None:
         """Find where the states are, and copy recorded values that the program will overwrite.
@@ -285,7 +159,7 @@ class Specialised:
         Raises:
             IndexRangeError: An index was out of range.
         """
-        count = len(self._likes)
+        count = self._count
         for position, buffer in self._loose.items():
             if self._writes[count + position]:
                 np.copyto(self._arrays[position], buffer)
@@ -399,14 +273,6 @@ def check_host() -> None:
         ) from error
 
 
-def rows_of(tensors: Sequence[Any]) -> int | None:
-    """The number of rows of the first tensor that has dimensions."""
-    for tensor in tensors:
-        if isinstance(tensor, TensorBase) and tensor._array.shape:
-            return int(tensor._array.shape[0])
-    return None
-
-
 def _address(array: Any) -> int:
     """Where an array without gaps begins; several times as fast as `array.ctypes.data` where NumPy allows it."""
     if array.size and array.flags.writeable:
@@ -414,19 +280,8 @@ def _address(array: Any) -> int:
     return int(array.ctypes.data)
 
 
-def _word(value: Any) -> Any:
-    """A node's input, so that different ones differ: 1, 1.0 and True are equal to Python."""
-    return (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else repr(value)
-
-
 def _read_only(what: str, tensor: TensorBase) -> ShapeError:
     return ShapeError(
         f"a compiled function changes {what} of shape {tuple(tensor._array.shape)}, whose memory cannot be written: "
         "its elements share places, or the array was read-only; use .clone() first"
     )
-
-
-def _stand_in(tensor: TensorBase, shape: tuple[int, ...]) -> Any:
-    result = make(Symbol(shape, tensor._array.dtype))
-    result._requires_grad = tensor.requires_grad
-    return result

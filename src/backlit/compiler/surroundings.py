@@ -1,12 +1,14 @@
 """What a Python function finds by name outside of itself, noted so that a later change is seen.
 
 A traced program has fixed the tensors and numbers to which the names of its closures and of its module led. Names are
-followed into the functions of the user's program that it calls, and into short lists and dicts, not into attributes.
+followed into the functions of the user's program that it calls, into short lists and dicts, and, in methods, into the
+attributes of the object and of its modules that the method names.
 """
 
+import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
@@ -23,18 +25,24 @@ class Surroundings:
 
     Args:
         function: Any callable; only Python functions have names to follow.
+        constants: Its arguments that are no tensors; their attributes are followed as those of a method's object are.
 
     Attributes:
         owners: The modules and optimizers among what was found.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], constants: Iterable[Any] = ()) -> None:
         self._cells: list[tuple[CellType, Any]] = []
         self._names: list[tuple[dict[str, Any], str, Any]] = []
         self._containers: list[tuple[Any, Any]] = []
         self.owners: list[Stateful] = []
-        self._seen: set[int] = set()
+        # By identity, with the objects, whose identities are theirs alone only while they live.
+        self._seen: dict[Any, Any] = {}
         self._follow(function)
+        for constant in constants:
+            self._follow(constant)
+            self._follow_function(function, constant)
+        self._seen.clear()
 
     def changed(self) -> bool:
         """Whether a name leads to something else now."""
@@ -52,28 +60,46 @@ class Surroundings:
     def _follow(self, value: Any) -> None:
         if id(value) in self._seen:
             return
-        self._seen.add(id(value))
+        self._seen[id(value)] = value
         if isinstance(value, MethodType):
             self._follow(value.__self__)
-            self._follow(value.__func__)
+            self._follow_function(value.__func__, value.__self__)
         elif isinstance(value, FunctionType):
-            value = inspect.unwrap(value)
-            if (value.__module__ or "").partition(".")[0] in _LIBRARIES:
-                return
-            for cell in value.__closure__ or ():
-                self._cells.append((cell, _content(cell)))
-                self._follow(self._cells[-1][1])
-            place = value.__globals__
-            for name in _names(value.__code__):
-                if name in place:
-                    self._names.append((place, name, place[name]))
-                    self._follow(place[name])
+            self._follow_function(value, None)
+        elif isinstance(value, functools.partial):
+            for part in (value.func, *value.args, *value.keywords.values()):
+                self._follow(part)
         elif isinstance(value, list | dict | set) and len(value) <= _LONGEST:
             self._containers.append((value, value.copy()))
             for part in value.values() if isinstance(value, dict) else value:
                 self._follow(part)
         elif is_stateful(value):
             self.owners.append(value)
+            modules = getattr(type(value), "modules", None)
+            for module in () if modules is None else modules(value):
+                self._follow_function(getattr(type(module), "forward", None), module)
+        elif isinstance(getattr(value, "__wrapped__", None), FunctionType | MethodType):
+            self._follow(value.__wrapped__)
+
+    def _follow_function(self, function: Any, owner: Any) -> None:
+        """Follow the names in a function, which is a method of `owner` where there is one."""
+        function = inspect.unwrap(function) if callable(function) else function
+        key = id(function), id(owner)
+        if not isinstance(function, FunctionType) or key in self._seen:
+            return
+        self._seen[key] = function, owner
+        if (function.__module__ or "").partition(".")[0] in _LIBRARIES:
+            return
+        for cell in function.__closure__ or ():
+            self._cells.append((cell, _content(cell)))
+            self._follow(self._cells[-1][1])
+        for name in _names(function.__code__):
+            method = None if owner is None else inspect.getattr_static(type(owner), name, None)
+            for place in (function.__globals__, getattr(owner, "__dict__", {})):
+                if name in place or method is not None:
+                    self._names.append((place, name, place.get(name, _ABSENT)))
+                    self._follow(place.get(name))
+            self._follow_function(method, owner)
 
 
 def _names(code: Any) -> Iterator[str]:

@@ -62,6 +62,15 @@ def flatten(tree: Any, what: str) -> tuple[list[TensorBase], Any]:
     return tensors, walk(tree)
 
 
+def constants(skeleton: Any) -> Iterator[Any]:
+    """The constants in a skeleton."""
+    if isinstance(skeleton, Constant):
+        yield skeleton.value
+    elif isinstance(skeleton, tuple):
+        for part in skeleton[-1]:
+            yield from constants(part)
+
+
 def unflatten(skeleton: Any, tensors: Iterator[Any]) -> Any:
     """The tree of a skeleton with these tensors in it."""
     if skeleton is TENSOR:

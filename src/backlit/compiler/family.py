@@ -1,0 +1,194 @@
+"""From a Python function to machine code: it is traced at several numbers of rows, and looked up or compiled.
+
+Functions whose traces are the same share machine code, as new networks of a known structure do.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backlit.compiler.program import Program
+from backlit.compiler.rows import SAMPLES, NotUniform, agree, stays_inside, uniform
+from backlit.core.tensor_base import Symbol, TensorBase, make
+from backlit.errors import BacklitError, GraphError
+from backlit.graph.graph import Graph, Ref
+from backlit.graph.trace import Traced
+
+if TYPE_CHECKING:
+    from backlit.compiler.executable import Code
+
+
+class Family:
+    """What all functions share whose traces are the same.
+
+    Attributes:
+        code: The machine code.
+        graphs: The traces at both sample numbers of rows; None if the code serves one number of rows alone.
+    """
+
+    def __init__(self, code: "Code", graphs: tuple[Graph, Graph] | None) -> None:
+        self.code = code
+        self.graphs = graphs
+
+
+_families: dict[Any, Family] = {}
+_MOST_FAMILIES = 256
+
+
+def forget() -> None:
+    """Forget all machine code that functions could share in this process."""
+    _families.clear()
+
+
+class Tracing:
+    """A function with arguments of certain types, to be traced; see `specialised.Specialised` for the arguments.
+
+    Attributes:
+        likes: Symbols of the arguments' types.
+        by_row: For each argument, whether its first size is the number of rows.
+        rows: The number of rows of the arguments.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[TensorBase],
+        keep_grads: bool,
+        guards: int,
+        facts: Callable[[], Any],
+    ) -> None:
+        self._function, self._keep_grads, self._guards, self._facts = function, keep_grads, guards, facts
+        self.rows = rows_of(args)
+        self._leaves = [t.is_leaf for t in args]
+        self.likes = [_stand_in(t, t._array.shape) for t in args]
+        self.by_row = [bool(t._array.shape) and t._array.shape[0] == self.rows for t in args]
+
+    def compiled(self, exact: bool) -> tuple[Traced, Family]:
+        """A trace, and its family: known, or compiled now.
+
+        Args:
+            exact: Whether to compile for the arguments' own number of rows without trying others.
+        """
+        traced, rows = None, self.rows
+        if rows is not None and not exact:
+            # What fails for other numbers of rows may be right for these.
+            with suppress(ArithmeticError, AttributeError, BacklitError, LookupError, TypeError, ValueError):
+                traced = self.trace(SAMPLES[0])
+        if traced is None or rows is None:
+            return self._exact()
+        same, *rest = self._key(traced)
+        key = (rows, same, *rest)
+        found = _families.get(key)
+        if found is None:
+            try:
+                graphs = traced.graph, self._alike(SAMPLES[1], same).graph
+                agree(*graphs, self._alike(rows, same).graph, rows)
+                further = self.kept(traced)[1]
+                found = Family(self._code(uniform(*(_lowered(graph, further) for graph in graphs))), graphs)
+            except NotUniform:
+                return self._exact()
+            if len(_families) >= _MOST_FAMILIES:
+                _families.pop(next(iter(_families)), None)
+            _families[key] = found
+        return traced, found
+
+    def serves(self, traced: Traced, family: Family, rows: int) -> bool:
+        """Whether code for any number of rows is right for so many; traces were made at large ones.
+
+        A part of fixed size may not be there. A single row may be another case altogether: a function may refuse it,
+        and sizes of 1 broadcast; so it is traced.
+        """
+        if family.graphs is None or not stays_inside(family.code.plan.program, rows):
+            return False
+        if rows == 1:
+            try:
+                agree(*family.graphs, self._alike(1, self._key(traced)[0]).graph, 1)
+            except NotUniform:
+                return False
+        return True
+
+    def kept(self, traced: Traced) -> tuple[list[tuple[Any, bool]], list[Ref]]:
+        """(owner, whether a gradient is left on it) for each gradient, and those that are left."""
+        graph = traced.graph
+        written = {number for number, _ in graph.writes}
+        found = {id(tensor) for tensor, _ in traced.found}
+        owners: list[tuple[Any, bool]] = []
+        refs: list[Ref] = []
+        for owner, (number, ref) in zip(traced.grad_owners, graph.grads, strict=True):
+            # What the next call would add to is no mere step on the way to an update.
+            kept = ref is not None and (self._keep_grads or number not in written or id(owner) in found)
+            owners.append((owner, kept))
+            if kept and ref is not None:
+                refs.append(ref)
+        return owners, refs
+
+    def trace(self, rows: int | None) -> Traced:
+        """A trace with so many rows; None: as the arguments are.
+
+        Raises:
+            GraphError: The function cannot be traced, or would send a gradient beyond itself.
+        """
+        shapes = [t._array.shape for t in self.likes]
+        if rows is not None:
+            shapes = [(rows, *s[1:]) if by_row else s for s, by_row in zip(shapes, self.by_row, strict=True)]
+        traced = Traced(self._function, tuple(map(_stand_in, self.likes, shapes)), {})
+        for owner in traced.grad_owners:
+            if isinstance(owner, int) and not self._leaves[owner]:
+                raise GraphError(
+                    f"the backward pass of a compiled function reaches argument {owner}, which operations outside of "
+                    "it made; compute it inside, or pass it as .detach().requires_grad_()"
+                )
+        return traced
+
+    def _alike(self, rows: int, same: Any) -> Traced:
+        """A trace with so many rows, which must have this in common with the first."""
+        traced = self.trace(rows)
+        if self._key(traced)[0] != same:
+            raise NotUniform
+        return traced
+
+    def _exact(self) -> tuple[Traced, Family]:
+        traced = self.trace(None)
+        return traced, Family(self._code(_lowered(traced.graph, self.kept(traced)[1])), None)
+
+    def _code(self, program: Program) -> "Code":
+        from backlit.compiler.executable import code_for
+
+        return code_for(program, rows=self.rows or 1, guards=self._guards, arguments=len(self.likes))
+
+    def _key(self, traced: Traced) -> tuple[Any, ...]:
+        """All that machine code is made from; the first part is what is the same for all numbers of rows."""
+        graph = traced.graph
+        nodes = tuple((n.operation, *map(_word, n.inputs), repr(n.settings), n.results, n.path) for n in graph.nodes)
+        owners = tuple((o if isinstance(o, int) else None, kept) for o, kept in self.kept(traced)[0])
+        same = (self._facts(), owners, self._guards, len(self.likes), traced.several)
+        ends = (graph.arguments, graph.states, graph.outputs, graph.writes, graph.grads)
+        return same, nodes, ends
+
+
+def _lowered(graph: Graph, further: list[Ref]) -> Program:
+    # Loaded late, with LLVM.
+    from backlit.compiler.lowering import lower
+
+    return lower(graph, further)
+
+
+def rows_of(tensors: Sequence[TensorBase]) -> int | None:
+    """The number of rows of the first tensor that has dimensions."""
+    for tensor in tensors:
+        if tensor._array.shape:
+            return int(tensor._array.shape[0])
+    return None
+
+
+def _word(value: Any) -> Any:
+    """A node's input, so that different ones differ: 1, 1.0 and True are equal to Python."""
+    return (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else repr(value)
+
+
+def _stand_in(tensor: TensorBase, shape: tuple[int, ...]) -> Any:
+    result = make(Symbol(shape, tensor._array.dtype))
+    result._requires_grad = tensor.requires_grad
+    return result
