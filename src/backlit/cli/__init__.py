@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from backlit.cli.arguments import parse
+from backlit.cli.explaining import ExplainSettings, explain
 from backlit.cli.predicting import predict
 from backlit.cli.settings import PredictSettings
 from backlit.cli.training import train
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = parse(sys.argv[1:] if arguments is None else arguments)
         if isinstance(settings, PredictSettings):
             predict(settings)
+        elif isinstance(settings, ExplainSettings):
+            explain(settings)
         else:
             train(settings)
     except (BacklitError, OSError) as error:

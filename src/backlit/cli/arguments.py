@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from backlit.cli import settings
+from backlit.cli.explaining import ExplainSettings
 from backlit.cli.settings import PredictSettings, TrainSettings
 from backlit.errors import ArgumentError, suggest
 
@@ -32,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
         raise ArgumentError(message)
 
 
-def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings:
+def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings | ExplainSettings:
     """Read the arguments.
 
     Raises:
@@ -49,6 +50,9 @@ def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings:
     del given["parser"]
     if command == "predict":
         return PredictSettings(**given)
+    if command == "explain":
+        given.update(values=tuple(given["values"]), wrt=tuple(given["wrt"]))
+        return ExplainSettings(**given)
     return _train_request(given)
 
 
@@ -133,6 +137,21 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("data", metavar="DATA", help="a data set or a file with the columns that the run learnt from")
     predict.add_argument("--out", type=Path, metavar="FILE", help="the CSV file to write (default: standard output)")
     predict.set_defaults(parser=predict)
+
+    explain = commands.add_parser(
+        "explain",
+        help="derive the gradient of an expression, step by step",
+        description="Compute an expression forward and backward, step by step, derive its gradients by the chain rule "
+        "in symbols and numbers, and draw its graph. Before an expression that starts with a minus write --.",
+    )
+    explain.add_argument("expression", metavar="EXPRESSION", help='such as "(x+y)*z"; functions have PyTorch\'s names')
+    explain.add_argument("values", nargs="*", metavar="NAME=VALUE", help="such as x=-2 or W=[[1,2],[3,4]]")
+    explain.add_argument("--wrt", nargs="+", default=(), metavar="NAME", help="derive by these alone (default: by all)")
+    explain.add_argument(
+        "--out", type=Path, default=Path("graph.svg"), metavar="FILE", help="the picture: .svg, .png, .pdf or .html"
+    )
+    explain.add_argument("--theme", default="light", choices=("light", "dark"), help="the picture's colours")
+    explain.set_defaults(parser=explain)
     return parser
 
 

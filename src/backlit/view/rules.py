@@ -185,7 +185,7 @@ def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
     values: dict[str, Any] = dict(binding.settings)
     for name, text in zip(primitive.inputs, inputs, strict=False):
         enclosed = f"({{{name}}})" in primitive.notation
-        values[name] = "" if text is None else text.text if enclosed else text.bracketed
+        values[name] = "" if text is None else _unbracketed(text.text) if enclosed else text.bracketed
     try:
         formula = primitive.notation.format(**values)
     except (KeyError, IndexError, ValueError):
@@ -193,6 +193,10 @@ def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
     product = primitive.notation == "{x} {y}" and len(inputs) == 2 and all(inputs)
     factors = (inputs[0], inputs[1]) if product else None
     return _Text(re.sub(r"\b1 \* | \* 1\b", "", formula), factors)  # type: ignore[arg-type]
+
+
+def _unbracketed(text: str) -> str:
+    return text[1:-1] if text.startswith("(") and text.endswith(")") and _is_atom(text) else text
 
 
 def _bare(formula: str) -> str:

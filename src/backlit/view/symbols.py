@@ -136,6 +136,8 @@ def in_text(expression: Any) -> str:
     for part in expression.atoms(sympy.Piecewise):
         words = " else ".join(f"{in_text(e)} if {in_text(c)}" if c != sympy.true else in_text(e) for e, c in part.args)
         expression = expression.subs(part, sympy.Symbol(f"({words})"))
+    # Division by zero.
+    expression = expression.subs(sympy.zoo, sympy.Symbol("∞"))
     for part in expression.atoms(sympy.Derivative):
         expression = expression.subs(part, sympy.Symbol(f"[d {in_text(part.expr)} / d {in_text(part.variables[0])}]"))
     return str(expression).replace("**", "^").replace("*", "·").replace("-", "−")
