@@ -9,7 +9,7 @@ import pytest
 
 import backlit
 from backlit import nn, optim
-from backlit.compiler import driver, executable, family
+from backlit.compiler import driver, executable, family, specialised
 from backlit.compiler.compiled import Compiled
 from backlit.core.tensor_base import make
 from backlit.nn import functional as F
@@ -133,6 +133,23 @@ def test_decorators() -> None:
     five.by = 7.0
     assert five.scaled(x).tolist() == [7, 7, 7]
     assert Scaler.scaled(Scaler(6.0), x).tolist() == [6, 6, 6]
+
+
+def test_a_copy_compiles_what_was_copied() -> None:
+    compiled = backlit.compile(network(), keep_grads=True)
+    twin = copy.deepcopy(compiled)
+    with backlit.no_grad():
+        twin.get_submodule("0").weight.zero_()
+        twin.get_submodule("0").bias.fill_(1)
+    x = data()[0]
+    same(compiled(x), network()(x))
+    same(twin(x), twin.get_submodule("2")(backlit.ones(8, 5)))
+
+
+def test_results_have_no_history() -> None:
+    x = backlit.ones(3, requires_grad=True)
+    with pytest.raises(backlit.errors.GradientError, match="compiled function"):
+        backlit.compile(lambda x: x.sum())(x).backward()
 
 
 def test_compiled_inside_compiled_is_one_program() -> None:
@@ -397,6 +414,12 @@ def test_a_setting_of_a_layer_is_noticed() -> None:
     assert compiled(x).sum().item() == 1000
     drop.p = 0.999999999
     assert compiled(x).sum().item() == 0
+
+
+def test_an_edit_that_is_overlooked_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specialised.Specialised, "is_current", lambda self: True)
+    with pytest.raises(AssertionError, match="Not equal"):
+        test_an_edit_between_calls_is_noticed(insert_layer)
 
 
 scale: Any = 2.0

@@ -5,7 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any, overload
 
 from backlit.compiler.family import rows_of
@@ -99,12 +99,17 @@ class Compiled:
 
     def __getattr__(self, name: str) -> Any:
         # A compiled module is still asked for its parameters and its mode.
-        if name == "_function":
+        if name == "_function" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self._function, name)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+        binds = instance is not None and isinstance(self._function, FunctionType)
+        return MethodType(self, instance) if binds else self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy compiles anew: what it uses has been copied as well.
+        return Compiled, (self._function, self._keep_grads)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function natively, after compiling it if the arguments' types or what it uses are new.

@@ -16,7 +16,7 @@ from backlit.compiler.executable import Code, Executable
 from backlit.compiler.kernels import SIGNATURE, KernelEmitter
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.program import Program
-from backlit.compiler.rows import at
+from backlit.compiler.rows import SAMPLES, at
 from backlit.compiler.specialised import Specialised
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
@@ -86,6 +86,7 @@ class Explanation:
     def __init__(self, code: Specialised, rows: int | None) -> None:
         self.rows = rows
         self.graph = code.traced.graph
+        self._sample = f", in which {SAMPLES[0]} stands for any number of rows" if code.uniform else ""
         own = code.executable.code
         plan = own.plan
         self.program: Program = plan.program
@@ -124,7 +125,7 @@ class Explanation:
         flops, size = sum(k.flops for k in self.kernels), sum(k.bytes for k in self.kernels)
         values = sum(b.size for b in self.buffers)
         return [
-            f"Traced: {len(self.graph)} nodes",
+            f"Traced: {len(self.graph)} nodes{self._sample}",
             str(self.graph),
             f"\nProgram: {len(self.program.alive())} steps",
             str(self.program),

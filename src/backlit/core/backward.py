@@ -269,7 +269,8 @@ def start_gradients(roots: Sequence[TensorBase], grads: Sequence[Any], caller: s
         if not root.requires_grad:
             raise GradientError(
                 f"{caller}: the tensor of shape {shape} needs no gradient: none of the values it was computed from "
-                "has requires_grad=True, or it was computed under no_grad"
+                "has requires_grad=True, or it was computed under no_grad, or by a compiled function, into which the "
+                "backward pass belongs"
             )
         if grad is None:
             if root._array.size != 1:
