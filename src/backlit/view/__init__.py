@@ -2,8 +2,22 @@
 
 from backlit.view.computation import graph
 from backlit.view.explanation import explain
+from backlit.view.images import pixels, weights
+from backlit.view.network import Network, network
 from backlit.view.node_page import node
 from backlit.view.stepping import steps
 from backlit.view.summary import Layer, Summary, summary
 
-__all__ = ["Layer", "Summary", "explain", "graph", "node", "steps", "summary"]
+__all__ = [
+    "Layer",
+    "Network",
+    "Summary",
+    "explain",
+    "graph",
+    "network",
+    "node",
+    "pixels",
+    "steps",
+    "summary",
+    "weights",
+]

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from backlit.errors import MissingPackageError
 from backlit.view.picture import Picture
@@ -120,8 +120,7 @@ def signed_colors(theme: Theme) -> "LinearSegmentedColormap":
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = LinearSegmentedColormap.from_list("signed", [theme.negative, theme.ground, theme.positive])
-    colors.set_bad(theme.wrong)
-    return colors
+    return cast("LinearSegmentedColormap", colors.with_extremes(bad=theme.wrong))
 
 
 def bare(axes: "Axes") -> None:

@@ -1,0 +1,186 @@
+"""A fully connected network as numbers: its layers of neurons, read from one recorded pass of one example.
+
+Conventions are the lecture's: layer 1 is the input, and w_ij^(k) connects neuron i of layer k with neuron j of layer
+k + 1, so that a_j^(k+1) = g(sum_i w_ij^(k) a_i^(k) + b_j).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backlit.core.modes import no_grad
+from backlit.core.recording import Value, record
+from backlit.core.tape import Binding
+from backlit.core.tensor_base import Array
+from backlit.errors import ArgumentError, ArgumentTypeError, IndexRangeError
+from backlit.nn import Module
+from backlit.ops import Tensor
+from backlit.train.feed import as_tensor
+from backlit.train.loop import in_mode
+from backlit.train.prediction import float_dtype
+from backlit.view.theme import number
+
+# In a formula, terms shown before the dots; the last one follows them.
+_TERMS = 4
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """A layer of neurons.
+
+    Attributes:
+        number: From 1, the input layer.
+        values: What they give, a, (n,).
+        sums: What they give before the activation, z, (n,); None for the input layer.
+        weights: From the layer before, (n, n before), as `Linear.weight`; None for the input layer.
+        biases: (n,), or None.
+        activation: Names of the operations between sum and value, such as "relu"; "identity" for none.
+        path: The module that holds the weights.
+    """
+
+    number: int
+    values: Array
+    sums: Array | None = None
+    weights: Array | None = None
+    biases: Array | None = None
+    activation: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """How a neuron comes by its value.
+
+    Attributes:
+        symbols: `a_1^(2) = g(w_11^(1) x_1 + … + b_1)`.
+        numbers: The same with the numbers put in.
+        latex: The symbols as LaTeX.
+    """
+
+    symbols: str
+    numbers: str
+    latex: str
+
+    def __str__(self) -> str:
+        return f"{self.symbols}\n{self.numbers}"
+
+
+def read_layers(model: Any, x: Any) -> list[Neurons]:
+    """The layers of a fully connected network for one example.
+
+    Args:
+        model: Linear layers one after the other, with anything between that keeps the number of neurons.
+        x: One example, without a batch dimension or with one of size 1.
+
+    Raises:
+        ArgumentTypeError: `model` is no module.
+        ArgumentError: Several examples; or a network that is no chain of fully connected layers.
+    """
+    if not isinstance(model, Module):
+        raise ArgumentTypeError(f"view.network: model must be an nn.Module, got {type(model).__name__}")
+    example = as_tensor(x, "x", float_dtype(model))
+    if example.ndim == 1 or example.shape[0] != 1:
+        example = example.unsqueeze(0)
+    with in_mode(model, training=False), no_grad(), record() as recording:
+        output = model(example)
+    bindings = recording.bindings
+    places = [i for i, binding in enumerate(bindings) if binding.primitive.name == "linear"]
+    if not places:
+        raise ArgumentError("view.network: the model runs no fully connected layer; nn.Linear makes one")
+    layers: list[Neurons] = []
+    for number_, (place, following) in enumerate(zip(places, [*places[1:], None], strict=True), start=2):
+        given, weight, bias = (_array(value) for value in _inputs(bindings[place]))
+        if given is None or weight is None or given.size != given.shape[-1]:
+            rows = "no" if given is None else given.size // max(given.shape[-1], 1)
+            raise ArgumentError(f"view.network: one example at a time is shown, got {rows}; pick one, x[0]")
+        if not layers:
+            layers.append(Neurons(1, given.reshape(-1)))
+        elif layers[-1].values.size != given.size:
+            raise ArgumentError(
+                f"view.network: layer {number_ - 1} gives {layers[-1].values.size} values and the next takes "
+                f"{given.size}; only fully connected layers in a chain are drawn, see view.graph for others"
+            )
+        sums = bindings[place].record.outputs[0].array.reshape(-1)  # type: ignore[union-attr]
+        after = bindings[place + 1 : following]
+        values = sums if not after else _after(bindings, following, output).reshape(-1)
+        names = [binding.primitive.name for binding in after if not binding.primitive.view]
+        if values.size != sums.size:
+            values, names = sums, []
+        biases = None if bias is None else np.broadcast_to(bias, sums.shape)
+        shown = ", ".join(dict.fromkeys(names)) or "identity"
+        layers.append(Neurons(number_, values, sums, weight, biases, shown, bindings[place].path))
+    return layers
+
+
+def _inputs(binding: Binding) -> tuple[Any, ...]:
+    return () if binding.record is None else binding.record.inputs
+
+
+def _array(value: Any) -> Array | None:
+    return value.array if isinstance(value, Value) else None
+
+
+def _after(bindings: list[Binding], following: int | None, output: Any) -> Array:
+    """What the next layer takes, or the network gives."""
+    if following is None:
+        result = output[0] if isinstance(output, tuple) else output
+        return np.asarray(result.numpy() if isinstance(result, Tensor) else result)
+    return np.asarray(_array(_inputs(bindings[following])[0]))
+
+
+def check_neuron(layers: list[Neurons], layer: int, neuron: int) -> None:
+    """Raise unless there is such a neuron, and it is not an input."""
+    if not 2 <= layer <= len(layers):
+        raise IndexRangeError(
+            f"view.network: layers with formulas are 2 to {len(layers)} (1 is the input), got {layer}"
+        )
+    size = layers[layer - 1].values.size
+    if not 1 <= neuron <= size:
+        raise IndexRangeError(f"view.network: layer {layer} has neurons 1 to {size}, got {neuron}")
+
+
+def formula(layers: list[Neurons], layer: int, neuron: int) -> Formula:
+    """The formula of a neuron; both numbers count from 1, layer 1 is the input.
+
+    Raises:
+        IndexRangeError: There is no such neuron.
+    """
+    check_neuron(layers, layer, neuron)
+    own, before = layers[layer - 1], layers[layer - 2]
+    weights, sums = np.asarray(own.weights)[neuron - 1], np.asarray(own.sums)
+    count = len(weights)
+    places = list(range(count)) if count <= _TERMS + 2 else [*range(_TERMS), count - 1]
+    power, between = f"^({layer})", f"^({layer - 1})"
+    comma = "," if max(count, neuron) > 9 else ""
+    symbols: list[str] = []
+    numbers: list[str] = []
+    latex: list[str] = []
+    for i in places:
+        if len(places) < count and i == count - 1:
+            for terms, dots in ((symbols, "…"), (numbers, f"… ({count - len(places)} more)"), (latex, r"\dots")):
+                terms.append(dots)
+        value = f"x_{i + 1}" if layer == 2 else f"a_{i + 1}{between}"
+        symbols.append(f"w_{i + 1}{comma}{neuron}{between} {value}")
+        numbers.append(f"{_signed(weights[i])}·{_signed(before.values[i])}")
+        letter = f"x_{{{i + 1}}}" if layer == 2 else f"a_{{{i + 1}}}^{{({layer - 1})}}"
+        latex.append(f"w_{{{i + 1}{comma}{neuron}}}^{{({layer - 1})}} {letter}")
+    if own.biases is not None:
+        symbols.append(f"b_{neuron}")
+        numbers.append(_signed(own.biases[neuron - 1]))
+        latex.append(f"b_{{{neuron}}}")
+    linear = own.activation == "identity"
+    g, open_, close = ("", "", "") if linear else (own.activation, "(", ")")
+    total, value = number(sums[neuron - 1]), number(own.values[neuron - 1])
+    applied = f"{g}({total}) = {value}" if not linear else value
+    letter = "" if linear else "g"
+    return Formula(
+        f"a_{neuron}{power} = {letter}{open_}{' + '.join(symbols)}{close}",
+        f"a_{neuron}{power} = {g}{open_}{' + '.join(numbers)}{close} = {applied}",
+        f"a_{{{neuron}}}^{{({layer})}} = {letter}{open_}{' + '.join(latex)}{close}",
+    )
+
+
+def _signed(value: Any) -> str:
+    text = number(value)
+    return f"({text})" if text.startswith("−") else text
