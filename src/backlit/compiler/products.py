@@ -97,7 +97,11 @@ class _Product:
                 with b.if_then(b.icmp_signed("==", last, number(self.m))):
                     self._across(outer, number(whole), self.m % _TALL, None, self.wide)
             return
-        # Few rows that are left over, and batches of few rows, go one by one; else the last tile repeats its last row.
+        if k.plan.program.writes:
+            # Batches of training have many rows: the last tile repeats the last of them.
+            k.loop(first, last, _TALL, lambda i: self._across(outer, i, _TALL, last, self.wide))
+            return
+        # Few rows that are left over, and batches of few rows, go one by one.
         span = b.sub(last, first)
         rest = b.srem(span, number(_TALL))
         few = b.icmp_signed("<=", rest, number(2))

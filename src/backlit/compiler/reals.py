@@ -220,13 +220,18 @@ class Function:
     def __init__(self, formula: Callable[..., Real], wide: bool) -> None:
         self.of = formula
         self.wide = wide
+        self.__name__ = formula.__name__
         self.__doc__ = formula.__doc__
 
     def __call__(self, code: "Code", kind: str, *values: Any) -> Any:
-        """Emit the function on LLVM values of a kind of float."""
-        within = "f8" if self.wide else kind
-        result = self.of(*(Real(code, within, code.cast(v, kind, within)) for v in values))
-        return code.cast(result.value, within, kind)
+        """Emit the function on LLVM values of a kind of float: a call of it, as its code is long and used often."""
+        known = code.function(self.__name__, kind, len(values))
+        if known is None:
+            known, inside, arguments = code.begin_function(self.__name__, kind, len(values))
+            within = "f8" if self.wide else kind
+            result = self.of(*(Real(inside, within, inside.cast(a, kind, within)) for a in arguments))
+            inside.builder.ret(inside.cast(result.value, within, kind))
+        return code.builder.call(known, values)
 
 
 def function(formula: Callable[..., Real]) -> Function:

@@ -89,6 +89,21 @@ class Code:
             known = ir.Function(self.module, ir.FunctionType(result, [a.type for a in args]), name)
         return self.builder.call(known, args)
 
+    def function(self, name: str, kind: str, count: int) -> Any:
+        """The module's function of this name on `count` values like these, or None if it has none yet."""
+        return self.module.globals.get(self._symbol(name, kind, count))
+
+    def begin_function(self, name: str, kind: str, count: int) -> "tuple[Any, Code, Any]":
+        """A new function of the module on `count` values like these: itself, what emits its body, its arguments."""
+        values = ir.FunctionType(self.type(kind), [self.type(kind)] * count)
+        function = ir.Function(self.module, values, self._symbol(name, kind, count))
+        function.linkage = "internal"
+        builder = ir.IRBuilder(function.append_basic_block())
+        return function, Code(self.module, builder, self.lanes), function.args
+
+    def _symbol(self, name: str, kind: str, count: int) -> str:
+        return f"{name}.{kind}.{self.lanes}.{count}"
+
     def fma(self, x: Any, y: Any, z: Any) -> Any:
         """The product of two values plus a third, rounded once."""
         return self.intrinsic("fma", x, y, z)
