@@ -1,6 +1,7 @@
 """What cannot be compiled, or goes wrong on the way, is a clear error that leaves everything as it was."""
 
 import multiprocessing
+import re
 import subprocess
 import sys
 import threading
@@ -189,13 +190,14 @@ def test_gradients_that_would_leave_the_function() -> None:
 
 @pytest.fixture
 def fragile() -> Any:
-    """An operation without loops of its own, which fails on request."""
-    failing: list[BaseException] = []
+    """An operation without loops of its own, which fails on request, or after as many runs as there are None."""
+    failing: list[BaseException | None] = []
 
     def _fragile(xp: Any, x: Any) -> Any:
         array = np.array(x, copy=True)
-        if failing:
+        if failing and failing[0] is not None:
             raise failing[0]
+        del failing[:1]
         return np.ascontiguousarray(array[::-1])
 
     operation = primitive(role="tests", notation="fragile({x})", samples=lambda rng: [])(_fragile)
@@ -226,6 +228,27 @@ def test_an_error_in_a_rule_that_is_called_back(fragile: Any, error: BaseExcepti
     failing.clear()
     compiled(x)
     assert state.tolist() == [8, 6, 4]
+
+
+def test_an_error_in_a_rule_ends_training(fragile: Any) -> None:
+    operation, failing = fragile
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(3, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.inner(operation.bind(x))
+
+    net = Net()
+    trainer = Trainer(net, nn.MSELoss(), optim.SGD(net.parameters(), lr=0.1))
+    data = np.ones((64, 3), np.float32), np.ones((64, 1), np.float32)
+    trainer.fit(data, epochs=1, batch_size=8, progress=False)
+    failing += [None] * 4 + [ZeroDivisionError("in the rule")]
+    with pytest.raises(ZeroDivisionError) as caught:
+        trainer.fit(data, epochs=2, batch_size=8, progress=False)
+    assert re.fullmatch("In batch [0-7] of compiled training.*", caught.value.__notes__[0])
 
 
 # -- threads and processes -------------------------------------------------------------------------------------------

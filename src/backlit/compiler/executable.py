@@ -255,6 +255,8 @@ class Executable:
             np.copyto(self.view(number, rows), value)
         except BaseException as error:  # noqa: BLE001 (an exception cannot pass through native code)
             self._error = self._error or error
+            # Further batches of an epoch would learn from what is not there.
+            self.control.stop()
 
 
 def _instance(value: Any, rows: int) -> Any:

@@ -219,7 +219,11 @@ class NativeLoop:
             if done > start:
                 self._seconds_per_batch = (time.perf_counter() - begin) / (done - start)
             start = done
-        self.executable.raise_error()
+        try:
+            self.executable.raise_error()
+        except BaseException as error:
+            error.add_note(f"In batch {start - 1} of compiled training, whose update is not to be relied on.")
+            raise
         self.step.has_run()
         for group in self.work.optimizer.param_groups:
             for parameter in group["params"]:
