@@ -1,7 +1,9 @@
 """python -m benchmarks.imports: the time of `import backlit` against `import numpy`, each in fresh interpreters."""
 
+import os
 import subprocess
 import sys
+import tempfile
 from statistics import median
 
 BAR = 1.5
@@ -9,18 +11,23 @@ ROUNDS = 15
 PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
 
-def import_seconds(library: str) -> float:
-    """Seconds that one import takes in a new interpreter, its start excluded."""
+def import_seconds(library: str, bytecode: str) -> float:
+    """Seconds that one import takes in a new interpreter, its start excluded; `bytecode`: a folder of compiled files."""
     command = [sys.executable, "-c", PROGRAM.format(library)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    # An installer compiles what it installs, and an editable installation is compiled on its first import, unless the
+    # environment forbids it: then one library would be compiled in every round and the other never.
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 
 def medians(libraries: tuple[str, ...], rounds: int) -> dict[str, float]:
-    """Median seconds per library over interleaved rounds, after one round that fills the file cache."""
+    """Median seconds per library over interleaved rounds, after one round that fills the file cache and compiles."""
     seconds: dict[str, list[float]] = {library: [] for library in libraries}
-    for _ in range(rounds + 1):
-        for library in libraries:
-            seconds[library].append(import_seconds(library))
+    with tempfile.TemporaryDirectory() as bytecode:
+        for _ in range(rounds + 1):
+            for library in libraries:
+                seconds[library].append(import_seconds(library, bytecode))
     return {library: median(times[1:]) for library, times in seconds.items()}
 
 

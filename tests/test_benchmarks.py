@@ -156,12 +156,18 @@ def test_machine_line_names_the_versions() -> None:
     assert f"numpy {np.__version__}" in describe(["numpy"])
 
 
-def test_import_times_are_of_fresh_interpreters() -> None:
+def test_import_times_are_of_fresh_interpreters(tmp_path: Path) -> None:
     times = imports.medians(("json", "colorsys"), rounds=1)
     assert list(times) == ["json", "colorsys"]
     assert all(time > 0 for time in times.values())
     with pytest.raises(subprocess.CalledProcessError):
-        imports.import_seconds("a_library_nobody_has")
+        imports.import_seconds("a_library_nobody_has", str(tmp_path))
+
+
+def test_import_times_are_of_compiled_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    imports.import_seconds("colorsys", str(tmp_path))
+    assert list(tmp_path.rglob("colorsys*.pyc"))
 
 
 def test_worker_keeps_a_library_s_words_out_of_its_answers() -> None:

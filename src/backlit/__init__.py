@@ -1,6 +1,6 @@
 """Neural networks you can see through, at close to the speed of the machine."""
 
-from importlib import import_module, util
+from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,8 @@ else:
     def __getattr__(name: str) -> Any:
         if name == "compile":
             return import_module("backlit.compiler.compiled").compile
+        from importlib import util
+
         # Packages that `import backlit` does not load are loaded when first asked for, as in `backlit.nn.Linear`.
         if not name.startswith("_") and util.find_spec(f"backlit.{name}") is not None:
             return import_module(f"backlit.{name}")

@@ -5,7 +5,6 @@ A message names the operation or layer, what came, what was expected and what to
 keeps working.
 """
 
-import difflib
 import sys
 from collections.abc import Iterable
 
@@ -88,6 +87,8 @@ def suggest(name: str, choices: Iterable[str]) -> str:
     Returns:
         `"; did you mean 'relu'?"` where a choice is near, else `"; choose from 'relu', 'tanh'"`.
     """
+    import difflib
+
     known = sorted(choices)
     near = difflib.get_close_matches(name, known, n=1)
     if near:

@@ -1,7 +1,5 @@
 """How a notebook shows a tensor: by what an installed package has registered for that."""
 
-from importlib.metadata import entry_points
-
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import TensorBase, tape_of
 
@@ -17,6 +15,8 @@ class DisplayMethods(TensorBase):
         """
         if STATE.trace is not None or tape_of(self)[0] is None:
             return None
+        from importlib.metadata import entry_points  # reads mail headers, so it brings a quarter of `import backlit`
+
         for entry in entry_points(group="backlit.display", name="html"):
             return entry.load()(self)
         return None
