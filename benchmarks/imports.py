@@ -12,7 +12,7 @@ PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf_
 
 
 def import_seconds(library: str, bytecode: str) -> float:
-    """Seconds that one import takes in a new interpreter, its start excluded; `bytecode`: a folder of compiled files."""
+    """Seconds that one import takes in a new interpreter, its start excluded; compiled files lie in `bytecode`."""
     command = [sys.executable, "-c", PROGRAM.format(library)]
     # An installer compiles what it installs, and an editable installation is compiled on its first import, unless the
     # environment forbids it: then one library would be compiled in every round and the other never.
