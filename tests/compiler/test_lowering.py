@@ -1,7 +1,4 @@
-"""Lowering: the loop-level program of a rule computes what the rule does, whatever the rule is written with.
-
-Programs are evaluated here step by step in NumPy, by the definition of each kind of step.
-"""
+"""Lowering: the loop-level program of a rule computes what the rule does, whatever the rule is written with."""
 
 from typing import Any
 
@@ -9,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.lib.stride_tricks import as_strided
 
 import backlit
 from backlit import nn
@@ -19,62 +15,9 @@ from backlit.compiler.symbolic import LoweredArray, NotLowered, kind_of
 from backlit.core.namespace import NUMPY
 from backlit.core.primitive import Primitive
 from backlit.graph.trace import Traced
+from tests.compiler.evaluation import evaluate
 from tests.nn.layer_table import LAYERS, inputs
 from tests.ops.operation_checks import calls, results_of
-
-REDUCTIONS = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "argmax": np.argmax, "argmin": np.argmin}
-
-
-def evaluate(program: Program, arrays: list[Any]) -> dict[int, Any]:
-    """The value of every step that the ends need."""
-    values: dict[int, Any] = {}
-    for number in program.alive():
-        step = program.steps[number]
-        args = [values[a] for a in step.args]
-        with np.errstate(all="ignore"):
-            value = computed(step, args, arrays)
-        values[number] = np.ascontiguousarray(np.asarray(value).astype(step.dtype)).reshape(step.shape)
-    return values
-
-
-def computed(step: Any, args: list[Any], arrays: list[Any]) -> Any:
-    if step.kind == "input":
-        return arrays[step.attrs]
-    if step.kind == "constant":
-        return np.full(step.shape, step.attrs)
-    if step.kind == "iota":
-        return np.arange(step.shape[0])
-    if step.kind == "pointwise":
-        if step.op in ("cast", "select"):
-            return args[0] if step.op == "cast" else np.where(*args)
-        return NUMPY.erf(*args) if step.op == "erf" else getattr(NUMPY, step.op)(*args)
-    if step.kind == "view":
-        offset, strides = step.attrs
-        size = args[0].itemsize
-        source = args[0].reshape(-1)[offset:]
-        return (
-            as_strided(source, step.shape, [s * size for s in strides]) if 0 not in step.shape else np.zeros(step.shape)
-        )
-    if step.kind == "reduce":
-        return REDUCTIONS[step.op](args[0], axis=step.attrs if "arg" not in step.op else step.attrs[0])
-    if step.kind == "product":
-        return args[0] @ args[1]
-    first = 2 if step.kind == "scatter" else 1
-    key = (*[slice(None)] * step.attrs[0], *args[first:]) if step.kind in ("take", "scatter") else ()
-    if step.kind == "take":
-        if step.op == "inside":
-            assert ((args[1] >= 0) & (args[1] < args[0].shape[step.attrs[0]])).all(), "an index inside that is outside"
-        return args[0][key]
-    if step.kind == "scatter":
-        result = args[0].copy()
-        np.add.at(result, key, args[1]) if step.op == "add" else result.__setitem__(key, args[1])
-        return result
-    if step.kind == "random":
-        return NUMPY.random_bits(args[0], step.shape[0])
-    places, settings, index = step.attrs
-    left = iter(args)
-    operands = [next(left) if p is None else p[0] for p in places]
-    return results_of(Primitive.registry[step.op].forward(NUMPY, *operands, **dict(settings)))[index]
 
 
 def lowered(rule: Any, *arrays: Any) -> tuple[Program, list[Any]]:

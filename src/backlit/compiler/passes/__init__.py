@@ -20,10 +20,9 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("constants", fold_constants),
     ("algebraic rules", simplify),
     ("comparison of labels", compare_labels),
+    ("layout of transposes", turn_products),
     ("common sub-expressions of what is left", merge_equal_steps),
     ("dead code of what is left", drop_dead_code),
-    ("layout of transposes", turn_products),
-    ("dead code of transposes", drop_dead_code),
 )
 
 

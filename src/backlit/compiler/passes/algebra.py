@@ -257,10 +257,16 @@ def _reduce(b: Rewriter, step: Step) -> int | None:
         strides, shape = plain_strides(source.shape), tuple(source.shape[d] for d in left)
         squeezed = b.view(number, 0, tuple(strides[d] for d in left), shape)
         others = tuple(left.index(d) for d in dims if d not in single)
-        return b.like(step, "reduce", step.op, (squeezed,), others) if others else squeezed
+        return b.like(step, "reduce", step.op, (squeezed,), others) if others else _alone(b, step, squeezed)
     if source.kind == "view" and step.op in ("sum", "max", "min"):
         return _of_repeated(b, step, source)
     return _of_one_hot(b, step) if step.op == "sum" else None
+
+
+def _alone(b: Rewriter, step: Step, number: int) -> int:
+    """What a reduction makes of a single number: the sum of -0 is +0."""
+    is_sum = step.op == "sum" and step.dtype[0] == "f"
+    return b.pointwise("add", number, b.constant(0.0, step)) if is_sum else number
 
 
 def _of_repeated(b: Rewriter, step: Step, source: Step) -> int | None:
@@ -276,7 +282,7 @@ def _of_repeated(b: Rewriter, step: Step, source: Step) -> int | None:
     left = [d for d in range(len(strides)) if d != repeated]
     once = b.view(source.args[0], offset, tuple(strides[d] for d in left), tuple(source.shape[d] for d in left))
     others = tuple(left.index(d) for d in step.attrs if d != repeated)
-    found = b.like(step, "reduce", step.op, (once,), others) if others else once
+    found = b.like(step, "reduce", step.op, (once,), others) if others else _alone(b, step, once)
     return b.pointwise("multiply", found, b.constant(size, step)) if step.op == "sum" else found
 
 
@@ -289,5 +295,4 @@ def _of_one_hot(b: Rewriter, step: Step) -> int | None:
         return None
     strides = tuple(s for d, s in enumerate(found.value_strides) if d != found.dim)
     value = b.view(found.values, 0, strides, step.shape)
-    # The sum of zeros, and of zeros and -0, is +0.
-    return b.pointwise("add", b.pointwise("negative", value) if opposite else value, b.constant(0.0, step))
+    return _alone(b, step, b.pointwise("negative", value) if opposite else value)

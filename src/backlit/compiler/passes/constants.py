@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backlit.compiler.passes.rewriting import Rewriter, rewritten
+from backlit.compiler.plan.reading import same_dims
 from backlit.compiler.program import Program, Step
 from backlit.compiler.rows import Affine, Inverse
 
@@ -31,7 +32,14 @@ def _fold(builder: Rewriter, step: Step, number: int) -> int | None:
     return None if value is None else builder.constant(value, step)
 
 
-def _same(step: Step, args: list[Step]) -> Any:
+def _view(step: Step, args: list[Step]) -> Any:
+    (source,) = args
+    # A part of what depends on the number of rows may be missing, which must be noticed.
+    is_whole = same_dims(step, source) is not None or not (step.attrs[0] or any(step.attrs[1]))
+    return source.attrs if is_whole or all(isinstance(n, int) for n in source.shape) else None
+
+
+def _take(step: Step, args: list[Step]) -> Any:
     return args[0].attrs
 
 
@@ -66,4 +74,4 @@ def _reduce(step: Step, args: list[Step]) -> Any:
     return total if isinstance(total, Affine) and isinstance(total.scale, int) else None
 
 
-_RULES: dict[str, Any] = {"view": _same, "take": _same, "pointwise": _pointwise, "reduce": _reduce}
+_RULES: dict[str, Any] = {"view": _view, "take": _take, "pointwise": _pointwise, "reduce": _reduce}

@@ -1,7 +1,6 @@
 """How passes make a program of a program: step by step, each kept or replaced by one of the same value."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from backlit.compiler.program import Program, ProgramBuilder, Step
@@ -40,7 +39,7 @@ def rewritten(program: Program, rule: Rule) -> Program:
     for number, step in enumerate(program.steps):
         args = tuple([renamed[a] for a in step.args])
         if args != step.args:
-            step = replace(step, args=args)
+            step = Step(step.kind, step.op, args, step.attrs, step.shape, step.dtype)
         before = len(builder.steps)
         found = rule(builder, step, number)
         if found is None:
@@ -63,7 +62,7 @@ def kept(program: Program, numbers: Iterable[int]) -> Program:
         step = program.steps[number]
         args = tuple([renamed[a] for a in step.args])
         if args != step.args:
-            step = replace(step, args=args)
+            step = Step(step.kind, step.op, args, step.attrs, step.shape, step.dtype)
         renamed[number] = builder.append(step, program.notes.get(number, ""))
     return _finished(builder, program, renamed)
 

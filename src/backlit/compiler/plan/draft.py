@@ -5,7 +5,7 @@ from functools import cached_property
 
 from backlit.compiler.plan.reading import access
 from backlit.compiler.plan.result import Kernel
-from backlit.compiler.program import Program
+from backlit.compiler.program import Program, Step, plain_strides
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Draft:
         found = {}
         steps = self.program.steps
         step = steps[number]
-        straight = aligned and step.kind == "pointwise"
+        straight = aligned and (step.kind == "pointwise" or self._is_copy(step))
         for a in step.args:
             if a in self.stored:
                 here = {a: straight and steps[a].shape == step.shape}
@@ -59,6 +59,13 @@ class Draft:
                 found[leaf] = found.get(leaf, True) and same
         self._leaves[number, aligned] = found
         return found
+
+    def _is_copy(self, step: Step) -> bool:
+        """Whether a step is a copy of an input."""
+        if step.kind != "view" or step.attrs != (0, plain_strides(step.shape)):
+            return False
+        source = self.program.steps[step.args[0]]
+        return source.kind == "input" and source.shape == step.shape
 
     def reads(self, kernel: Kernel) -> dict[int, bool]:
         """The same for all roots of a kernel."""

@@ -11,6 +11,8 @@ from backlit.compiler.plan.result import Kernel, Plan
 from backlit.compiler.program import Program, ProgramBuilder, plain_strides
 
 Place = tuple[str, int]
+# Kernels of these have one place for their result.
+_ONE_PLACE = ("scatter", "call", "random")
 
 
 def with_copies(program: Program) -> Program:
@@ -64,8 +66,10 @@ def _in_place(draft: Draft, guards: set[int]) -> tuple[list[set[int]], dict[int,
         k = draft.home[final]
         # Kernels that must come first: all others that read the old value, and those that may end the step.
         edges = ({r for r, found in enumerate(reads) if old in found} | guards) - {k}
-        scattered = not reads[k].get(old, True)
-        if final in direct or k in guards or scattered or steps[final].kind == "call" or _needs(before, edges, k):
+        # Read at other places than the one that is computed, or after a core that has been stored.
+        scattered = not reads[k].get(old, True) or (old in reads[k] and draft.kernels[k].core == final)
+        twice = final in direct or (final in draft.program.outputs and steps[final].kind in _ONE_PLACE)
+        if twice or scattered or k in guards or _needs(before, edges, k):
             late.append((place, final))
         else:
             before[k] |= edges
@@ -120,7 +124,7 @@ def _placed(draft: Draft, kernels: list[Kernel], stores: dict[int, list[Place]])
             continue
         last = len(kernels) if n in outputs else used.get(n)
         # What is only used inside its own kernel never reaches memory, if that holds it in registers.
-        if last is not None or steps[n].kind in ("scatter", "call", "random"):
+        if last is not None or steps[n].kind in _ONE_PLACE:
             lifetimes[n] = (position, position if last is None else last)
             memory[n] = ("arena", n)
             places.append(("arena", n))

@@ -1,0 +1,77 @@
+"""Programs with a fault, each caught by the check that runs after every pass."""
+
+import pytest
+
+from backlit.compiler.passes import improved
+from backlit.compiler.program import Program
+from backlit.compiler.verify import verify_program
+from backlit.errors import GraphError
+from tests.compiler.texts import parsed
+
+GIVEN = """
+%0 = input() 0 : f4[r, 3]
+%1 = input() 1 : i8[r]
+%2 = input() 2 : f4[3, 2]
+"""
+FAULTS = {
+    "pointwise exp(%4) : f4[r, 3]": "no earlier step makes",
+    "wish(%0) : f4[r, 3]": "wish is no kind of step",
+    "input(%0) 3 : f4[r, 3]": "no arguments",
+    "constant() 'a' : f4[]": "a constant is a number",
+    "iota() : f4[3]": "indices are a vector of i8",
+    "pointwise exp(%0) : f4[r, 2]": "arguments of their own shape",
+    "pointwise exp(%0) : f8[r, 3]": "exp of these makes f4",
+    "pointwise less(%0, %0) : f4[r, 3]": "less of these makes b1",
+    "pointwise add(%0) : f4[r, 3]": "there is no add of these",
+    "pointwise exp(%1) : i8[r]": "there is no exp of these",
+    "pointwise select(%0, %0, %0) : f4[r, 3]": "there is no select of these",
+    "pointwise unheard_of(%0) : f4[r, 3]": "there is no unheard_of of these",
+    "view(%0)(0,(3, 1)) : f8[r, 3]": "of its own type",
+    "view(%0)(0,(3,)) : f4[r, 3]": "a stride for each dimension",
+    "view(%0)(1,(3, 1)) : f4[r, 3]": "reaches outside",
+    "view(%0)(0,(-3, 1)) : f4[r, 3]": "reaches outside",
+    "reduce sum(%0)(1,) : f4[r, 3]": "dimensions that are not reduced",
+    "reduce sum(%0)(2,) : f4[r, 3]": "are not the argument's",
+    "reduce argmax(%0)(1,) : f4[r]": "argmax of f4 makes i8",
+    "reduce median(%0)(1,) : f4[r]": "no reduction median",
+    "product(%0, %0) : f4[r, 3]": "do not match",
+    "product(%0, %2) : f4[r, 3]": "the product has the shape",
+    "product(%0, %1) : f4[r, 3]": "of its own type",
+    "take(%0, %0)(0,) : f4[r, 3]": "do not pick this",
+    "take(%0, %1)(2,) : f4[r, 3]": "do not pick this",
+    "scatter add(%0, %0, %0)(0,) : f4[r, 3]": "do not name places",
+    "scatter add(%2, %0, %1)(0,) : f4[r, 3]": "changes its first argument",
+    "random(%1) : u8[4]": "a generator's state",
+    "call unheard_of(%0) ((None,),(),0) : f4[r, 3]": "there is no operation unheard_of",
+    "call exp(%0) ((None, None),(),0) : f4[r, 3]": "a place for each argument",
+}
+
+
+@pytest.mark.parametrize("step", FAULTS)
+def test_faults(step):
+    with pytest.raises(GraphError, match="after planting: step %3, ") as caught:
+        verify_program(parsed(f"{GIVEN}%3 = {step}\nreturn %3"), "planting")
+    assert FAULTS[step] in str(caught.value)
+
+
+def test_a_final_value_of_another_type():
+    program = parsed(f"{GIVEN}%3 = reduce sum(%0)(1,) : f4[r]\nwrite input 0 := %3\nreturn %3")
+    with pytest.raises(GraphError, match=r"%3, .*is left in input 0, which holds f4\[r, 3\]"):
+        verify_program(program, "planting")
+
+
+def test_a_result_that_is_not_there():
+    program = parsed(GIVEN)
+    with pytest.raises(GraphError, match="%7 is asked for"):
+        verify_program(Program(program.steps, (7,)), "planting")
+
+
+def test_a_pass_that_makes_a_fault_is_named():
+    program = parsed(f"{GIVEN}%3 = pointwise exp(%0) : f4[r, 3]\nreturn %3")
+
+    def breaks(program):
+        wrong = parsed(f"{GIVEN}%3 = pointwise exp(%0) : f4[3, 3]\nreturn %3")
+        return Program(wrong.steps, program.outputs, program.writes)
+
+    with pytest.raises(GraphError, match=r"after breaking: step %3, .*exp.*f4\[3, 3\], given f4\[r, 3\]"):
+        improved(program, [("breaking", breaks)])
