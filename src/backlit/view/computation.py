@@ -64,6 +64,5 @@ def drawn(
     colors = theme_of(theme)
     flow = dataflow(loss, called, "graph")
     coloring = None if color_by is None else Coloring(color_by, flow)
-    classes = {path: type(module).__name__ for path, module in called.modules.items()}
-    drawing = Drawing(flow, colors, coloring, classes).draw(collapse, direction)
+    drawing = Drawing(flow, colors, coloring, called.modules).draw(collapse, direction)
     return Picture(drawing, flow, colors, flow.out.source.name or flow.out.source.operation or "a tensor")

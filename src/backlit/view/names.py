@@ -15,6 +15,9 @@ class Names:
     Args:
         given: Names that the reader gives, `{"x": x}`; they come before all others.
         variables: Variables of the reader's program; modules among them name their parameters.
+
+    Attributes:
+        modules: The class of each module, by its path.
     """
 
     def __init__(self, given: Mapping[str, Any] | None = None, variables: Mapping[str, Any] | None = None) -> None:
@@ -27,14 +30,16 @@ class Names:
                     f"names: expected names of tensors such as {{'x': x}}, got {name!r}: {type(tensor).__name__}"
                 )
             self._add(name, tensor)
-        self.modules: dict[str, Module] = {}
         public = [(name, value) for name, value in (variables or {}).items() if not name.startswith("_")]
-        for _, value in public:
-            if isinstance(value, Module):
-                for path, parameter in value.named_parameters():
-                    self._add(path, parameter)
-                for path, module in value.named_modules():
-                    self.modules.setdefault(path, module)
+        outermost = _outermost([(name, value) for name, value in public if isinstance(value, Module)])
+        kinds: dict[str, set[str]] = {}
+        for name, module in outermost:
+            for path, parameter in module.named_parameters():
+                self._add(path if len(outermost) == 1 else f"{name}.{path}", parameter)
+            for path, inner in module.named_modules():
+                kinds.setdefault(path, set()).add(type(inner).__name__)
+        # Where two networks have different modules at one path, the tape does not tell which of them ran.
+        self.modules = {path: found.pop() for path, found in kinds.items() if len(found) == 1}
         for name, value in public:
             if isinstance(value, TensorBase):
                 self._add(name, value)
@@ -57,6 +62,13 @@ class Names:
     def of_result(self, sequence: int, index: int) -> str:
         """The name of a result of a binding, or nothing."""
         return self._by_result.get((sequence, index), "")
+
+
+def _outermost(modules: list[tuple[str, Module]]) -> list[tuple[str, Module]]:
+    """Each module once, without those that are parts of others: paths count from the outermost."""
+    once = {id(module): (name, module) for name, module in reversed(modules)}
+    inside = {id(inner) for _, module in once.values() for path, inner in module.named_modules() if path}
+    return [pair for key, pair in once.items() if key not in inside]
 
 
 def callers_variables() -> dict[str, Any]:

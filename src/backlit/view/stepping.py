@@ -177,8 +177,7 @@ def steps(
         found += [Step("update", n, text, ()) for n in flow.nodes if (text := tell.update(n, lr))]
     else:
         found.append(Step("backward", flow.out.source, f"{NOT_RUN}: call .backward() inside the recording", ()))
-    classes = {path: type(module).__name__ for path, module in called.modules.items()}
-    return Steps(flow, found, classes, theme_of(theme))
+    return Steps(flow, found, called.modules, theme_of(theme))
 
 
 class _Teller:
