@@ -1,0 +1,136 @@
+"""What a function finds by name: which changes are seen, and what is left alone."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import backlit
+from backlit import nn
+from backlit.compiler.surroundings import Surroundings
+
+number: Any = 1
+text = "a"
+table: Any = {"a": [1, 2], "b": {3}}
+tensor: Any = backlit.zeros(2)
+long = list(range(5000))
+
+
+def inner() -> Any:
+    return number, text
+
+
+def outer() -> Any:
+    def nested() -> Any:
+        return inner(), tensor
+
+    return nested(), table, long
+
+
+def changes(**names: Any) -> Callable[[pytest.MonkeyPatch], None]:
+    def change(monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in names.items():
+            monkeypatch.setitem(globals(), name, value)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        (changes(number=2), True),
+        (changes(number=1.0), True),
+        (changes(number=True), True),
+        (changes(number=int("1")), False),
+        (changes(text="".join(["a"])), False),
+        (changes(tensor=backlit.zeros(2)), True),
+        (changes(inner=lambda: 0), True),
+        (changes(unused=3), False),
+        (lambda patch: patch.setitem(table, "a", [1, 2]), True),
+        (lambda patch: table["a"].insert(0, 5), True),
+        (lambda patch: patch.setitem(table, "c", 5), True),
+        (lambda patch: patch.setitem(table, "b", {4}), True),
+        (lambda patch: tensor.fill_(1), False),
+        (lambda patch: long.append(7), False),
+    ],
+)
+def test_changes_of_a_module_s_names(change: Any, seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "table", {"a": [1, 2], "b": {3}})
+    found = Surroundings(outer)
+    assert not found.changed()
+    change(monkeypatch)
+    assert found.changed() == seen
+
+
+def test_a_name_that_gets_its_value_later() -> None:
+    def function() -> Any:
+        return later
+
+    found = Surroundings(function)
+    later = 3
+    assert found.changed()
+    found = Surroundings(function)
+    later = 4
+    assert found.changed()
+    function()
+
+
+def test_partial_and_wrapped_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    @functools.wraps(inner)
+    def wrapper() -> Any:
+        return inner()
+
+    options = [1]
+    for function in (functools.partial(inner), wrapper, backlit.compile(inner)):
+        found = Surroundings(function)
+        monkeypatch.setitem(globals(), "number", number + 1)
+        assert found.changed()
+    found = Surroundings(functools.partial(inner, options))
+    options.append(2)
+    assert found.changed()
+
+
+class Thing:
+    """An object with settings."""
+
+    def __init__(self) -> None:
+        self.used, self.unused = 1, 1
+
+    def method(self) -> Any:
+        return self.helper()
+
+    def helper(self) -> Any:
+        return self.used
+
+
+@pytest.mark.parametrize("as_argument", [False, True])
+def test_attributes_of_an_object(as_argument: bool) -> None:
+    thing = Thing()
+    found = Surroundings(Thing.method, [thing]) if as_argument else Surroundings(thing.method)
+    thing.unused = 2
+    assert not found.changed()
+    thing.used = 2
+    assert found.changed()
+
+
+def test_modules_are_found_wherever_they_are() -> None:
+    nets = [nn.Linear(2, 2) for _ in range(4)]
+    first, second, third, fourth = nets
+    options = {"net": second, "more": [third]}
+
+    def function(x: Any) -> Any:
+        return first(x), options
+
+    found = Surroundings(function, [fourth])
+    assert {id(net) for net in found.owners} == {id(net) for net in nets}
+
+
+def test_functions_that_call_each_other_come_to_an_end() -> None:
+    def one() -> Any:
+        return two()
+
+    def two() -> Any:
+        return one()
+
+    assert not Surroundings(one).changed()

@@ -1,0 +1,64 @@
+"""Trees of tensors and constants: taken apart and put together again."""
+
+from collections import namedtuple
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import backlit
+from backlit.compiler.tree import Constant, constants, flatten, unflatten
+from backlit.errors import ArgumentTypeError
+
+Pair = namedtuple("Pair", "first second")
+LEAVES = st.one_of(
+    st.builds(lambda: backlit.zeros(1)), st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()
+)
+TREES = st.recursive(
+    LEAVES,
+    lambda parts: st.one_of(
+        st.lists(parts), st.tuples(parts, parts), st.dictionaries(st.text(), parts), st.builds(Pair, parts, parts)
+    ),
+)
+
+
+def equal(one: Any, other: Any) -> bool:
+    if isinstance(one, backlit.Tensor):
+        return one is other
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(equal(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return type(one) is type(other) and len(one) == len(other) and all(map(equal, one, other))
+    return type(one) is type(other) and repr(one) == repr(other)
+
+
+@given(TREES)
+def test_there_and_back(tree: Any) -> None:
+    tensors, skeleton = flatten(tree, "a tree")
+    assert equal(unflatten(skeleton, iter(tensors)), tree)
+    again = flatten(tree, "a tree")[1]
+    assert again == skeleton
+    assert hash(again) == hash(skeleton)
+
+
+def test_what_is_equal_to_python_is_told_apart() -> None:
+    kinds: list[Any] = [1, 1.0, True, 0, 0.0, -0.0, False, [1], (1,), Pair(1, 2), (1, 2), {"a": 1}, {"b": 1}, None, "1"]
+    assert len({flatten(kind, "a tree")[1] for kind in kinds}) == len(kinds)
+
+
+def test_the_same_number_is_the_same() -> None:
+    assert Constant(float("nan")) == Constant(float("nan"))
+    assert Constant(10**30) == Constant(10**30)
+
+
+def test_constants_in_order() -> None:
+    skeleton = flatten({"a": [1, backlit.zeros(1)], "b": (None, "x")}, "a tree")[1]
+    assert list(constants(skeleton)) == [1, None, "x"]
+
+
+@pytest.mark.parametrize(("leaf", "words"), [(np.zeros(1), "from_numpy"), (set(), "set is neither")])
+def test_what_is_no_leaf(leaf: Any, words: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=rf"a tree: .*{words}"):
+        flatten([leaf], "a tree")
