@@ -111,6 +111,18 @@ def test_warnings_of_numpy_are_silent_inside_and_left_alone_outside():
             np.float32(1) / np.float32(0)
 
 
+def test_an_operation_may_run_in_the_middle_of_another(new_operation):
+    # As when a signal's handler saves a model.
+    seen = []
+
+    def forward(xp, x):
+        seen.append(1 / backlit.zeros(1))
+        return x / 0
+
+    operation = new_operation(forward, name="test_interrupted")
+    assert operation.bind(backlit.ones(1)).tolist() == seen[0].tolist() == [np.inf]
+
+
 def test_two_operations_of_one_name_are_refused(new_operation):
     new_operation(lambda xp, x: x, name="twice")
     with pytest.raises(BacklitError, match="two operations of the name 'twice'"):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backlit.core.backward import Helpers, run_backward
-from backlit.core.modes import STATE, Tracer
+from backlit.core.modes import QUIET, STATE, Tracer
 from backlit.core.primitive import Primitive
 from backlit.core.rules import Rule
 from backlit.core.tape import Binding
@@ -51,7 +51,7 @@ class Composite(Primitive):
         if create_graph or STATE.trace is not None:
             return self._formula_gradients(binding, arrived, binding.kept()[0])
         arrays, results = binding.kept_arrays()
-        grads = STATE.quietly(self._kernel_rule, binding, arrived._array, results, arrays)
+        grads = QUIET.copy().run(self._kernel_rule, binding, arrived._array, results, arrays)
         return [grad if grad is None else make(grad) for grad in grads]
 
     def _formula_gradients(self, binding: Binding, g: Any, saved: tuple[Any, ...]) -> Sequence[Any]:
@@ -119,7 +119,7 @@ class Update:
                 self.by_formula(*row, **settings)
             return
         values = {k: v._array.item() if isinstance(v, TensorBase) else v for k, v in settings.items()}
-        STATE.quietly(self._by_kernel, rows, values)
+        QUIET.copy().run(self._by_kernel, rows, values)
 
     def _by_kernel(self, rows: Sequence[Sequence[Any]], values: dict[str, Any]) -> None:
         for row in rows:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backlit.core.dtypes import get_default_dtype, result_dtype
-from backlit.core.modes import STATE, Tracer
+from backlit.core.modes import QUIET, STATE, Tracer
 from backlit.core.namespace import NUMPY
 from backlit.core.recording import Record
 from backlit.core.rules import Rule
@@ -135,7 +135,7 @@ class Primitive:
             return self._traced(state.trace, args, settings)
         arrays, needed = self._prepare(args)
         try:
-            out = state.quietly(self.forward, NUMPY, *arrays, **settings)
+            out = QUIET.copy().run(self.forward, NUMPY, *arrays, **settings)
         except BacklitError:
             raise
         except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
@@ -278,7 +278,7 @@ class Primitive:
             else o
             for o in operands
         ]
-        out = STATE.quietly(self.forward, NUMPY, *stand_ins, **settings)
+        out = QUIET.copy().run(self.forward, NUMPY, *stand_ins, **settings)
         outs = [np.asarray(o) for o in (out if isinstance(out, tuple) else (out,))]
         if self.elementwise:
             try:
