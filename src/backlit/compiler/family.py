@@ -95,18 +95,17 @@ class Tracing:
         return traced, found
 
     def serves(self, traced: Traced, family: Family, rows: int) -> bool:
-        """Whether code for any number of rows is right for so many; traces were made at large ones.
+        """Whether code for any number of rows is right for so many, of which a trace tells.
 
-        A part of fixed size may not be there. A single row may be another case altogether: a function may refuse it,
-        and sizes of 1 broadcast; so it is traced.
+        A function may branch on a size, take a part of fixed size that is longer or not there, refuse a single row, or
+        broadcast it.
         """
         if family.graphs is None or not stays_inside(family.code.plan.program, rows):
             return False
-        if rows == 1:
-            try:
-                agree(*family.graphs, self._alike(1, self._key(traced)[0]).graph, 1)
-            except NotUniform:
-                return False
+        try:
+            agree(*family.graphs, self._alike(rows, self._key(traced)[0]).graph, rows)
+        except (NotUniform, BacklitError):
+            return False
         return True
 
     def kept(self, traced: Traced) -> tuple[list[tuple[Any, bool]], list[Ref]]:

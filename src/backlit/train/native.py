@@ -81,6 +81,9 @@ class NativeLoop:
 
     def attach(self, work: Work, rows: Rows, threads: int | None) -> None:
         """Point the code at a fit's data."""
+        left_over = (len(rows.arrays[0]) if rows.index is None else len(rows.index)) % self.batch_size
+        if left_over and not self.step.serves(left_over):
+            raise GraphError(f"its program is another one for the {left_over} rows of the last batch")
         self.work, self.rows = work, rows
         self.threads = threads or os.cpu_count() or 1
         self.arrays = [np.ascontiguousarray(array) for array in rows.arrays]
