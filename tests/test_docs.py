@@ -6,6 +6,7 @@ The `python` blocks of a page share one namespace, top to bottom. A block with `
 import doctest
 import importlib
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def run_page(page: Path) -> None:
 def test_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_page(page)
+
+
+def test_the_operation_shown_to_contributors_is_the_one_in_the_source():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = textwrap.dedent(re.search(r"^ {4}@primitive.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)[0]).strip()
+    assert "_mul.gradient" in shown
+    assert shown in (ROOT / "src" / "backlit" / "ops" / "arithmetic.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=name_of)
