@@ -1,0 +1,82 @@
+"""Gradient rules read off their own tape: the lecture's matrix formulas, whatever the operation's code is."""
+
+import pytest
+
+import backlit
+from backlit import nn
+from backlit.view.rules import shape_brackets, symbolic_rule, written_rule
+from backlit.view.symbols import in_text, symbol
+from tests.view.programs import flow_of
+
+
+def uniform(*shape):
+    return (backlit.arange(1, 1 + int(backlit.tensor(shape).prod())) / 10.0).double().reshape(shape).requires_grad_()
+
+
+def rules(operation, names, *inputs):
+    """The rule for each input, as formula and shapes."""
+    with backlit.record():
+        result = operation(*inputs)
+    binding = flow_of(result).out.source.binding
+    found = [written_rule(binding, i, names, "dJ/dz", "z") for i in range(len(inputs))]
+    return [(rule.formula, rule.shapes) for rule in found]
+
+
+def test_a_layer():
+    assert rules(nn.functional.linear, ["a", "W", "b"], uniform(4, 3), uniform(2, 3), uniform(2)) == [
+        ("dJ/dz W", "(4 × 2) (2 × 3)"),
+        ("dJ/dz' a", "(4 × 2)' (4 × 3)"),
+        ("sum dJ/dz", "sum (4 × 2)"),
+    ]
+
+
+def test_a_product():
+    assert rules(backlit.matmul, ["A", "B"], uniform(4, 3), uniform(3, 2)) == [
+        ("dJ/dz B'", "(4 × 2) (3 × 2)'"),
+        ("A' dJ/dz", "(4 × 3)' (4 × 2)"),
+    ]
+
+
+def test_broadcasting_sums():
+    assert rules(backlit.mul, ["a", "b"], uniform(2, 3), uniform(3)) == [
+        ("dJ/dz ⊙ b", "(2 × 3) ⊙ (3)"),
+        ("sum (dJ/dz ⊙ a)", "sum ((2 × 3) ⊙ (2 × 3))"),
+    ]
+
+
+def test_rules_that_are_too_long_are_left_out():
+    logits = uniform(4, 3)
+    with backlit.record():
+        loss = nn.functional.cross_entropy(logits, backlit.tensor([0, 1, 2, 0]))
+    assert written_rule(flow_of(loss).out.source.binding, 0, ["a", "y"], "dJ/dz", "z") is None
+
+
+def test_unrecorded_operations_have_no_rule_to_show():
+    binding = flow_of(uniform(2).sin()).out.source.binding
+    assert written_rule(binding, 0, ["a"], "dJ/dz", "z") is None
+    assert symbolic_rule(binding, 0, [symbol("a")], symbol("z")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "slope"), [("sigmoid", "z·(1 − z)"), ("tanh", "1 − z^2"), ("exp", "z"), ("sqrt", "1/(2·z)")]
+)
+def test_slopes_by_the_result(name, slope):
+    with backlit.record():
+        result = getattr(backlit, name)(backlit.tensor(0.5, requires_grad=True))
+    binding = flow_of(result).out.source.binding
+    assert in_text(symbolic_rule(binding, 0, [symbol("a")], symbol("z"))) == slope
+
+
+def test_writing_a_rule_changes_nothing():
+    x = backlit.tensor(2.0, requires_grad=True)
+    with backlit.record() as recording:
+        f = x * x
+        before = len(recording)
+        written_rule(flow_of(f).out.source.binding, 0, ["x", "x"], "g", "f")
+        assert flow_of(f).out.source.inputs[0].local.item() == 2
+    assert len(recording) == before
+    assert x.grad is None
+
+
+def test_shapes_as_factors():
+    assert [shape_brackets(s) for s in ((), (3,), (2, 3))] == ["1", "(3)", "(2 × 3)"]
