@@ -7,6 +7,7 @@ from backlit.train.metrics import Metric
 from backlit.train.progress import ProgressBar
 from backlit.train.run import Run
 from backlit.train.trainer import Trainer
+from backlit.train.watching import Watched
 
 __all__ = [
     "BestWeights",
@@ -17,6 +18,7 @@ __all__ = [
     "ProgressBar",
     "Run",
     "Trainer",
+    "Watched",
     "build",
     "choose_head",
     "describe",

@@ -10,8 +10,10 @@ from backlit.ops import Tensor
 from backlit.train.architecture import build, describe
 from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, predict
 from backlit.train.storage import read_json, read_state, write_json, write_state
+from backlit.train.watching import Watched
 
 MODEL_FILE, CONFIG_FILE, HISTORY_FILE = "model.safetensors", "config.json", "history.json"
+WATCHED_FILE = "watched.safetensors"
 
 
 @dataclass
@@ -23,12 +25,14 @@ class Run:
         model: The trained model.
         config: How it was trained, fit for JSON.
         interrupted: Whether Ctrl-C ended the fit before its time.
+        watched: Statistics over time, where the trainer was asked to watch.
     """
 
     history: dict[str, list[float]]
     model: Module
     config: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    watched: Watched | None = None
 
     def predict(self, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> Tensor:
         """The model's outputs for all rows, in evaluation mode.
@@ -46,6 +50,8 @@ class Run:
     def save(self, folder: str | Path) -> None:
         """Write `model.safetensors`, `config.json` and `history.json` into a folder, which is made if need be.
 
+        Where training was watched, its statistics go into `watched.safetensors`.
+
         Each file is written whole or not at all. The model's structure goes into `config.json` where it consists of
         modules of `backlit.nn` alone; the code of other classes is not saved.
 
@@ -57,6 +63,8 @@ class Run:
         make_folder(folder)
         write_state(folder / MODEL_FILE, dict(self.model.state_dict()))
         write_json(folder / HISTORY_FILE, {"history": self.history, "interrupted": self.interrupted})
+        if self.watched is not None:
+            write_state(folder / WATCHED_FILE, {"every": self.watched.every, "rows": self.watched.rows})
         self.save_config(folder)
 
     def save_config(self, folder: Path) -> None:
@@ -91,7 +99,10 @@ class Run:
                 raise StateError(f"{folder}: its model is of a class that is not saved; make one and pass it, model=…")
             model = build(described)
         model.load_state_dict(weights)
-        return cls(past["history"], model, config, bool(past.get("interrupted")))
+        watched = None
+        if (folder / WATCHED_FILE).exists():
+            watched = Watched(**read_state(folder / WATCHED_FILE))
+        return cls(past["history"], model, config, bool(past.get("interrupted")), watched)
 
 
 def make_folder(folder: Path) -> None:

@@ -45,27 +45,37 @@ class CompiledStep:
 
     Args:
         work: Model, loss, optimizer and metrics.
+        compile: Whether to compile at all.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, compile: bool = True) -> None:
         self.work = work
         self._known: dict[Any, Specialised] = {}
-        self._traceable = not isinstance(work.optimizer, LBFGS)
+        self._traceable = compile and not isinstance(work.optimizer, LBFGS)
 
     def run_epoch(self, batches: Iterable[tuple[Any, Any]], sums: Sums, after_step: Callable[[], bool]) -> bool:
         """As `loop.run_epoch`, which also runs what cannot be compiled and explains a loss that is not finite."""
         for inputs, target in batches:
             if not self._run(inputs, target, sums):
-                run_epoch(self.work, [(inputs, target)], sums, lambda: False)
+                self._run_eagerly(inputs, target, sums)
             if after_step():
                 return False
         return True
+
+    def _run_eagerly(self, inputs: Any, target: Any, sums: Sums) -> None:
+        run_epoch(self.work, [(inputs, target)], sums, lambda: False)
+
+    def _program(self) -> tuple[Callable[[Any, Any], Any], int]:
+        return training_step(self.work)
+
+    def _has_run(self, results: list[Any]) -> None:
+        """Called with all that the program returned, after a step whose results are finite."""
 
     def _run(self, inputs: Any, target: Any, sums: Sums) -> bool:
         """Run one batch natively, if that can be done and its results are finite."""
         if not (self._traceable and isinstance(inputs, Tensor) and isinstance(target, Tensor) and len(target)):
             return False
-        work, (function, guards) = self.work, training_step(self.work)
+        work, (function, guards) = self.work, self._program()
         key = tuple((tuple(t.shape[1:]), t.dtype.name, t.requires_grad) for t in (inputs, target))
         rows = len(target)
         step = self._known.get(key)
@@ -86,4 +96,5 @@ class CompiledStep:
             work.first_loss = value
         work.last_loss = value
         sums.add(value, results[guards] if work.metrics else None, target, work.metrics)
+        self._has_run(results)
         return True

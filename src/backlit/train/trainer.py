@@ -23,6 +23,7 @@ from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, float_dtype, predi
 from backlit.train.run import Run
 from backlit.train.step import CompiledStep, runs_eagerly
 from backlit.train.targets import check_targets
+from backlit.train.watching import Probe, Watched, WatchedStep, read_every
 
 
 class Trainer:
@@ -40,6 +41,8 @@ class Trainer:
             validation data); `OneCycleLR` after each batch.
         clip_grad_norm: The largest norm of all gradients together; larger ones are scaled down.
         seed: With it the first fit seeds the default generator, which shuffling and dropout use; later fits go on.
+        watch: Whether statistics of values, weights, gradients and updates are taken, in `Run.watched`; a number k: at
+            every k-th step; True: at every 50th.
 
     Attributes:
         history: The current or last fit's values, a list for each name.
@@ -63,6 +66,7 @@ class Trainer:
         scheduler: Any = None,
         clip_grad_norm: float | None = None,
         seed: int | None = None,
+        watch: bool | int = False,
     ) -> None:
         if not isinstance(model, Module):
             raise ArgumentTypeError(f"Trainer: model must be an nn.Module, got {type(model).__name__}")
@@ -81,6 +85,7 @@ class Trainer:
         self.metrics = resolve_metrics(metrics, loss)
         self.callbacks = Callbacks(callbacks)
         self.clip_grad_norm, self.seed = clip_grad_norm, seed
+        self._watch_every = read_every(watch)
         self.history: dict[str, list[float]] = {}
         self.epoch = self.step = 0
         self.stop = False
@@ -158,6 +163,7 @@ class Trainer:
                 check_targets(self.model, self.loss, data)
         self._work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm)
         native = self._native(self._work, feed, threads) if compile else None
+        watched = None if self._watch_every is None else Watched(self._watch_every)
         fit = Fit(
             self,
             self._work,
@@ -168,13 +174,14 @@ class Trainer:
             checkpoint_every=checkpoint_every,
             native=native,
             step=CompiledStep(self._work) if compile and self._streams(self._work, feed) else None,
+            watched=None if watched is None else WatchedStep(self._work, Probe(self.model, watched), compile),
         )
         if self._unused_seed is not None:
             manual_seed(self._unused_seed)
             self._unused_seed = None
         with _threads(threads):
             fit.run(None if resume is None else Path(resume), progress)
-        return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted)
+        return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted, watched)
 
     def evaluate(self, data: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> dict[str, float]:
         """The loss and each metric by name, averaged over the rows of `data`, in evaluation mode.

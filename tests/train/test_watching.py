@@ -1,0 +1,115 @@
+"""Watched training: the statistics are those of the tensors, compiled as eager, and training is not changed by it."""
+
+import math
+
+import numpy as np
+import pytest
+
+import backlit
+from backlit import nn, optim
+from backlit.errors import ArgumentError, NonFiniteError
+from backlit.optim.lr_scheduler import OneCycleLR
+from backlit.train import Run, Trainer
+from backlit.utils.data import DataLoader, IterableDataset
+
+X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+Y = X @ np.array([[1.0], [-2.0], [0.5]], np.float32)
+
+
+def trainer(watch: bool | int = 3, scheduled: bool = False, **options) -> Trainer:
+    backlit.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Dropout(0.2), nn.Linear(4, 1))
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    schedule = OneCycleLR(optimizer, 0.1, total_steps=100) if scheduled else None
+    return Trainer(model, nn.MSELoss(), optimizer, seed=0, watch=watch, scheduler=schedule, **options)
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_every_kth_step_is_watched(compile):
+    run = trainer().fit((X, Y), epochs=4, batch_size=8, compile=compile)
+    assert run.watched.every == 3
+    assert run.watched.names("values") == ["0", "1", "2", "3"]
+    for kind in ("weights", "gradients", "updates"):
+        assert run.watched.names(kind) == ["0.weight", "0.bias", "3.weight", "3.bias"]
+        assert run.watched.series(kind, "3.bias")[:, 0].tolist() == [0, 3, 6, 9]
+
+
+@pytest.mark.parametrize("scheduled", [True, False])
+@pytest.mark.parametrize("compile", [True, False])
+def test_training_is_not_changed(compile, scheduled):
+    runs = [trainer(watch, scheduled, metrics=["mae"]) for watch in (False, 1, 3)]
+    plain, *watched = [t.fit((X, Y), (X, Y), epochs=4, batch_size=8, compile=compile) for t in runs]
+    for run in watched:
+        for name, values in plain.history.items():
+            assert run.history[name] == pytest.approx(values, rel=1e-5)
+        for one, other in zip(plain.model.parameters(), run.model.parameters(), strict=True):
+            assert np.allclose(one.detach().numpy(), other.detach().numpy(), atol=1e-6)
+    assert plain.watched is None
+
+
+def test_compiled_statistics_are_the_eager_ones():
+    compiled, eager = (trainer().fit((X, Y), epochs=4, batch_size=8, compile=c).watched for c in (True, False))
+    for kind in ("values", "weights", "gradients", "updates"):
+        for name in eager.names(kind):
+            assert np.allclose(compiled.series(kind, name), eager.series(kind, name), atol=1e-5)
+
+
+def test_statistics_are_those_of_the_tensors():
+    model = nn.Linear(3, 1)
+    weight = model.weight.detach().numpy().copy()
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    run = Trainer(model, nn.MSELoss(), optimizer, watch=1).fit((X, Y), epochs=1, batch_size="full")
+    values = X @ weight.T + run.watched.series("weights", "bias")[0, 1]
+    gradient = 2 * (values - Y).T @ X / len(X)
+    for kind, array in (("values", values), ("weights", weight), ("gradients", gradient), ("updates", -0.5 * gradient)):
+        name = "" if kind == "values" else "weight"
+        expected = [0, array.mean(), array.std(), array.min(), array.max(), (array == 0).mean()]
+        assert run.watched.series(kind, name)[0] == pytest.approx(expected, rel=1e-4)
+    ratio = 0.5 * np.sqrt((gradient**2).mean() / (weight**2).mean())
+    assert run.watched.ratios("weight")[0] == pytest.approx([0, ratio], rel=1e-4)
+
+
+def test_dead_units_show_as_zeros():
+    dying = trainer(1)
+    with backlit.no_grad():
+        dying.model[0].bias.fill_(-100.0)
+    run = dying.fit((X, Y), epochs=1, batch_size=8)
+    assert run.watched.series("values", "1")[:, -1].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_data_not_known_beforehand_is_watched():
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return zip(backlit.from_numpy(X), backlit.from_numpy(Y), strict=True)
+
+    run = trainer(2).fit(DataLoader(Stream(), batch_size=8), epochs=2)
+    assert run.watched.series("weights", "0.weight")[:, 0].tolist() == [0, 2, 4]
+
+
+def test_a_resumed_run_has_all_statistics(tmp_path):
+    whole = trainer().fit((X, Y), epochs=4, batch_size=8).watched
+    trainer().fit((X, Y), epochs=2, batch_size=8, checkpoint=tmp_path / "state")
+    resumed = trainer().fit((X, Y), epochs=4, batch_size=8, resume=tmp_path / "state").watched
+    assert resumed == whole
+
+
+def test_a_saved_run_keeps_its_statistics(tmp_path):
+    run = trainer().fit((X, Y), epochs=2, batch_size=8)
+    run.save(tmp_path)
+    assert Run.load(tmp_path).watched == run.watched
+    assert run.model.training or not any(module._hooks_of("forward") for module in run.model.modules())
+
+
+def test_a_loss_that_is_no_number_is_still_explained():
+    broken = trainer(1)
+    with backlit.no_grad():
+        broken.model[0].weight.fill_(math.inf)
+    with pytest.raises(NonFiniteError):
+        broken.fit((X, Y), epochs=1, batch_size=8)
+    assert not any(module._hooks_of("forward") for module in broken.model.modules())
+
+
+@pytest.mark.parametrize("watch", [0, -1, 2.5, "yes", None])
+def test_bad_watch(watch):
+    with pytest.raises(ArgumentError, match="watch must be True, False or a positive number of steps"):
+        trainer(watch)
