@@ -1,0 +1,6 @@
+"""scikit-learn's face: estimators for tables, trained as machine code."""
+
+from backlit.sklearn.classifier import MLPClassifier
+from backlit.sklearn.regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

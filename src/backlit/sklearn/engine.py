@@ -1,0 +1,334 @@
+"""Networks as machine code: training steps that run a whole epoch at once, loss and gradient, and prediction."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlit.compiler.compiled import Specialised
+from backlit.core.modes import no_grad
+from backlit.core.tensor_base import Symbol, make
+from backlit.core.threads import get_num_threads
+from backlit.errors import DataError
+from backlit.ops import Generator, cat, from_numpy
+from backlit.ops.gradients import grad
+from backlit.sklearn.design import Design, activation
+
+Array = NDArray[Any]
+# Epochs of more multiply-adds than this run on a thread of their own, so that Ctrl-C is heard.
+_LONG = 200_000_000
+# Rows predicted at once: their values stay in the processor's cache.
+_BLOCK = 1024
+_MOST_KEPT = 8
+
+
+def threads() -> int:
+    """How many threads to use: one inside a worker of joblib, which runs as many workers as there are processors."""
+    from joblib.parallel import get_active_backend  # type: ignore[import-untyped]  # it has no types
+
+    return 1 if get_active_backend()[0].nesting_level else get_num_threads()
+
+
+def compiled(function: Callable[..., Any], likes: Sequence[Array], rows: int, guards: int = 0) -> Specialised:
+    """Machine code for batches of rows of such arrays, typically so many."""
+    stand_ins = [make(Symbol((rows, *like.shape[1:]), like.dtype)) for like in likes]
+    return Specialised(function, stand_ins, keep_grads=False, guards=guards)
+
+
+class Network:
+    """The tensors of a network.
+
+    Attributes:
+        design: What it computes.
+        parameters: Tensors of `design.shapes`.
+        buffers: Tensors of `design.buffer_shapes`.
+    """
+
+    def __init__(self, design: Design, arrays: Sequence[Array]) -> None:
+        self.design = design
+        tensors = [from_numpy(array) for array in arrays]
+        count = len(design.shapes)
+        self.parameters, self.buffers = tensors[:count], tensors[count:]
+        for parameter in self.parameters:
+            parameter.requires_grad_()
+
+    @property
+    def arrays(self) -> list[Array]:
+        """The arrays of parameters and buffers."""
+        return [tensor.detach().numpy() for tensor in (*self.parameters, *self.buffers)]
+
+
+@dataclass
+class Progress:
+    """Where a solver stands.
+
+    Attributes:
+        rate: The learning rate.
+        count: Steps made.
+        slots: Its running averages, one after the other for each parameter.
+    """
+
+    rate: float
+    count: float = 0.0
+    slots: list[Array] = field(default_factory=list)
+
+
+class Stepper:
+    """A network's training step as machine code, for one solver and batch size.
+
+    Args:
+        design: The network.
+        solver: "adam", "sgd" or "nesterov".
+        rows: Rows of a typical batch.
+        likes: Arrays such as those of the data: inputs, targets, and weights of rows if there are any.
+    """
+
+    def __init__(self, design: Design, solver: str, rows: int, likes: Sequence[Array]) -> None:
+        self.design, self.solver, self.batch_size = design, solver, 0
+        shapes = design.shapes
+        arrays = [np.zeros(shape, design.dtype) for shape in (*shapes, *design.buffer_shapes)]
+        self.network = Network(design, arrays)
+        slots = 2 if solver == "adam" else 1
+        self._slots = [from_numpy(np.zeros(shape, design.dtype)) for _ in range(slots) for shape in shapes]
+        # Numbers live in tensors, so that other numbers need no other code.
+        self._numbers = {name: from_numpy(np.zeros(())) for name in ("rate", "count", "first", "second", "eps")}
+        self._alpha = from_numpy(np.zeros((), design.dtype))
+        self._generator = Generator()
+        self._code = compiled(self._step, likes, rows, guards=1)
+        self._measures: dict[int, Specialised] = {}
+
+    def _step(self, x: Any, target: Any, weight: Any | None = None) -> Any:
+        network = self.network
+        scores = self.design.scores(network.parameters, network.buffers, x, self._generator)
+        objective, shown = self.design.losses(scores, target, weight)
+        total = 1 / x.shape[0] if weight is None else 1 / weight.sum()
+        weights = network.parameters[: len(self.design.sizes) - 1]
+        penalty = sum((w.square().sum() for w in weights[1:]), weights[0].square().sum()) * (self._alpha * 0.5 * total)
+        gradients = grad(objective + penalty, network.parameters)
+        with no_grad():
+            self._update(gradients)
+        return (shown + penalty,)
+
+    def _update(self, gradients: Sequence[Any]) -> None:
+        """scikit-learn's updates: velocities hold the rate, and Adam's epsilon is not corrected for bias."""
+        rate, first, second = (self._numbers[name] for name in ("rate", "first", "second"))
+        parameters = self.network.parameters
+        moments = self._slots[: len(parameters)]
+        if self.solver != "adam":
+            for parameter, velocity, gradient in zip(parameters, moments, gradients, strict=True):
+                velocity.copy_(first * velocity - rate * gradient)
+                parameter.add_(first * velocity - rate * gradient if self.solver == "nesterov" else velocity)
+            return
+        count = self._numbers["count"]
+        count.add_(1)
+        size = rate * (1 - second**count).sqrt() / (1 - first**count)
+        squares = self._slots[len(parameters) :]
+        for parameter, moment, square, gradient in zip(parameters, moments, squares, gradients, strict=True):
+            moment.copy_(first * moment + (1 - first) * gradient)
+            square.copy_(second * square + (1 - second) * (gradient * gradient))
+            parameter.sub_(size * moment / (square.sqrt() + self._numbers["eps"]))
+
+    def begin(
+        self, arrays: Sequence[Array], data: Sequence[Array], batch_size: int, progress: Progress, **numbers: float
+    ) -> None:
+        """Take over parameters, data, and where the solver stands.
+
+        Args:
+            batch_size: Rows of a batch.
+            arrays: Parameters and buffers, copied.
+            data: Inputs, targets, and weights of rows if there are any.
+            progress: Of the solver; without slots it begins.
+            numbers: `alpha`, `seed`, `first` (momentum or beta_1), `second` (beta_2) and `eps`.
+        """
+        self.data = [np.ascontiguousarray(array) for array in data]
+        for position, array in enumerate(self.data):
+            self._code.executable.put(("data", position), array.ctypes.data)
+        if batch_size != self.batch_size:
+            self.batch_size = batch_size
+            self._batch = [np.empty((batch_size, *array.shape[1:]), array.dtype) for array in self.data]
+            for position, array in enumerate(self._batch):
+                self._code.executable.put(("input", position), array.ctypes.data)
+        for own, array in zip(self.network.arrays, arrays, strict=True):
+            np.copyto(own, array)
+        for position, slot in enumerate(self._slots):
+            slot.detach().numpy()[...] = progress.slots[position] if progress.slots else 0
+        self._generator.manual_seed(int(numbers.pop("seed")))
+        self._alpha.fill_(numbers.pop("alpha"))
+        for name, value in {"count": progress.count, "rate": progress.rate, **numbers}.items():
+            self._numbers[name].fill_(value)
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate."""
+        self._numbers["rate"].fill_(rate)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate."""
+        return self._numbers["rate"].item()
+
+    def progress(self) -> Progress:
+        """Where the solver stands."""
+        slots = [slot.numpy().copy() for slot in self._slots]
+        return Progress(self.rate, self._numbers["count"].item(), slots)
+
+    def evaluate(self, data: Sequence[Array]) -> tuple[Array, float]:
+        """The network's outputs for rows, and their loss without the penalty.
+
+        Args:
+            data: Inputs, targets, and weights of rows if there are any.
+        """
+        design, network = self.design, self.network
+
+        def measured(x: Any, target: Any, weight: Any | None = None) -> Any:
+            scores = design.scores(network.parameters, network.buffers, x, None)
+            return activation(design.output)(scores), design.losses(scores, target, weight)[1]
+
+        if len(data) not in self._measures:
+            with no_grad():
+                self._measures[len(data)] = compiled(measured, data, _BLOCK)
+        outputs, loss, total = [], 0.0, 0.0
+        for at in range(0, len(data[0]), _BLOCK):
+            block = [from_numpy(array[at : at + _BLOCK]) for array in data]
+            found, mean = self._measures[len(data)].run(block, len(block[0]))
+            share = block[2].sum().item() if len(block) > 2 else len(block[0])
+            outputs.append(found.numpy())
+            loss, total = loss + mean.item() * share, total + share
+        return np.concatenate(outputs), loss / total if total else np.nan
+
+    def run(self, order: NDArray[np.int64], first: int = 0, last: int | None = None) -> tuple[float, int]:
+        """Run batches of an epoch, from `first` up to `last`.
+
+        Args:
+            order: The rows in order.
+            first: The batch to begin with.
+            last: The batch to end before; None: all.
+
+        Returns:
+            The losses of the batches times their rows, added up, and these rows.
+
+        Raises:
+            DataError: The loss is not finite; the batch has changed nothing.
+            KeyboardInterrupt: Ctrl-C was pressed; batches until then are made.
+        """
+        executable, size, rows = self._code.executable, self.batch_size, len(order)
+        last = -(-rows // size) if last is None else last
+        losses = np.empty(last)
+        executable.prepare(size)
+        executable.control.begin(order, rows, size, first, last, losses, None, None)
+        executable.status[0] = 0
+        self._code.about_to_run()
+        run = executable.run_epoch if self.design.work * rows < _LONG else self._run_apart
+        status = run(threads())
+        self._code.has_run()
+        executable.raise_error()
+        if status:
+            raise DataError(
+                f"the loss is not finite in batch {executable.control.done}: the data may hold large values and need "
+                "scaling, for example by StandardScaler, or the learning rate is too high"
+            )
+        counts = np.minimum(size, rows - size * np.arange(first, last))
+        return float(losses[first:] @ counts), int(counts.sum())
+
+    def _run_apart(self, count: int) -> int:
+        executable, found = self._code.executable, [0]
+
+        def run() -> None:
+            found[0] = executable.run_epoch(count)
+
+        thread = threading.Thread(target=run, name="backlit-epoch")
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(0.02)
+        finally:
+            if thread.is_alive():
+                executable.control.stop()
+            thread.join()
+        return found[0]
+
+
+class Objective:
+    """Loss and gradient of all rows at parameters that lie one after the other in a vector.
+
+    Args:
+        design: The network.
+        data: Inputs, targets, and weights of rows if there are any.
+        alpha: The penalty's factor.
+    """
+
+    def __init__(self, design: Design, data: Sequence[Array], alpha: float) -> None:
+        sizes = [int(np.prod(shape)) for shape in design.shapes]
+        self.vector = np.zeros(sum(sizes), design.dtype)
+        parts = np.split(self.vector, np.cumsum(sizes)[:-1])
+        parameters = [part.reshape(shape) for part, shape in zip(parts, design.shapes, strict=True)]
+        buffers = [np.zeros(shape, design.dtype) for shape in design.buffer_shapes]
+        self.network = Network(design, [*parameters, *buffers])
+        self._alpha = alpha
+        self._data = [from_numpy(np.ascontiguousarray(array)) for array in data]
+        self._generator = Generator()
+        self._code = compiled(self._evaluate, data, len(data[0]))
+
+    def _evaluate(self, x: Any, target: Any, weight: Any | None = None) -> Any:
+        network, design = self.network, self.network.design
+        objective, shown = design.losses(
+            design.scores(network.parameters, network.buffers, x, self._generator), target, weight
+        )
+        total = 1 / x.shape[0] if weight is None else 1 / weight.sum()
+        weights = network.parameters[: len(design.sizes) - 1]
+        penalty = sum((w.square().sum() for w in weights[1:]), weights[0].square().sum()) * (0.5 * self._alpha * total)
+        gradients = grad(objective + penalty, network.parameters)
+        return objective + penalty, shown + penalty, cat([g.reshape(-1) for g in gradients])
+
+    def __call__(self, vector: Array) -> tuple[float, NDArray[np.float64]]:
+        """What is minimised at a vector, and its gradient."""
+        self.vector[:] = vector
+        value, shown, gradient = self._code.run(self._data, len(self._data[0]))
+        self.shown = float(shown)
+        return float(value), gradient.numpy().astype(np.float64)
+
+
+class Predictor:
+    """A fitted network's outputs as machine code, on arrays that it shares with the estimator."""
+
+    def __init__(self, design: Design, arrays: Sequence[Array], n_columns: int) -> None:
+        self.arrays = list(arrays)
+        network = Network(design, arrays)
+        like = np.empty((1, n_columns), design.dtype)
+        with no_grad():
+            self._code = compiled(lambda x: design.outputs(network.parameters, network.buffers, x), [like], _BLOCK)
+
+    def __call__(self, x: Array) -> Array:
+        """The outputs for rows, (n, outputs)."""
+        if len(x) <= _BLOCK:
+            return self._code.run([from_numpy(x)], len(x))[0].numpy()
+        blocks = [
+            self._code.run([from_numpy(x[at : at + _BLOCK])], len(x[at : at + _BLOCK]))[0].numpy()
+            for at in range(0, len(x), _BLOCK)
+        ]
+        return np.concatenate(blocks)
+
+
+_kept: dict[Any, list[Stepper]] = {}
+
+
+def take_stepper(design: Design, solver: str, batch_size: int, likes: Sequence[Array]) -> tuple[Any, Stepper]:
+    """A stepper for these, made before if possible; give it back under the key that comes with it."""
+    kinds = tuple((like.shape[1:], like.dtype.str) for like in likes)
+    rows = max(32, 1 << (batch_size - 1).bit_length())
+    key = (design, solver, rows, kinds) if design.plain else None
+    try:
+        return key, _kept[key].pop()
+    except (KeyError, IndexError):
+        return key, Stepper(design, solver, rows, likes)
+
+
+def give_back(key: Any, stepper: Stepper) -> None:
+    """Keep a stepper for the next fit of the same kind."""
+    if key is not None:
+        stepper.data = []
+        if key not in _kept and len(_kept) >= _MOST_KEPT:
+            _kept.pop(next(iter(_kept)), None)
+        _kept.setdefault(key, []).append(stepper)

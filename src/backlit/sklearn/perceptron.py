@@ -1,0 +1,249 @@
+"""What `MLPClassifier` and `MLPRegressor` share: parameters, fitting, and the network's outputs for rows."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from backlit.errors import ArgumentError, DataError
+from backlit.sklearn.checks import check_parameters, hidden_sizes, per_layer
+from backlit.sklearn.design import Design, activation, beginning, initial
+from backlit.sklearn.engine import Objective, Predictor, Progress
+from backlit.sklearn.solving import Stochastic
+
+Array = NDArray[Any]
+# Machine code is no part of an estimator: it is neither copied nor pickled.
+_predictors: WeakKeyDictionary["Perceptron", Predictor] = WeakKeyDictionary()
+
+
+class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A multilayer perceptron on tables; the base of `MLPClassifier` and `MLPRegressor`."""
+
+    # -- what the two estimators differ in ---------------------------------------------------------------------------
+
+    _numeric_targets: bool
+
+    def _width(self, targets: Array) -> int:
+        """Outputs of the network."""
+        raise NotImplementedError
+
+    def _targets(self, y: Any, fresh: bool, dtype: str) -> Array:
+        """What the network learns: (n, outputs), or the numbers of classes (n,)."""
+        raise NotImplementedError
+
+    def _score_outputs(self, outputs: Array, targets: Array, weight: Array | None = None) -> float:
+        """The validation score of outputs."""
+        raise NotImplementedError
+
+    def _output(self) -> Any:
+        """The activation of the output."""
+        raise NotImplementedError
+
+    def _loss(self) -> Any:
+        """The loss."""
+        raise NotImplementedError
+
+    # -- fitting -----------------------------------------------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        incremental: bool,
+        held: tuple[Any, Any] | None = None,
+    ) -> Self:
+        check_parameters(self)
+        sizes = hidden_sizes(self)
+        if incremental and self.early_stopping:
+            raise ArgumentError("partial_fit does not support early_stopping=True")
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, y = self._check_data(X, y, first)
+        targets = self._targets(y, first and not incremental, X.dtype.name)
+        weight = self._weights(sample_weight, y, X)
+        draw = check_random_state(self.random_state)
+        if first:
+            self._begin(sizes, X, targets, draw)
+        if X.dtype.name != self._design.dtype:
+            X = X.astype(self._design.dtype)
+            targets = targets if targets.dtype.kind == "i" else targets.astype(X.dtype)
+            weight = None if weight is None else weight.astype(X.dtype)
+        data = [X, targets] if weight is None else [X, targets, weight]
+        if self.solver == "lbfgs":
+            self._minimise(data)
+        else:
+            Stochastic(self, data, draw, self._held_out(held, X.dtype.name), incremental).run()
+        return self
+
+    def _check_data(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=first,
+            y_numeric=self._numeric_targets,
+        )
+        return _dense(X), y
+
+    def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
+        if sample_weight is None:
+            return None
+        weight = np.asarray(sample_weight, X.dtype)
+        if weight.ndim == 0:
+            weight = np.full(len(X), weight)
+        if weight.shape != (len(X),):
+            raise DataError(f"sample_weight has shape {weight.shape}, expected one for each row, ({len(X)},)")
+        if not np.isfinite(weight).all() or (weight < 0).any():
+            raise DataError("sample_weight must be finite and not negative")
+        if not weight.any():
+            raise DataError("sample_weight: all weights are zero, so that there is nothing to learn from")
+        return weight
+
+    def _held_out(self, held: tuple[Any, Any] | None, dtype: str) -> list[Array] | None:
+        """A validation set that was given: inputs and targets."""
+        if held is None:
+            return None
+        X, y = self._check_data(*held, first=False)
+        return [X.astype(dtype, copy=False), self._targets(y, False, dtype)]
+
+    def _begin(self, sizes: tuple[int, ...], X: Array, targets: Array, draw: np.random.RandomState) -> None:
+        """Make the network, with weights drawn anew."""
+        self.n_outputs_ = self._width(targets)
+        self.n_layers_ = len(sizes) + 2
+        self.n_iter_ = self.t_ = 0
+        self.out_activation_ = self._output()
+        for name in (*per_layer("activation", self.activation, len(sizes)), self.out_activation_):
+            activation(name)
+        self._design = Design(
+            sizes=(X.shape[1], *sizes, self.n_outputs_),
+            hidden=per_layer("activation", self.activation, len(sizes)),
+            output=self.out_activation_,
+            loss=self._loss(),
+            dtype=X.dtype.name,
+            dropout=per_layer("dropout", self.dropout, len(sizes)) if self.dropout else (),
+            normalization=self.normalization,
+        )
+        layers = list(initial(self._design, draw))
+        self.coefs_ = [weight for weight, _ in layers]
+        self.intercepts_ = [bias for _, bias in layers]
+        self._rest = list(beginning(self._design, draw))
+        self._progress: Progress | None = None
+
+    @property
+    def _arrays(self) -> list[Array]:
+        """The network's arrays in the order of the design."""
+        return [*self.coefs_, *self.intercepts_, *self._rest]
+
+    def _take(self, arrays: list[Array]) -> None:
+        """Set the network's arrays."""
+        layers = self.n_layers_ - 1
+        self.coefs_, self.intercepts_ = arrays[:layers], arrays[layers : 2 * layers]
+        self._rest = arrays[2 * layers :]
+
+    def _minimise(self, data: list[Array]) -> None:
+        """SciPy's L-BFGS-B on the compiled loss and gradient (Byrd, Lu, Nocedal and Zhu, 1995)."""
+        from scipy.optimize import minimize
+
+        objective = Objective(self._design, data, self.alpha)
+        start = np.concatenate([array.ravel() for array in self._arrays])
+        found = minimize(
+            objective,
+            start.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            options={"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol},
+        )
+        if not np.isfinite(found.x).all():
+            raise DataError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                "preprocessed."
+            )
+        objective(found.x)
+        self.loss_ = objective.shown
+        self.n_iter_ = min(int(found.nit), self.max_iter)
+        self._take([array.copy() for array in objective.network.arrays])
+        if found.status:
+            warnings.warn(
+                f"lbfgs failed to converge after {found.nit} iteration(s) (status={found.status}): {found.message}; "
+                "increase max_iter, or scale the data, for example by StandardScaler",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    # -- predicting --------------------------------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> Array:
+        """The network's outputs for rows, checked, (n, n_outputs)."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        if (
+            type(X) is not np.ndarray
+            or X.dtype != self._design.dtype
+            or X.ndim != 2
+            or X.shape[1] != self.n_features_in_
+            or not len(X)
+            or hasattr(self, "feature_names_in_")
+            or not np.isfinite(X.sum())
+        ):
+            X = _dense(
+                validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
+            ).astype(self._design.dtype, copy=False)
+        return self._run(X)
+
+    def _run(self, X: Array) -> Array:
+        """The network's outputs for rows in its own type."""
+        arrays, predictor = self._arrays, _predictors.get(self)
+        if predictor is None or any(a is not b for a, b in zip(arrays, predictor.arrays, strict=True)):
+            predictor = _predictors[self] = Predictor(self._design, arrays, X.shape[1])
+        return predictor(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def stochastic(estimator: Any) -> bool:
+    """Whether an estimator's solver learns batch by batch.
+
+    Raises:
+        AttributeError: It does not.
+    """
+    if estimator.solver not in ("adam", "sgd"):
+        raise AttributeError(
+            f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."
+        )
+    return True
+
+
+def one_column(y: Array) -> Array:
+    """Targets, a single column of them without its second dimension."""
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def pair(X: Any, y: Any) -> tuple[Any, Any] | None:
+    """Rows and targets for validation, if they were given.
+
+    Raises:
+        ArgumentError: One was given without the other.
+    """
+    if (X is None) != (y is None):
+        raise ArgumentError("X_val and y_val go together: give both or neither")
+    return None if X is None else (X, y)
+
+
+def _dense(X: Any) -> Array:
+    """A table that lies in rows without gaps."""
+    dense: Callable[[], Array] | None = getattr(X, "toarray", None)
+    return np.ascontiguousarray(X if dense is None else dense())

@@ -1,0 +1,90 @@
+"""Targets as a network learns them, and what it says about them as labels."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from backlit.errors import DataError
+
+Array = NDArray[Any]
+
+
+class Classes:
+    """The classes of a classification.
+
+    Args:
+        labels: Labels, (n,), or for several at once a matrix of zeros and ones, (n, n_labels).
+
+    Attributes:
+        kind: "binary", "multiclass" or "multilabel-indicator".
+        names: The classes in order; for several labels their numbers.
+
+    Raises:
+        ValueError: The labels are not classes.
+    """
+
+    def __init__(self, labels: Any) -> None:
+        check_classification_targets(labels)
+        self.kind: str = type_of_target(labels, input_name="y", raise_unknown=True)
+        if self.kind == "multiclass-multioutput":
+            raise DataError("y holds several targets of more than two classes each; give one, or zeros and ones")
+        if self.kind == "multilabel-indicator":
+            self.names: Array = np.arange(np.shape(labels)[1])
+        else:
+            self.names = np.unique(np.asarray(labels))
+            self.kind = "multiclass" if len(self.names) > 2 else "binary"
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of a network for these classes: one tells two classes apart."""
+        return 1 if self.kind == "binary" else len(self.names)
+
+    def find(self, labels: Array) -> NDArray[np.intp]:
+        """The number of each label's class.
+
+        Raises:
+            ValueError: A label is of no class.
+        """
+        found = np.minimum(np.searchsorted(self.names, labels), len(self.names) - 1)
+        wrong = self.names[found] != labels
+        if wrong.any():
+            raise DataError(
+                f"`y` has classes not in `self.classes_`: {np.unique(labels[wrong])[:5].tolist()}; `self.classes_` has "
+                f"{self.names[:10].tolist()}"
+            )
+        return found
+
+    def encode(self, labels: Array, dtype: str) -> Array:
+        """What a network learns: class numbers (n,), or zeros and ones (n, outputs).
+
+        Raises:
+            ValueError: A label is of no class, or the number of labels is another.
+        """
+        if self.kind == "multilabel-indicator":
+            if labels.ndim != 2 or labels.shape[1] != len(self.names):
+                raise DataError(f"y has shape {labels.shape}, expected (n_samples, {len(self.names)}) as before")
+            return np.ascontiguousarray(labels, dtype)
+        if labels.ndim != 1:
+            raise DataError(f"y has shape {labels.shape}, expected one label for each row, (n_samples,), as before")
+        numbers = self.find(labels)
+        return numbers.astype(np.int64) if self.kind == "multiclass" else numbers.astype(dtype)[:, None]
+
+    def decode(self, outputs: Array) -> Array:
+        """The labels that a network's outputs stand for."""
+        if self.kind == "multilabel-indicator":
+            return (outputs > 0.5).astype(int)
+        if self.kind == "multiclass":
+            return self.names[outputs.argmax(1)]
+        if len(self.names) == 1:
+            return np.repeat(self.names, len(outputs))
+        return self.names[(outputs[:, 0] > 0.5).astype(np.intp)]
+
+    def probabilities(self, outputs: Array) -> Array:
+        """The probability of each class, (n, n_classes); of a single class, 1."""
+        if self.kind != "binary":
+            return outputs
+        if len(self.names) == 1:
+            return np.ones_like(outputs)
+        return np.concatenate([1 - outputs, outputs], axis=1)
