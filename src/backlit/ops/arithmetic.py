@@ -11,6 +11,7 @@ from backlit.core.primitive import Primitive, primitive
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, NonFiniteError
 from backlit.ops.casting import cast
+from backlit.ops.output import put_out
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
@@ -47,9 +48,9 @@ _add.gradient(x=lambda g: g, y=lambda g: g)
 Helpers.add = _add.bind
 
 
-def add(input: "Tensor", other: "Tensor | Number", *, alpha: Number = 1) -> "Tensor":
+def add(input: "Tensor", other: "Tensor | Number", *, alpha: Number = 1, out: "Tensor | None" = None) -> "Tensor":
     """`input + alpha * other`, element by element, shapes broadcast."""
-    return _add.bind(input, other if alpha == 1 else other * alpha)
+    return put_out(_add.bind(input, other if alpha == 1 else other * alpha), out, "add")
 
 
 @primitive(
@@ -62,9 +63,9 @@ def _sub(xp: Any, x: Any, y: Any) -> Any:
 _sub.gradient(x=lambda g: g, y=lambda g: -g)
 
 
-def sub(input: "Tensor", other: "Tensor | Number", *, alpha: Number = 1) -> "Tensor":
+def sub(input: "Tensor", other: "Tensor | Number", *, alpha: Number = 1, out: "Tensor | None" = None) -> "Tensor":
     """`input - alpha * other`, element by element, shapes broadcast."""
-    return _sub.bind(input, other if alpha == 1 else other * alpha)
+    return put_out(_sub.bind(input, other if alpha == 1 else other * alpha), out, "sub")
 
 
 def rsub(input: "Tensor", other: "Tensor | Number", *, alpha: Number = 1) -> "Tensor":
@@ -98,9 +99,9 @@ def _mul(xp: Any, x: Any, y: Any) -> Any:
 _mul.gradient(x=lambda g, y: g * y, y=lambda g, x: g * x)
 
 
-def mul(input: "Tensor", other: "Tensor | Number") -> "Tensor":
+def mul(input: "Tensor", other: "Tensor | Number", *, out: "Tensor | None" = None) -> "Tensor":
     """`input * other`, element by element, shapes broadcast."""
-    return _mul.bind(input, other)
+    return put_out(_mul.bind(input, other), out, "mul")
 
 
 @primitive(
@@ -183,24 +184,27 @@ def lift(value: "Tensor | Number", like: Any) -> "Tensor":
     return value
 
 
-def div(input: "Tensor", other: "Tensor | Number", *, rounding_mode: str | None = None) -> "Tensor":
+def div(
+    input: "Tensor", other: "Tensor | Number", *, rounding_mode: str | None = None, out: "Tensor | None" = None
+) -> "Tensor":
     """`input / other`, element by element, shapes broadcast.
 
     Args:
         input: A tensor.
         other: A tensor or number.
         rounding_mode: None divides truly (integers give floats), "trunc" rounds towards zero, "floor" downwards.
+        out: Where to put the result.
 
     Raises:
         ArgumentError: `rounding_mode` is none of these.
         NonFiniteError: With rounding, an integer is divided by the integer zero.
     """
     if rounding_mode is None:
-        return _div.bind(input, other)
+        return put_out(_div.bind(input, other), out, "div")
     if rounding_mode == "floor":
-        return divide_whole(_floor_divide, input, other)
+        return put_out(divide_whole(_floor_divide, input, other), out, "div")
     if rounding_mode == "trunc":
-        return divide_whole(_div_trunc, input, other)
+        return put_out(divide_whole(_div_trunc, input, other), out, "div")
     raise ArgumentError(f"div: rounding_mode is {rounding_mode!r}; expected None, 'trunc' or 'floor'")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from backlit.core.composite import composite
 from backlit.core.primitive import primitive
 from backlit.errors import DtypeError, ShapeError
+from backlit.ops.output import put_out
 from backlit.ops.reduction import sum_to_shape
 
 if TYPE_CHECKING:
@@ -106,12 +107,13 @@ def _gradient_of_second(g: "Tensor", x: "Tensor", y_shape: tuple[int, ...]) -> "
 _matmul.gradient(x=_gradient_of_first, y=_gradient_of_second)
 
 
-def matmul(input: "Tensor", other: "Tensor") -> "Tensor":
+def matmul(input: "Tensor", other: "Tensor", *, out: "Tensor | None" = None) -> "Tensor":
     """The matrix product; dimensions before the last two broadcast.
 
     Args:
         input: (n) or (*, m, n).
         other: (n) or (*, n, k).
+        out: Where to put the result.
 
     Returns:
         (*, m, k), without m or k where an operand is a vector.
@@ -120,7 +122,7 @@ def matmul(input: "Tensor", other: "Tensor") -> "Tensor":
         ShapeError: The shapes do not multiply.
         DtypeError: The types differ.
     """
-    return _matmul.bind(input, other)
+    return put_out(_matmul.bind(input, other), out, "matmul")
 
 
 def _linear_kernel(xp: Any, input: Any, weight: Any, bias: Any) -> Any:
@@ -206,14 +208,14 @@ def _require_dims(operation: str, *tensors: "tuple[Tensor, int]") -> None:
         )
 
 
-def mm(input: "Tensor", mat2: "Tensor") -> "Tensor":
+def mm(input: "Tensor", mat2: "Tensor", *, out: "Tensor | None" = None) -> "Tensor":
     """The product of two matrices, (m, n) and (n, k).
 
     Raises:
         ShapeError: An operand is not a matrix, or the shapes do not multiply.
     """
     _require_dims("mm", (input, 2), (mat2, 2))
-    return _matmul.bind(input, mat2)
+    return put_out(_matmul.bind(input, mat2), out, "mm")
 
 
 def mv(input: "Tensor", vec: "Tensor") -> "Tensor":
