@@ -195,6 +195,30 @@ def test_another_number_of_rows_generates_no_code(emitted: list[Any]) -> None:
     assert len(emitted) == 1
 
 
+def test_another_number_of_rows_is_traced_only_where_it_may_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    traces: list[Any] = []
+    trace = family.Tracing.trace
+    monkeypatch.setattr(family.Tracing, "trace", lambda self, rows: traces.append(rows) or trace(self, rows))
+    net = network()
+    functions = (lambda x: net(x).mean(), []), (lambda x: net(x).sum() / len(x) / 3, [5, 9])
+    for function, expected in functions:
+        compiled = backlit.compile(function)
+        compiled(data(8)[0])
+        traces.clear()
+        for rows in (5, 9, 5):
+            same(compiled(data(rows)[0]), net(data(rows)[0]).mean())
+        assert traces == expected
+
+
+def test_pieces_whose_number_depends_on_the_rows() -> None:
+    compiled = backlit.compile(lambda x: [part.sum(0) for part in x.split(1000)])
+    cut = backlit.compile(lambda x: x[:1500].sum(0))
+    for rows in (1200, 2500, 700, 1200):
+        x = backlit.ones(rows)
+        assert [p.item() for p in compiled(x)] == [p.sum().item() for p in x.split(1000)]
+        assert cut(x).item() == min(rows, 1500)
+
+
 def test_a_fixed_size_is_right_for_each_size() -> None:
     table = backlit.randn(4, 3)
     compiled = backlit.compile(lambda x: x.reshape(2, -1) if len(x) % 2 == 0 else x + len(x))

@@ -34,10 +34,13 @@ class _Variant:
         self._function, self._skeleton = function, skeleton
         self.code = Specialised(self._flat, tensors, keep_grads, facts=lambda: self.shape[:2], exact=exact)
         self.surroundings = Surroundings(function, constants(skeleton))
+        self.code.tracing.reads_sizes = self.surroundings.reads_sizes
         for owner in self.surroundings.owners:
             if owner not in self.code.used:
                 self.code.used.append(owner)
                 self.code.versions.append(owner.structure_version)
+        # Another trace, which looks at another number of rows, may note another shape.
+        self.returned = self.shape
         self.single = self.shape == (TENSOR, ("result",), [])
 
     def _flat(self, *tensors: Any) -> Any:
@@ -73,7 +76,7 @@ class _Variant:
         results = self.code.run(tensors, rows)
         if self.single:
             return results[0]
-        skeleton, places, outside = self.shape
+        skeleton, places, outside = self.returned
         made, others = iter(results), iter(outside)
         leaves = (
             next(made) if place == "result" else next(others) if place == "outside" else tensors[place]

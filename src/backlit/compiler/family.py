@@ -26,11 +26,13 @@ class Family:
     Attributes:
         code: The machine code.
         graphs: The traces at both sample numbers of rows; None if the code serves one number of rows alone.
+        rows: Numbers of rows that the code is known to be right for.
     """
 
     def __init__(self, code: "Code", graphs: tuple[Graph, Graph] | None) -> None:
         self.code = code
         self.graphs = graphs
+        self.rows: set[int] = set()
 
 
 _families: dict[Any, Family] = {}
@@ -49,6 +51,7 @@ class Tracing:
         likes: Symbols of the arguments' types.
         by_row: For each argument, whether its first size is the number of rows.
         rows: The number of rows of the arguments.
+        reads_sizes: Whether the function may look at sizes, and so do something else for other numbers of rows.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class Tracing:
     ) -> None:
         self._function, self._keep_grads, self._guards, self._facts = function, keep_grads, guards, facts
         self.rows = rows_of(args)
+        self.reads_sizes = True
+        self._same: Any = None
         self._leaves = [t.is_leaf for t in args]
         self.likes = [_stand_in(t, t._array.shape) for t in args]
         self.by_row = [bool(t._array.shape) and t._array.shape[0] == self.rows for t in args]
@@ -78,8 +83,10 @@ class Tracing:
                 traced = self.trace(SAMPLES[0])
         if traced is None or rows is None:
             return self._exact()
-        same, *rest = self._key(traced)
-        key = (rows, same, *rest)
+        same = self._same = self._facts_of(traced)
+        graph = traced.graph
+        nodes = tuple((n.operation, *map(_word, n.inputs), repr(n.settings), n.results, n.path) for n in graph.nodes)
+        key = rows, same, nodes, graph.arguments, graph.states, graph.outputs, graph.writes, graph.grads
         found = _families.get(key)
         if found is None:
             try:
@@ -94,18 +101,23 @@ class Tracing:
             _families[key] = found
         return traced, found
 
-    def serves(self, traced: Traced, family: Family, rows: int) -> bool:
+    def serves(self, family: Family, rows: int) -> bool:
         """Whether code for any number of rows is right for so many, of which a trace tells.
 
         A function may branch on a size, take a part of fixed size that is longer or not there, refuse a single row, or
-        broadcast it.
+        broadcast it. A function that cannot do the first of these is traced for a single row, and for more than the
+        samples, of which it may take a part that was the whole of those.
         """
+        if rows in family.rows:
+            return True
         if family.graphs is None or not stays_inside(family.code.plan.program, rows):
             return False
-        try:
-            agree(*family.graphs, self._alike(rows, self._key(traced)[0]).graph, rows)
-        except (NotUniform, BacklitError):
-            return False
+        if rows == 1 or rows > SAMPLES[0] or self.reads_sizes or _cuts(*family.graphs):
+            try:
+                agree(*family.graphs, self._alike(rows, self._same).graph, rows)
+            except (NotUniform, BacklitError):
+                return False
+        family.rows.add(rows)
         return True
 
     def kept(self, traced: Traced) -> tuple[list[tuple[Any, bool]], list[Ref]]:
@@ -144,7 +156,7 @@ class Tracing:
     def _alike(self, rows: int, same: Any) -> Traced:
         """A trace with so many rows, which must have this in common with the first."""
         traced = self.trace(rows)
-        if self._key(traced)[0] != same:
+        if self._facts_of(traced) != same:
             raise NotUniform
         return traced
 
@@ -157,14 +169,20 @@ class Tracing:
 
         return code_for(program, rows=self.rows or 1, guards=self._guards, arguments=len(self.likes))
 
-    def _key(self, traced: Traced) -> tuple[Any, ...]:
-        """All that machine code is made from; the first part is what is the same for all numbers of rows."""
-        graph = traced.graph
-        nodes = tuple((n.operation, *map(_word, n.inputs), repr(n.settings), n.results, n.path) for n in graph.nodes)
+    def _facts_of(self, traced: Traced) -> tuple[Any, ...]:
+        """What machine code is made from besides the graph; asked before the function is traced again."""
         owners = tuple((o if isinstance(o, int) else None, kept) for o, kept in self.kept(traced)[0])
-        same = (self._facts(), owners, self._guards, len(self.likes), traced.several)
-        ends = (graph.arguments, graph.states, graph.outputs, graph.writes, graph.grads)
-        return same, nodes, ends
+        return self._facts(), owners, self._guards, len(self.likes), traced.several
+
+
+def _cuts(first: Graph, second: Graph) -> bool:
+    """Whether an operation's settings, other than a shape, depend on the number of rows: a part is taken of them."""
+    return any(
+        value != two.settings[name]
+        for one, two in zip(first.nodes, second.nodes, strict=True)
+        for name, value in one.settings.items()
+        if name != "shape"
+    )
 
 
 def _lowered(graph: Graph, further: list[Ref]) -> Program:

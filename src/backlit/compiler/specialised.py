@@ -27,6 +27,7 @@ class Specialised:
         exact: Whether to compile for the arguments' own number of rows without trying others.
 
     Attributes:
+        tracing: How the function is traced.
         traced: The program, at the first sample number of rows if it is for any.
         executable: The machine code, with memory of its own.
         uniform: Whether the code serves any number of rows.
@@ -48,9 +49,9 @@ class Specialised:
         check_host()
         from backlit.compiler.executable import Executable
 
-        self._tracing = Tracing(function, args, keep_grads, guards, facts)
-        self.rows = self._tracing.rows
-        self.traced, self._family = self._tracing.compiled(exact)
+        self.tracing = Tracing(function, args, keep_grads, guards, facts)
+        self.rows = self.tracing.rows
+        self.traced, self._family = self.tracing.compiled(exact)
         self.uniform = self._family.graphs is not None
         self._checked = {self.rows}
         self.executable = Executable(self._family.code)
@@ -85,7 +86,7 @@ class Specialised:
             return rows == self.rows
         if rows is None or rows in self._checked:
             return True
-        if not self._tracing.serves(self.traced, self._family, rows):
+        if not self.tracing.serves(self._family, rows):
             return False
         self._checked.add(rows)
         return True
@@ -94,7 +95,7 @@ class Specialised:
         """Arrays to try the program on: normally distributed numbers, and zeros where whole numbers are wanted."""
         rng = np.random.default_rng(0)
         found = []
-        for tensor, by_row in zip(self._tracing.likes, self._tracing.by_row, strict=True):
+        for tensor, by_row in zip(self.tracing.likes, self.tracing.by_row, strict=True):
             shape, dtype = tensor._array.shape, tensor._array.dtype
             shape = (rows, *shape[1:]) if by_row else shape
             found.append(rng.standard_normal(shape).astype(dtype) if dtype.kind == "f" else np.zeros(shape, dtype))
@@ -105,7 +106,7 @@ class Specialised:
     def _prepare(self) -> None:
         """Work out what each call needs to know."""
         graph, code = self.traced.graph, self.executable.code
-        count = self._count = len(self._tracing.likes)
+        count = self._count = len(self.tracing.likes)
         self._slots = [code.places.get(("input", n)) for n in range(count + len(self.states))]
         self._arrays = [tensor._array for tensor in self.states]
         self._loose: dict[int, Any] = {}
@@ -114,7 +115,7 @@ class Specialised:
         self._written = [t for t, w in zip(self.states, self._writes[count:], strict=True) if w]
         self._written_storages = {id(t._storage) for t in self._written}
         self._changes_arguments = any(self._writes[:count])
-        self._grads = self._tracing.kept(self.traced)[0]
+        self._grads = self.tracing.kept(self.traced)[0]
         self._outputs = code.plan.program.outputs
         self._direct = all(code.plan.memory[o][0] == "arena" for o in self._outputs)
         steps = code.plan.program.steps

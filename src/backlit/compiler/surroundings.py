@@ -17,6 +17,9 @@ from backlit.core.stateful import Stateful, is_stateful
 _ABSENT = object()
 # Longer containers are data, not settings.
 _LONGEST = 1000
+# What asks for a size, or gives as many parts as a size says.
+_SIZES = {"shape", "size", "len", "numel", "nelement", "nbytes", "getattr", "unbind", "chunk", "unfold"}
+_SIZES |= {"split", "tensor_split", "vsplit", "hsplit", "dsplit"}
 _LIBRARIES = {"backlit", "numpy", *sys.stdlib_module_names}
 
 
@@ -29,6 +32,7 @@ class Surroundings:
 
     Attributes:
         owners: The modules and optimizers among what was found.
+        reads_sizes: Whether code of the user's asks for a size, or for parts whose number depends on one.
     """
 
     def __init__(self, function: Callable[..., Any], constants: Iterable[Any] = ()) -> None:
@@ -36,6 +40,7 @@ class Surroundings:
         self._names: list[tuple[dict[str, Any], str, Any]] = []
         self._containers: list[tuple[Any, Any]] = []
         self.owners: list[Stateful] = []
+        self.reads_sizes = False
         # By identity, with the objects, whose identities are theirs alone only while they live.
         self._seen: dict[Any, Any] = {}
         self._follow(function)
@@ -80,6 +85,8 @@ class Surroundings:
                 self._follow_function(getattr(type(module), "forward", None), module)
         elif isinstance(getattr(value, "__wrapped__", None), FunctionType | MethodType):
             self._follow(value.__wrapped__)
+        else:
+            self._follow_function(inspect.getattr_static(type(value), "__call__", None), value)
 
     def _follow_function(self, function: Any, owner: Any) -> None:
         """Follow the names in a function, which is a method of `owner` where there is one."""
@@ -94,6 +101,7 @@ class Surroundings:
             self._cells.append((cell, _content(cell)))
             self._follow(self._cells[-1][1])
         for name in _names(function.__code__):
+            self.reads_sizes = self.reads_sizes or name in _SIZES
             method = None if owner is None else inspect.getattr_static(type(owner), name, None)
             for place in (function.__globals__, getattr(owner, "__dict__", {})):
                 if name in place or method is not None:
