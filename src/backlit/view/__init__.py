@@ -7,6 +7,7 @@ from backlit.view.network import Network, network
 from backlit.view.node_page import node
 from backlit.view.stepping import steps
 from backlit.view.summary import Layer, Summary, summary
+from backlit.view.training import training
 
 __all__ = [
     "Layer",
@@ -19,5 +20,6 @@ __all__ = [
     "pixels",
     "steps",
     "summary",
+    "training",
     "weights",
 ]

@@ -1,0 +1,84 @@
+"""The picture of a training shows the run's own numbers."""
+
+import numpy as np
+import pytest
+
+import backlit
+from backlit import nn, optim
+from backlit.errors import ArgumentError, ArgumentTypeError
+from backlit.train import Run, Trainer, Watched
+from backlit.view import training
+
+X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+
+
+def fitted(watch: bool | int = 2, **frozen: bool) -> Run:
+    backlit.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    if frozen:
+        model[0].requires_grad_(False)
+    optimizer = optim.SGD(model.parameters(), lr=0.05)
+    fit = Trainer(model, nn.MSELoss(), optimizer, metrics=["mae"], watch=watch)
+    return fit.fit((X, X[:, :1]), (X, X[:, :1]), epochs=3, batch_size=8, compile=False)
+
+
+def titles(picture) -> list[str]:
+    return [axes.get_title() for axes in picture._figure.get_axes() if axes.axison]
+
+
+def test_curves_are_the_history():
+    run = fitted(False)
+    loss, mae = training(run)._figure.get_axes()
+    assert (loss.get_title(), mae.get_title()) == ("loss", "mae")
+    for line, name in zip(loss.lines + mae.lines, ("loss", "val_loss", "mae", "val_mae"), strict=True):
+        assert line.get_xdata().tolist() == [1, 2, 3]
+        assert list(line.get_ydata()) == run.history[name]
+
+
+def test_distributions_are_the_statistics():
+    run = fitted()
+    picture = training(run)
+    assert titles(picture)[2:] == [
+        *("0: Linear, values", "0.weight", "gradient of 0.weight", "update / weight (dotted: 0.001)"),
+        *("1: ReLU, values", "1: ReLU, zeros (%)"),
+        *("2: Linear, values", "2.weight", "gradient of 2.weight", "update / weight (dotted: 0.001)"),
+    ]
+    weight = next(axes for axes in picture._figure.get_axes() if axes.get_title() == "2.weight")
+    low, high, mean = (line.get_ydata() for line in weight.lines)
+    found = run.watched.series("weights", "2.weight")
+    assert np.array_equal(mean, found[:, 1])
+    assert np.array_equal(low, found[:, 3])
+    assert np.array_equal(high, found[:, 4])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_one_page_that_loads_nothing(theme, tmp_path):
+    text = training(fitted(), theme=theme).save(tmp_path / "page.html").read_text(encoding="utf-8")
+    for word in ("<link", "<script src", "@import", 'src="http'):
+        assert word not in text
+
+
+def test_many_layers_are_shortened_with_their_count():
+    picture = training(fitted(), most=1)
+    assert len(titles(picture)) == 2 + 4
+    assert "the first 1 of 3" in picture._figure.subfigs[1].get_suptitle()
+
+
+def test_frozen_layers_empty_histories_and_numbers_that_are_none():
+    assert "update / weight (dotted: 0.001)" in titles(training(fitted(frozen=True)))
+    empty = training(Run({"loss": []}, nn.ReLU()))
+    assert empty._figure.get_axes()[0].texts[0].get_text() == "loss: no epoch was finished"
+    nan = float("nan")
+    broken = Run(
+        {"loss": [nan, 1.0]}, nn.ReLU(), watched=Watched(1, {"values": {"": [[0.0, nan, nan, nan, nan, 0.0]]}})
+    )
+    assert training(broken).svg.startswith("<svg")
+
+
+def test_bad_input():
+    with pytest.raises(ArgumentTypeError, match=r"what Trainer\.fit returns, got dict"):
+        training({})
+    with pytest.raises(ArgumentError, match="at least 1, got 0"):
+        training(Run({}, nn.ReLU()), most=0)
+    with pytest.raises(ArgumentError, match="theme"):
+        training(Run({}, nn.ReLU()), theme="grey")
