@@ -7,6 +7,7 @@ from backlit.compiler.passes.common import merge_equal_steps
 from backlit.compiler.passes.constants import fold_constants
 from backlit.compiler.passes.dead_code import drop_dead_code
 from backlit.compiler.passes.one_hot import compare_labels
+from backlit.compiler.passes.shapes import plain_shapes
 from backlit.compiler.passes.transposes import turn_products
 from tests.compiler.texts import lines, parsed
 
@@ -154,6 +155,85 @@ def test_a_product_that_is_used_both_ways_is_left_alone():
         """
     )
     assert turn_products(program) is program
+
+
+def test_plain_shapes():
+    check(
+        plain_shapes,
+        """
+        %0 = input() 0 : f4[r]
+        %1 = view(%0)(0,(1, 0)) : f4[r, 1]
+        %2 = constant() 2 : f4[r, 1]
+        %3 = pointwise add(%1, %2) : f4[r, 1]
+        %4 = pointwise exp(%3) : f4[r, 1]
+        %5 = view(%4)(0,(1, 0)) : f4[r, 3]
+        return %5
+        """,
+        """
+        %0 = input() 0 : f4[r]
+        %1 = constant() 2 : f4[r]
+        %2 = pointwise add(%0, %1) : f4[r]
+        %3 = pointwise exp(%2) : f4[r]
+        %4 = view(%3)(0,(1, 0)) : f4[r, 1]
+        %5 = view(%4)(0,(1, 0)) : f4[r, 3]
+        return %5
+        """,
+    )
+
+
+def test_only_what_is_picked_is_computed():
+    check(
+        plain_shapes,
+        """
+        %0 = input() 0 : i8[r]
+        %1 = input() 1 : f4[r, 5]
+        %2 = iota() : i8[r]
+        %3 = constant() 2 : f4[r, 5]
+        %4 = pointwise multiply(%1, %3) : f4[r, 5]
+        %5 = take(%4, %2, %0)(0, 1) : f4[r]
+        return %5
+        """,
+        """
+        %0 = input() 0 : i8[r]
+        %1 = input() 1 : f4[r, 5]
+        %2 = iota() : i8[r]
+        %3 = take(%1, %2, %0)(0, 1) : f4[r]
+        %4 = constant() 2 : f4[r]
+        %5 = pointwise multiply(%3, %4) : f4[r]
+        return %5
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A result would have to be copied; what else is used would be computed twice; more would be computed.
+        """
+        %0 = input() 0 : f4[r]
+        %1 = view(%0)(0,(1, 0)) : f4[r, 1]
+        %2 = pointwise exp(%1) : f4[r, 1]
+        return %2
+        """,
+        """
+        %0 = input() 0 : i8[2]
+        %1 = input() 1 : f4[r]
+        %2 = pointwise exp(%1) : f4[r]
+        %3 = take(%2, %0)(0,) : f4[2]
+        return %3, %2
+        """,
+        """
+        %0 = input() 0 : i8[20]
+        %1 = input() 1 : f4[4]
+        %2 = pointwise exp(%1) : f4[4]
+        %3 = take(%2, %0)(0,) : f4[20]
+        return %3
+        """,
+    ],
+)
+def test_what_is_best_as_it_is(text):
+    program = parsed(text)
+    assert plain_shapes(program) is program
 
 
 PICKED = """

@@ -7,6 +7,7 @@ from backlit.compiler.passes.common import merge_equal_steps
 from backlit.compiler.passes.constants import fold_constants
 from backlit.compiler.passes.dead_code import drop_dead_code
 from backlit.compiler.passes.one_hot import compare_labels
+from backlit.compiler.passes.shapes import plain_shapes
 from backlit.compiler.passes.transposes import turn_products
 from backlit.compiler.program import Program
 from backlit.compiler.verify import verify_program
@@ -20,6 +21,8 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("constants", fold_constants),
     ("algebraic rules", simplify),
     ("comparison of labels", compare_labels),
+    ("plain shapes", plain_shapes),
+    ("views of views", simplify),
     ("layout of transposes", turn_products),
     ("common sub-expressions of what is left", merge_equal_steps),
     ("dead code of what is left", drop_dead_code),

@@ -48,10 +48,7 @@ def _product(draft: Draft, number: int, step: Step) -> None:
     for position, a in enumerate(step.args):
         found = access(draft.program, a, stored)
         if found is None:
-            base = a
-            while steps[base].kind == "view":
-                base = steps[base].args[0]
-            stored.add(base if base not in stored else a)
+            _keep(draft, a)
         elif position == 1 and found.strides[-1] != 1 and steps[a].shape[-1] != 1:
             # The tiles read whole vectors of the second factor.
             stored.add(a)
@@ -63,7 +60,15 @@ def _all(draft: Draft, number: int, step: Step) -> None:
 
 def _take(draft: Draft, number: int, step: Step) -> None:
     if access(draft.program, step.args[0], draft.stored) is None:
-        draft.stored.add(step.args[0])
+        _keep(draft, step.args[0])
+
+
+def _keep(draft: Draft, number: int) -> None:
+    """Store what is behind a step's views; the step itself if it cannot be read through them."""
+    base = number
+    while draft.program.steps[base].kind == "view":
+        base = draft.program.steps[base].args[0]
+    draft.stored.add(base if base not in draft.stored else number)
 
 
 def _view(draft: Draft, number: int, step: Step) -> None:
