@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backlit.core.recording import Recording
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, suggest
 from backlit.view.coloring import Coloring
@@ -16,7 +17,7 @@ _DIRECTIONS = ("right", "down")
 
 
 def graph(
-    loss: TensorBase,
+    loss: TensorBase | Recording,
     names: Mapping[str, TensorBase] | None = None,
     *,
     collapse: int | Sequence[str] | None = None,
@@ -31,7 +32,7 @@ def graph(
     elsewhere the picture shows structure, shapes and the gradients of the leaves.
 
     Args:
-        loss: A result, of any shape.
+        loss: A result, of any shape; or a recording, such as that of a compiled step, whose last backward pass counts.
         names: Names of tensors, `{"x": x}`. Others are called by their parameter's path or the caller's variable.
         collapse: A depth: modules at that depth and below are drawn closed, 0 closes all; or paths of the modules to
             close. None closes as few as keep the picture readable.
@@ -43,7 +44,7 @@ def graph(
         A picture: `.svg`, `.png`, `.pdf`, `.html`, `.save(path)`; its numbers are in `.data`.
 
     Raises:
-        ArgumentTypeError: `loss` is no tensor.
+        ArgumentTypeError: `loss` is neither tensor nor recording.
         ArgumentError: An unknown theme, direction, colouring or module.
         MissingPackageError: pygraphviz is not installed.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.core.recording import Value
+from backlit.core.recording import Recording, Value
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, TensorBase, tape_of
 from backlit.errors import ArgumentTypeError, GradientError
@@ -17,6 +17,7 @@ from backlit.view.theme import number
 
 NOT_RECORDED = "not recorded; run the program inside `with backlit.record():` to see its values"
 NOT_RUN = "backward not run"
+NONE_CAME = "none came"
 
 
 @dataclass(eq=False)
@@ -130,6 +131,11 @@ class Dataflow:
         """All edges between nodes."""
         return [edge for node in self.nodes for edge in node.inputs]
 
+    @property
+    def absent(self) -> str:
+        """Why a gradient that is wanted is not there, in words."""
+        return NONE_CAME if self.backward else NOT_RUN if self.recorded else "not recorded"
+
     def find(self, tensor: TensorBase) -> Node | None:
         """The node that made `tensor`, or that it is; None if it is not in the graph."""
         binding, _ = tape_of(tensor)
@@ -168,42 +174,66 @@ def formula_text(node: Node, names: dict[int, str]) -> str:
 
 
 def dataflow(result: Any, names: Names, caller: str) -> Dataflow:
-    """Read the tape of `result`.
+    """Read the tape of `result`: a tensor, or a recording, whose result is where its last backward pass started.
 
     Raises:
-        ArgumentTypeError: `result` is no tensor.
+        ArgumentTypeError: `result` is neither.
+        GradientError: A recording holds nothing that takes a gradient.
     """
-    if not isinstance(result, TensorBase):
+    if isinstance(result, Recording):
+        binding, index = _last(result, caller)
+    elif isinstance(result, TensorBase):
+        found, index = tape_of(result)
+        if found is None:
+            return _alone(result, names)
+        binding = found
+    else:
         raise ArgumentTypeError(f"view.{caller}: expected a tensor, such as a loss, got {type(result).__name__}")
-    binding, index = tape_of(result)
-    if binding is None:
-        leaf = _leaf(result, names, result._array)
-        leaf.gradient = _array(result._grad)
-        edge = Edge(leaf, None, 0, leaf.shape, leaf.value, leaf.gradient, result.requires_grad)
-        leaf.outputs.append(edge)
-        return Dataflow([leaf], edge, True, leaf.gradient is not None)
     reader = _Reader(names)
     for reached in _bindings(binding):
         reader.add(reached)
     top = reader.made[binding.sequence]
     record = binding.record
     arrived = None if record is None else record.arrived[index]
-    edge = Edge(top, None, 0, tuple(result._array.shape), result._array, arrived, True)
+    shape = tuple(binding.outputs[index][0])
+    value = record.outputs[index].array if record is not None else result._array
+    edge = Edge(top, None, 0, shape, value, arrived, True)
     top.outputs.append(edge)
     reader.finish(record is not None)
     return Dataflow(reader.nodes, edge, record is not None, arrived is not None)
 
 
-def require_values(flow: Dataflow, caller: str, *, gradients: bool = False) -> None:
-    """Raise unless the graph has what an explanation needs.
+def _alone(leaf: TensorBase, names: Names) -> Dataflow:
+    """The graph of a tensor that no operation made."""
+    node = _leaf(leaf, names, leaf._array)
+    node.gradient = _array(leaf._grad)
+    edge = Edge(node, None, 0, node.shape, node.value, node.gradient, leaf.requires_grad)
+    node.outputs.append(edge)
+    return Dataflow([node], edge, True, node.gradient is not None)
+
+
+def _last(recording: Recording, caller: str) -> tuple[Binding, int]:
+    """Where the last backward pass of a recording started; without one, its last operation that takes a gradient."""
+    started = -1
+    for position, binding in enumerate(recording.bindings):
+        if binding.record is not None and any(g is not None for g in binding.record.arrived):
+            started = position
+    taped = [binding for binding in recording.bindings if any(binding.needs)]
+    if started < 0 and not taped:
+        raise GradientError(f"view.{caller}: the recording holds no operation that takes a gradient")
+    binding = recording.bindings[started] if started >= 0 else taped[-1]
+    arrived = binding.record.arrived if binding.record is not None else []
+    return binding, next((i for i, g in enumerate(arrived) if g is not None), 0)
+
+
+def require_values(flow: Dataflow, caller: str) -> None:
+    """Raise unless the whole graph was recorded.
 
     Raises:
-        GradientError: It was not recorded, or (with `gradients`) no backward pass has run through it.
+        GradientError: It was not.
     """
     if any(node.binding is not None and node.binding.record is None for node in flow.nodes):
         raise GradientError(f"view.{caller}: the graph was {NOT_RECORDED}")
-    if gradients and not flow.backward:
-        raise GradientError(f"view.{caller}: {NOT_RUN}: call .backward() on the result first, inside the recording")
 
 
 def _bindings(root: Binding) -> list[Binding]:

@@ -12,7 +12,7 @@ from backlit.core.tensor_base import Array
 from backlit.view import heat
 from backlit.view.boxes import Box, Link, boxes_of, contents
 from backlit.view.coloring import Coloring
-from backlit.view.dataflow import NOT_RECORDED, NOT_RUN, Dataflow, Edge, Node
+from backlit.view.dataflow import NOT_RECORDED, Dataflow, Edge, Node
 from backlit.view.picture import new_graph
 from backlit.view.theme import FONT, Theme, blend, number, shape_text
 
@@ -205,7 +205,7 @@ class Drawing:
         elif not edge.wanted or not self.flow.recorded:
             rows.append(_text(" ", theme.faint, 11))
         else:
-            rows.append(_text("none came" if self.flow.backward else NOT_RUN, theme.gradient, 10, italic=True))
+            rows.append(_text(self.flow.absent, theme.gradient, 10, italic=True))
         return _table(rows, "", "", border=0)
 
     def _middle(self, edge: Edge, name: str) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from backlit.core.recording import Recording
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, ArgumentTypeError, GradientError
 from backlit.view import heat
-from backlit.view.dataflow import NOT_RUN, Dataflow, dataflow, require_values
+from backlit.view.dataflow import Dataflow, dataflow, require_values
 from backlit.view.derivation import MOST_PATHS, Derivation
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import page
@@ -84,7 +85,7 @@ _STYLE = "main { max-width: 60rem; margin: auto } h3 { margin-bottom: 0.3em }"
 
 
 def explain(
-    loss: TensorBase,
+    loss: TensorBase | Recording,
     wrt: TensorBase | Sequence[TensorBase] | None = None,
     names: Mapping[str, TensorBase] | None = None,
 ) -> Explanation:
@@ -95,7 +96,8 @@ def explain(
     gradient, from the result backward, with the shapes of all factors.
 
     Args:
-        loss: A result that was computed inside `with backlit.record():`.
+        loss: A result that was computed inside `with backlit.record():`; or a recording, such as that of a compiled
+            step, whose last backward pass counts.
         wrt: The tensor or tensors to differentiate by; None: all leaves that take a gradient.
         names: Names of tensors, `{"x": x}`. Others are called by their parameter's path or the caller's variable.
 
@@ -222,8 +224,8 @@ def _sum(derivation: Derivation, result: str, start: str, count: int, values: li
 
 def _compared(derivation: Derivation, total: float) -> str:
     gradient = derivation.gradient()
-    if gradient is None or not derivation.flow.backward:
-        return f"To compare with: {NOT_RUN}; call .backward() inside the recording."
+    if gradient is None:
+        return f"The backward pass: {_why(derivation.flow)}."
     found = gradient.item()
     tolerance = 1e-5 if gradient.dtype.itemsize <= 4 else 1e-12
     if np.isnan(found) and np.isnan(total):
@@ -274,11 +276,17 @@ def _by_rules(derivation: Derivation) -> list[Line]:
     if parts > 1:
         lines.append(_words(f"{start} is used {parts} times: what comes back from each use adds up."))
     gradient = derivation.gradient()
-    if gradient is None or not flow.backward:
-        return [*lines, _words(f"dJ/d{start}: {NOT_RUN}; call .backward() inside the recording.")]
+    if gradient is None:
+        return [*lines, _words(f"dJ/d{start}: {_why(flow)}.")]
     same = gradient.shape == derivation.start.shape
     shapes = f"{shape_brackets(gradient.shape)}, {'the shape' if same else 'NOT the shape'} of {start}"
     return [*lines, _words(f"The backward pass found dJ/d{start}: {heat.described(gradient)}. It is {shapes}.")]
+
+
+def _why(flow: Dataflow) -> str:
+    return f"{flow.absent}; " + (
+        "no operation on the way passed a gradient on" if flow.backward else "call .backward() inside the recording"
+    )
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------

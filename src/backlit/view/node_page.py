@@ -4,10 +4,11 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backlit.core.recording import Recording
 from backlit.core.tensor_base import Array, TensorBase
 from backlit.errors import ArgumentError, ArgumentTypeError
 from backlit.view import heat
-from backlit.view.dataflow import NOT_RUN, Dataflow, Edge, Node, dataflow, formula_text, short_names
+from backlit.view.dataflow import Dataflow, Edge, Node, dataflow, formula_text, short_names
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import page
 from backlit.view.rules import written_rule
@@ -64,7 +65,9 @@ class NodePage:
         return f"<h3>{html.escape(self.title)}</h3><table>{rows}</table>"
 
 
-def node(tensor: TensorBase, loss: TensorBase | None = None, names: Mapping[str, TensorBase] | None = None) -> NodePage:
+def node(
+    tensor: TensorBase, loss: TensorBase | Recording | None = None, names: Mapping[str, TensorBase] | None = None
+) -> NodePage:
     """The page of the operation that made `tensor`: all it needs for its part of the backward pass.
 
     Args:
@@ -139,16 +142,15 @@ def _backward(found: Node, labels: dict[int, str], flow: Dataflow, whole: bool) 
     if not found.wanted:
         return [Row("gradient", "takes none: it has requires_grad=False")]
     rows: list[Row] = []
-    missing = NOT_RUN if flow.recorded else _UNKNOWN
     uses = [e for e in found.outputs if e.wanted and e.target is not None]
     if whole and len(uses) > 1:
-        rows += [Row(f"arrives from {labels[id(e.target)]}", _said(e.gradient, NOT_RUN)) for e in uses]
-        rows.append(Row("arrived in all", _said(found.gradient, NOT_RUN)))
+        rows += [Row(f"arrives from {labels[id(e.target)]}", _said(e.gradient, flow.absent)) for e in uses]
+        rows.append(Row("arrived in all", _said(found.gradient, flow.absent)))
     else:
-        rows.append(Row("arrived", _said(found.gradient, missing)))
+        rows.append(Row("arrived", _said(found.gradient, flow.absent)))
     for e in found.inputs:
         if e.wanted:
-            rows.append(Row(f"left to {labels[id(e.source)]}", _said(e.gradient, missing)))
+            rows.append(Row(f"left to {labels[id(e.source)]}", _said(e.gradient, flow.absent)))
     return rows
 
 

@@ -94,7 +94,23 @@ def symbolic_rule(binding: Binding, position: int, inputs: Sequence[Any], result
         return None
     known = {id(array): value for array, value in zip(ran.inputs, inputs, strict=True) if array is not None}
     known[id(ran.arrived)] = constant(1)
-    return ran.fold(lambda array: known.get(id(array)) or constant(np.asarray(array).item()), result, symbolic)
+
+    def leaf(array: Any) -> Any:
+        if id(array) in known:
+            return known[id(array)]
+        array = np.asarray(array)
+        if array.size != 1 or array.dtype.kind == "b":
+            raise _Unwritten
+        return constant(array.item())
+
+    try:
+        return ran.fold(leaf, result, symbolic)
+    except _Unwritten:
+        return None
+
+
+class _Unwritten(Exception):
+    """A rule computes with something that no symbol stands for, such as a condition on values."""
 
 
 def shape_brackets(shape: tuple[int, ...]) -> str:

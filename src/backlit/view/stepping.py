@@ -9,6 +9,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from backlit.core.recording import Recording
 from backlit.core.tensor_base import Array, TensorBase
 from backlit.errors import ArgumentError
 from backlit.view import heat
@@ -144,7 +145,7 @@ button {{ font: inherit; padding: 0.3em 0.9em; color: {t.ink}; background: {t.op
 
 
 def steps(
-    loss: TensorBase,
+    loss: TensorBase | Recording,
     names: Mapping[str, TensorBase] | None = None,
     *,
     lr: float | None = None,
@@ -153,14 +154,15 @@ def steps(
     """Go through a computation as backpropagation does: forward, backward, update.
 
     Args:
-        loss: A result that was computed inside `with backlit.record():`.
+        loss: A result that was computed inside `with backlit.record():`; or a recording, such as that of a compiled
+            step, whose last backward pass counts.
         names: Names of tensors, `{"x": x}`. Others are called by their parameter's path or the caller's variable.
         lr: Show the update of plain gradient descent with this rate. Without it, the update steps tell what has
             changed the parameters since, if anything has.
         theme: "light" or "dark".
 
     Raises:
-        ArgumentTypeError: `loss` is no tensor.
+        ArgumentTypeError: `loss` is neither tensor nor recording.
         GradientError: The graph was not recorded.
     """
     called = Names(names, callers_variables())
