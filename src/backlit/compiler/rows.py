@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.compiler.program import Program, ProgramBuilder, Step
+from backlit.compiler.program import Program, ProgramBuilder
 from backlit.graph.graph import Graph
 
 # The numbers of rows at which programs are traced: large, so that no part of fixed size is cut short, one odd and one
@@ -173,9 +173,3 @@ def stays_inside(program: Program, rows: int) -> bool:
         if first < 0 or last >= math.prod(at(n, rows) for n in program.steps[step.args[0]].shape):
             return False
     return True
-
-
-def instance(step: Step, rows: int) -> Step:
-    """A step for so many rows."""
-    shape = tuple(at(n, rows) for n in step.shape)
-    return Step(step.kind, step.op, step.args, step.attrs, shape, step.dtype)

@@ -22,7 +22,6 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("algebraic rules", simplify),
     ("comparison of labels", compare_labels),
     ("plain shapes", plain_shapes),
-    ("views of views", simplify),
     ("layout of transposes", turn_products),
     ("common sub-expressions of what is left", merge_equal_steps),
     ("dead code of what is left", drop_dead_code),

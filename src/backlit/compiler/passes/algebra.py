@@ -27,7 +27,7 @@ def _apply(builder: Rewriter, step: Step, number: int) -> int | None:
         rule = _POINTWISE.get(step.op)
         return None if rule is None else rule(builder, step, step.args)
     if step.kind == "view":
-        return _view(builder, step)
+        return merged_view(builder, step)
     return _reduce(builder, step) if step.kind == "reduce" else None
 
 
@@ -230,7 +230,8 @@ _POINTWISE: dict[str, PointwiseRule] = {
 # -- views and reductions ----------------------------------------------------------------------------------------------
 
 
-def _view(b: Rewriter, step: Step) -> int | None:
+def merged_view(b: Rewriter, step: Step) -> int | None:
+    """A view of all as what it shows, and one of a view as one of what that shows; None for any other."""
     (number,), (offset, strides) = step.args, step.attrs
     source = b.steps[number]
     if offset == 0 and step.shape == source.shape and strides == plain_strides(source.shape):
@@ -243,7 +244,8 @@ def _view(b: Rewriter, step: Step) -> int | None:
         return None
     # What is left may be nothing at all.
     once = Step("view", "", source.args, found, step.shape, step.dtype)
-    return _view(b, once) or b.append(once)
+    merged = merged_view(b, once)
+    return b.append(once) if merged is None else merged
 
 
 def _reduce(b: Rewriter, step: Step) -> int | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from backlit.compiler.program import Program, ProgramBuilder, Step
+from backlit.compiler.program import Program, ProgramBuilder, Step, plain_strides
 
 # Given what is built so far, a step whose arguments are in there, and its number in the old program: a step of the same
 # value, or None to keep this one.
@@ -27,7 +27,10 @@ class Rewriter(ProgramBuilder):
         return self.like(like, "constant", "", (), value)
 
     def view(self, number: int, offset: Any, strides: tuple[Any, ...], shape: tuple[Any, ...]) -> int:
-        """A view of a step."""
+        """A view of a step, which is the step itself if all of it is seen as it is."""
+        source = self.steps[number]
+        if offset == 0 and shape == source.shape and strides == plain_strides(shape):
+            return number
         return self.add("view", "", (number,), (offset, strides), shape, self.steps[number].dtype)
 
 

@@ -7,6 +7,7 @@ step that is only picked from, the picked elements alone are computed.
 import math
 from typing import Any
 
+from backlit.compiler.passes.algebra import merged_view
 from backlit.compiler.passes.rewriting import Rewriter, rewritten
 from backlit.compiler.program import Program, Step, plain_strides
 from backlit.compiler.rows import SAMPLES, at
@@ -19,6 +20,8 @@ def plain_shapes(program: Program) -> Program:
     def rule(builder: Rewriter, step: Step, number: int) -> int | None:
         if step.kind == "pointwise" and 1 in step.shape and number not in ends:
             return _before_views(builder, step)
+        if step.kind == "view":
+            return merged_view(builder, step)
         if step.kind != "take":
             return None
         source = program.steps[number].args[0]
