@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,12 @@ def describe(libraries: Iterable[str]) -> str:
         for library in dict.fromkeys(["numpy", *libraries])
     ]
     return f"{_processor()}, {os.cpu_count()} cores, {platform.system()}; {', '.join(versions)}"
+
+
+def version_in(python: str, library: str) -> str:
+    """The version of a library in the environment of another interpreter."""
+    program = f"from importlib.metadata import version; print(version({library!r}))"
+    return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _processor() -> str:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +32,11 @@ class Result:
     peak_mib: float
     loss: float
 
+    @property
+    def extra_s(self) -> float:
+        """Seconds that the first fit took above the later ones."""
+        return self.first_s - self.median_s
+
 
 @dataclass
 class JobResults:
@@ -42,20 +47,18 @@ class JobResults:
 
 
 class Worker:
-    """The process of one peer; use as a context manager, which ends the process."""
+    """The process of one peer, for one job after the other; use as a context manager, which ends the process."""
 
-    def __init__(self, job: Job, peer: Peer) -> None:
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  (closed in __exit__)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker"],
+            [peer.python or sys.executable, "-m", "benchmarks.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
             cwd=ROOT,
-        )
-        self.order = json.dumps(
-            {"job": asdict(job), "peer": {"builder": peer.builder, "settings": dict(peer.settings)}}
         )
         self.fits: list[dict[str, float]] = []
 
@@ -67,8 +70,10 @@ class Worker:
         self.process.communicate()
         self.errors.close()
 
-    def prepare(self) -> None:
-        self._ask(self.order)
+    def prepare(self, job: Job) -> None:
+        self.fits.clear()
+        peer = {"builder": self.peer.builder, "settings": dict(self.peer.settings)}
+        self._ask(json.dumps({"job": asdict(job), "peer": peer}))
 
     def fit(self) -> None:
         self.fits.append(self._ask("fit"))
@@ -93,18 +98,27 @@ class Worker:
         return answer
 
 
-def run_job(job: Job, peers: Sequence[Peer], rounds: int) -> JobResults:
-    """One first fit and `rounds` later fits of every peer, interleaved; a peer that fails leaves the others alone."""
-    outcome = JobResults()
-    with ExitStack() as stack:
-        workers = {peer.name: stack.enter_context(Worker(job, peer)) for peer in peers}
-        for turn in (Worker.prepare, *[Worker.fit] * (1 + rounds)):
-            for name, worker in list(workers.items()):
-                try:
-                    turn(worker)
-                except PeerFailed as failure:
-                    outcome.failures[name] = str(failure)
-                    del workers[name]
-                time.sleep(SETTLE)
-        outcome.results = {name: worker.result() for name, worker in workers.items()}
+def interleave(work: Mapping[str, tuple[Worker, Job]], rounds: int) -> JobResults:
+    """One first fit and `rounds` later fits of every worker on its job; one that fails leaves the others alone."""
+    outcome, left = JobResults(), dict(work)
+
+    def turn(act: Callable[[Worker, Job], None]) -> None:
+        for name, (worker, job) in list(left.items()):
+            try:
+                act(worker, job)
+            except PeerFailed as failure:
+                outcome.failures[name] = str(failure)
+                del left[name]
+            time.sleep(SETTLE)
+
+    turn(Worker.prepare)
+    for _ in range(1 + rounds):
+        turn(lambda worker, _: worker.fit())
+    outcome.results = {name: worker.result() for name, (worker, _) in left.items()}
     return outcome
+
+
+def run_job(job: Job, peers: Sequence[Peer], rounds: int) -> JobResults:
+    """Every peer on a job, in a process that has done nothing else."""
+    with ExitStack() as stack:
+        return interleave({peer.name: (stack.enter_context(Worker(peer)), job) for peer in peers}, rounds)

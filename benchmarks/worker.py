@@ -1,7 +1,7 @@
-"""One peer on one job in a process of its own: `python -m benchmarks.worker`, driven by the runner over its pipes.
+"""One peer in a process of its own: `python -m benchmarks.worker`, driven by the runner over its pipes.
 
-The first line that comes in describes job and peer; every further line asks for one fit. Each is answered by one line
-of JSON, the first once data and model are ready, so that imports and loading are in no measured time.
+A line with a JSON object describes job and peer; any other line asks for one fit. Each is answered by one line of JSON,
+a description once data and model are ready, so that imports and loading are in no measured time.
 """
 
 import json
@@ -39,14 +39,16 @@ def main() -> None:
     def answer(content: dict[str, Any]) -> None:
         print(json.dumps(content), file=answers, flush=True)
 
-    try:
-        timed = prepare(**json.loads(sys.stdin.readline()))
-        answer({})
-        for _ in sys.stdin:
-            answer(timed())
-    except Exception as error:  # noqa: BLE001  (whatever a peer raises is reported by the runner, in the peer's place)
-        traceback.print_exc()
-        answer({"error": f"{type(error).__name__}: {error}"})
+    for line in sys.stdin:
+        try:
+            if line.startswith("{"):
+                timed = prepare(**json.loads(line))
+                answer({})
+            else:
+                answer(timed())
+        except Exception as error:  # noqa: BLE001  (what a peer raises is reported by the runner, in the peer's place)
+            traceback.print_exc()
+            answer({"error": f"{type(error).__name__}: {error}"})
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
 """The benchmark's runner on a job of 96 rows with peers written here: order, counts, failures, never times."""
 
+import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import imports, report
+from benchmarks import floor, imports, report
+from benchmarks.floor import Rates
 from benchmarks.jobs import JOBS, Job, load
-from benchmarks.machine import describe
+from benchmarks.machine import describe, version_in
 from benchmarks.memory import peak_mib
-from benchmarks.peers import PEERS, Peer
-from benchmarks.runner import JobResults, Result, run_job
+from benchmarks.peers import PEERS, Peer, older_jax
+from benchmarks.runner import JobResults, Result, Worker, interleave, run_job
 
 MICRO = Job("micro", (3, 4, 2), rows=100, batch_size=16, epochs=2, optimizer="SGD")
 
@@ -119,7 +123,31 @@ def test_ratio_is_over_the_fastest_other_library() -> None:
     results = {name: Result(1.0, seconds, 1.0, 0.5) for name, seconds in times.items()}
     assert report.best_peer(results) == 2.0
     assert report.best_peer({"backlit": results["backlit"]}) == 1.0
-    assert report.table({"tiny": results}).row_count == 3
+    older = {**results, "jax-old": Result(1.0, 0.5, 1.0, 0.5)}
+    assert report.best_peer(older) == 2.0
+    assert report.table({"tiny": older}, {"tiny": 0.1}).row_count == 5
+
+
+def test_bars_mark_what_is_above() -> None:
+    assert Result(3.0, 1.0, 1.0, 0.5).extra_s == 2.0
+    results = {"backlit": Result(3.0, 1.0, 40.0, 0.5), "torch": Result(2.0, 4.0, 100.0, 0.5)}
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(report.bars({"tiny": results}, {"tiny": 0.1}))
+    text = console.export_text()
+    assert "0.25 (bar 0.15) !" in text
+    assert "2 (bar 0.3) !" in text
+    assert "0.4 (bar 0.5) !" not in text
+    assert "0.4 (bar 0.5)" in text
+
+
+def test_floor_counts_products_and_bytes() -> None:
+    job = Job("counted", (3, 4, 2), rows=100, batch_size=16, epochs=2, optimizer="Adam")
+    rows, weights = 96 * 2, 3 * 4 + 4 * 2
+    assert floor.operations(job) == rows * (6 * weights - 2 * 3 * 4)
+    assert floor.row_bytes(job) == rows * (3 * 4 + 8)
+    assert floor.step_bytes(job) == 2 * 3 * 4 * (weights + 4 + 2)
+    slow, fast = Rates(1e3, 1e9), Rates(1e9, 1e9)
+    assert slow.floor(job) > floor.operations(job) / 1e3 > fast.floor(job) > 0
 
 
 def test_command_writes_job_then_peer_and_skips_what_is_not_installed(
@@ -133,15 +161,19 @@ def test_command_writes_job_then_peer_and_skips_what_is_not_installed(
         return JobResults({peer.name: Result(2.0, 1.0, 3.0, 0.5) for peer in peers}, {})
 
     monkeypatch.setattr(command, "run_job", run_nothing)
+    monkeypatch.setattr(Rates, "measured", lambda: Rates(1e9, 1e9))
     file = tmp_path / "times.json"
     status = command.main(["--jobs", "tiny,digits", "--peers", "backlit,torch", "--rounds", "2", "--json", str(file)])
     assert status == 0
     assert asked == [["tiny", "2", "backlit"], ["digits", "2", "backlit"]]
     numbers = {"first_s": 2.0, "median_s": 1.0, "peak_mib": 3.0, "loss": 0.5}
-    assert json.loads(file.read_text(encoding="utf-8")) == {
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert content["rates"] == {"operations": 1e9, "bytes": 1e9}
+    assert {name: job["peers"] for name, job in content["jobs"].items()} == {
         "tiny": {"backlit": numbers},
         "digits": {"backlit": numbers},
     }
+    assert all(job["floor_s"] > 0 for job in content["jobs"].values())
     assert "torch: skipped" in capsys.readouterr().out
 
 
@@ -168,6 +200,28 @@ def test_import_times_are_of_compiled_files(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     imports.import_seconds("colorsys", str(tmp_path))
     assert list(tmp_path.rglob("colorsys*.pyc"))
+
+
+def test_a_peer_of_another_environment_runs_in_its_interpreter(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = sys.executable
+    monkeypatch.setattr(sys, "executable", "this interpreter is not to be used")
+    assert run_job(MICRO, [Peer("big", "numpy", "written_peers:big", python=elsewhere)], 1).results
+    assert older_jax(elsewhere).python == elsewhere
+    assert version_in(elsewhere, "numpy") == np.__version__
+
+
+def test_an_interpreter_without_the_library_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--jax-old", "no_such_interpreter"])
+    assert "no_such_interpreter" in capsys.readouterr().err
+
+
+def test_a_worker_does_one_job_after_the_other(run) -> None:
+    with Worker(Peer("big", "numpy", "written_peers:big")) as worker:
+        for rows in (32, 64):
+            outcome = interleave({"big": (worker, replace(MICRO, rows=rows))}, rounds=1)
+            assert len(worker.fits) == 2
+            assert not outcome.failures
 
 
 def test_worker_keeps_a_library_s_words_out_of_its_answers() -> None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Peer:
-    """`builder` is "module:function", imported in the peer's own process only."""
+    """`builder` is "module:function", imported in the peer's own process only: of `python`, or of this interpreter."""
 
     name: str
     library: str
     builder: str
     settings: Mapping[str, object] = field(default_factory=dict)
+    python: str = ""
 
 
 _TORCH_STYLE = "benchmarks.peers.torch_style:build"
@@ -35,3 +36,8 @@ PEERS = {
         Peer("sklearn", "sklearn", "benchmarks.peers.sklearn_mlp:build"),
     )
 }
+
+
+def older_jax(python: str) -> Peer:
+    """The JAX of another environment, whose interpreter is given; no peer for the ratio, which is over today's."""
+    return Peer("jax-old", "jax", _JAX, {"scan": True}, python)

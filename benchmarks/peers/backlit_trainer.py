@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from backlit.train import Trainer
-
 import backlit
 from backlit import nn, optim
+from backlit.train import Trainer
 from benchmarks.jobs import Job
 from benchmarks.peers.torch_style import network
 

@@ -14,7 +14,7 @@ from benchmarks.jobs import Job
 def build(job: Job, X: Any, y: Any, *, scan: bool) -> Callable[[], float]:
     X, y = jnp.asarray(X), jnp.asarray(y)
     key, parameters_key = jax.random.split(jax.random.key(0))
-    state = _start(job, parameters_key)
+    state = start(job, parameters_key)
     update = partial(_adam if job.optimizer == "Adam" else _sgd, job.lr)
     step = jax.jit(update, donate_argnums=0)
 
@@ -42,7 +42,7 @@ def build(job: Job, X: Any, y: Any, *, scan: bool) -> Callable[[], float]:
     return fit
 
 
-def _start(job: Job, key: Any) -> Any:
+def start(job: Job, key: Any) -> Any:
     """Parameters by PyTorch's default rule, with Adam's two moments and its step count where they are used."""
     parameters = []
     for inputs, outputs in pairwise(job.sizes):
@@ -55,12 +55,17 @@ def _start(job: Job, key: Any) -> Any:
     return parameters, *(jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)), jnp.float32(0)
 
 
-def _loss(parameters: Any, x: Any, y: Any) -> Any:
+def forward(parameters: Any, x: Any) -> Any:
+    """The scores of the classes."""
     for i, (weight, bias) in enumerate(parameters):
         x = x @ weight + bias
         if i < len(parameters) - 1:
             x = jnp.maximum(x, 0)
-    return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], 1).mean()
+    return x
+
+
+def _loss(parameters: Any, x: Any, y: Any) -> Any:
+    return -jnp.take_along_axis(jax.nn.log_softmax(forward(parameters, x)), y[:, None], 1).mean()
 
 
 def _sgd(lr: float, parameters: Any, x: Any, y: Any) -> tuple[Any, Any]:
