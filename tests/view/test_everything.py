@@ -53,6 +53,17 @@ def test_an_operation_without_a_rule_for_an_input_says_that_no_gradient_came():
     assert ">none came<" in view.graph(loss).svg
 
 
+def test_an_operation_that_was_made_outside_of_the_recording_is_named():
+    x = leaf(1.0, 2.0)
+    before = x * 2
+    with backlit.record():
+        f = (before * before).sum()
+        f.backward()
+    assert "none came" not in view.graph(f).svg
+    with pytest.raises(GradientError, match="the operation mul was not recorded"):
+        view.explain(f, x)
+
+
 def compiled_step():
     backlit.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))

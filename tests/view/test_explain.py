@@ -15,6 +15,7 @@ from backlit.core.primitive import Primitive
 from backlit.errors import ArgumentError, ArgumentTypeError, GradientError, MissingPackageError
 from backlit.view.derivation import MOST_PATHS
 from backlit.view.symbols import constant, in_text, symbol, symbolic
+from backlit.view.theme import THEMES
 from tests.view.programs import flow_of, leaf, squares, sum_times
 
 GOLDEN = """\
@@ -195,6 +196,7 @@ def test_html_is_escaped_and_loads_nothing():
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
     assert "http" not in page
+    assert THEMES["dark"].ground in view.explain(f, x, theme="dark").html
 
 
 def test_bad_input():

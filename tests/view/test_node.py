@@ -5,6 +5,7 @@ import pytest
 import backlit
 from backlit import nn, view
 from backlit.errors import ArgumentError, ArgumentTypeError
+from backlit.view.theme import THEMES
 from tests.view.programs import leaf, sum_times
 
 GOLDEN = """\
@@ -77,6 +78,7 @@ def test_settings_are_shown_and_html_is_escaped():
     assert "settings" not in rows(page)
     assert rows(view.node(x.sum(dim=0)))["settings"].startswith("dim = ")
     assert "a&lt;b" in page.html
+    assert THEMES["dark"].ground in view.node(x, theme="dark").html
 
 
 def test_bad_input():

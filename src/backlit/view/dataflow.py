@@ -43,6 +43,12 @@ class Edge:
     wanted: bool
 
     @property
+    def recorded(self) -> bool:
+        """Whether the operation at its end was recorded, so that gradients that went along here are known."""
+        node = self.target or self.source
+        return node.binding is None or node.binding.record is not None
+
+    @property
     def local(self) -> Array | None:
         """The local derivative of the operation by this input, where it is one number an element; else None.
 
@@ -232,8 +238,9 @@ def require_values(flow: Dataflow, caller: str) -> None:
     Raises:
         GradientError: It was not.
     """
-    if any(node.binding is not None and node.binding.record is None for node in flow.nodes):
-        raise GradientError(f"view.{caller}: the graph was {NOT_RECORDED}")
+    for node in flow.nodes:
+        if node.binding is not None and node.binding.record is None:
+            raise GradientError(f"view.{caller}: the operation {node.operation} was {NOT_RECORDED}")
 
 
 def _bindings(root: Binding) -> list[Binding]:

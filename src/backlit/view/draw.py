@@ -77,19 +77,21 @@ class Drawing:
         middle = "middle:" if direction == "right" else ""
         for number_, link in enumerate(links):
             name = f"e{number_}"
+            # The way of the data straight, parameters beside it.
+            weight = "20" if any(e.source.kind == "operation" for e in link.edges) else "1"
             graph.add_node(name, label=self._link(link, name), tooltip=" ")
-            graph.add_edge(ids[id(link.source)], name, arrowhead="none", headport=f"{middle}{ends[1]}", weight="4")
-            graph.add_edge(name, ids[id(link.target)], tailport=f"{middle}{ends[0]}", weight="4")
+            graph.add_edge(ids[id(link.source)], name, arrowhead="none", headport=f"{middle}{ends[1]}", weight=weight)
+            graph.add_edge(name, ids[id(link.target)], tailport=f"{middle}{ends[0]}", weight=weight)
             # Where the value is read: a label between two modules would push edges across their titles.
             members.setdefault(link.target.path, []).append(name)
         last = next(box for box in boxes if self.flow.out.source in box.nodes)
         self.marks[id(self.flow.out)] = "out"
         graph.add_node("out", label=self._edge(self.flow.out, "out"), tooltip=" ")
         graph.add_edge(ids[id(last)], "out", arrowhead="none", headport=f"{middle}{ends[1]}")
-        self._clusters(graph, members)
+        self._clusters(graph, members, direction == "right")
         return graph
 
-    def _clusters(self, graph: Any, members: dict[str, list[str]]) -> None:
+    def _clusters(self, graph: Any, members: dict[str, list[str]], across: bool) -> None:
         made: dict[str, Any] = {"": graph}
         for path in sorted(members):
             parts = path.split(".") if path else []
@@ -97,9 +99,13 @@ class Drawing:
                 inner = ".".join(parts[: depth + 1])
                 if inner not in made:
                     kind = self.modules.get(inner, "")
+                    title = f"{inner} · {kind}" if kind else inner
+                    if not across:
+                        # Edges come in at the middle of the top: twice as wide, the title stands left of them.
+                        title += " " * (2 * len(title) + 4)
                     made[inner] = made[".".join(parts[:depth])].add_subgraph(
                         name=f"cluster_{inner}",
-                        label=f"{inner} · {kind}" if kind else inner,
+                        label=title,
                         labeljust="l",
                         labelloc="t",
                         style="rounded,filled",
@@ -202,7 +208,7 @@ class Drawing:
         rows.append(self._middle(edge, name))
         if edge.gradient is not None:
             rows += self._array(edge.gradient, "∇", theme.gradient, f"{name}-gradient")
-        elif not edge.wanted or not self.flow.recorded:
+        elif not edge.wanted or not edge.recorded:
             rows.append(_text(" ", theme.faint, 11))
         else:
             rows.append(_text(self.flow.absent, theme.gradient, 10, italic=True))

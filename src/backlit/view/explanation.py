@@ -18,7 +18,7 @@ from backlit.view.names import Names, callers_variables
 from backlit.view.picture import page
 from backlit.view.rules import shape_brackets
 from backlit.view.symbols import in_text, sympy_or_error
-from backlit.view.theme import number, theme_of
+from backlit.view.theme import Theme, number, theme_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Explanation:
         derivations: The numbers and symbols behind it, one for each tensor asked for.
     """
 
-    def __init__(self, lines: list[Line], derivations: list[Derivation]) -> None:
+    def __init__(self, lines: list[Line], derivations: list[Derivation], theme: Theme) -> None:
+        self._theme = theme
         self.lines = lines
         self.derivations = derivations
 
@@ -69,8 +70,7 @@ class Explanation:
     @property
     def html(self) -> str:
         """A page; it loads nothing from elsewhere."""
-        theme = theme_of("light")
-        return page("The chain rule", f"<main>{self._repr_html_()}</main>", theme, _STYLE)
+        return page("The chain rule", f"<main>{self._repr_html_()}</main>", self._theme, _STYLE)
 
     def _repr_html_(self) -> str:
         marks = {
@@ -88,6 +88,8 @@ def explain(
     loss: TensorBase | Recording,
     wrt: TensorBase | Sequence[TensorBase] | None = None,
     names: Mapping[str, TensorBase] | None = None,
+    *,
+    theme: str = "light",
 ) -> Explanation:
     """Derive the gradient of `loss` by the chain rule, on the values that were recorded.
 
@@ -100,6 +102,7 @@ def explain(
             step, whose last backward pass counts.
         wrt: The tensor or tensors to differentiate by; None: all leaves that take a gradient.
         names: Names of tensors, `{"x": x}`. Others are called by their parameter's path or the caller's variable.
+        theme: "light" or "dark", for the page.
 
     Raises:
         ArgumentTypeError: `loss` or `wrt` is no tensor.
@@ -107,6 +110,7 @@ def explain(
         GradientError: The graph was not recorded, or `loss` has no history.
         MissingPackageError: SymPy is not installed.
     """
+    colors = theme_of(theme)
     flow = dataflow(loss, Names(names, callers_variables()), "explain")
     if flow.out.source.binding is None:
         raise GradientError("view.explain: the tensor has no history: no operation made it from tensors with gradients")
@@ -122,7 +126,7 @@ def explain(
         lines += _forward(flow, derivations[0])
     for derivation in derivations:
         lines += _by_paths(derivation) if derivation.scalar else _by_rules(derivation)
-    return Explanation(lines, derivations)
+    return Explanation(lines, derivations, colors)
 
 
 def _start(flow: Dataflow, tensor: Any) -> Any:

@@ -12,7 +12,7 @@ from backlit.view.dataflow import Dataflow, Edge, Node, dataflow, formula_text, 
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import page
 from backlit.view.rules import written_rule
-from backlit.view.theme import shape_text, theme_of
+from backlit.view.theme import Theme, shape_text, theme_of
 
 _UNKNOWN = "not recorded"
 
@@ -34,7 +34,8 @@ class NodePage:
         title: Its name and operation.
     """
 
-    def __init__(self, node: Node, title: str, rows: list[Row]) -> None:
+    def __init__(self, node: Node, title: str, rows: list[Row], theme: Theme) -> None:
+        self._theme = theme
         self.node = node
         self.title = title
         self.rows = rows
@@ -54,7 +55,7 @@ class NodePage:
     @property
     def html(self) -> str:
         """A page; it loads nothing from elsewhere."""
-        return page(self.title, f"<main>{self._repr_html_()}</main>", theme_of("light"))
+        return page(self.title, f"<main>{self._repr_html_()}</main>", self._theme)
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -66,7 +67,11 @@ class NodePage:
 
 
 def node(
-    tensor: TensorBase, loss: TensorBase | Recording | None = None, names: Mapping[str, TensorBase] | None = None
+    tensor: TensorBase,
+    loss: TensorBase | Recording | None = None,
+    names: Mapping[str, TensorBase] | None = None,
+    *,
+    theme: str = "light",
 ) -> NodePage:
     """The page of the operation that made `tensor`: all it needs for its part of the backward pass.
 
@@ -74,11 +79,13 @@ def node(
         tensor: A result of an operation, or a leaf.
         loss: The result whose gradient arrives. With it, the uses of `tensor` are told, and for a leaf what arrived.
         names: Names of tensors, `{"x": x}`. Others are called by their parameter's path or the caller's variable.
+        theme: "light" or "dark", for the page.
 
     Raises:
         ArgumentTypeError: `tensor` or `loss` is no tensor.
         ArgumentError: `tensor` is not in the graph of `loss`.
     """
+    colors = theme_of(theme)
     called = Names(names, callers_variables())
     # Of a graph that ends here, the nodes before suffice.
     flow = dataflow(tensor if loss is None else loss, called, "node")
@@ -91,7 +98,7 @@ def node(
         rows.append(Row("module", found.path))
     rows += _operation(found, labels) if found.binding is not None else []
     rows += _backward(found, labels, flow, loss is not None)
-    return NodePage(found, f"{name}: {what}" if name != what else name, rows)
+    return NodePage(found, f"{name}: {what}" if name != what else name, rows, colors)
 
 
 def _found(flow: Dataflow, tensor: TensorBase) -> Node:
