@@ -29,7 +29,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "normalization": (None, "batch", "layer"),
     "missing_values": ("error", "impute"),
 }
-_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "calibrate")
+_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "calibrate", "compile")
 
 
 def check_parameters(estimator: Any) -> None:

@@ -5,12 +5,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 
-from backlit.errors import ArgumentError
-from backlit.sklearn.perceptron import Perceptron, one_column, pair, stochastic
-from backlit.sklearn.targets import Classes
+from backlit.sklearn.perceptron import Perceptron, stochastic
+from backlit.sklearn.tables import one_column, pair
+from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes
 
 Array = NDArray[Any]
 
@@ -161,20 +160,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         Raises:
             ValueError: As `fit`; or the classes are missing or differ from those of an earlier call.
         """
-        self._name_classes(y, classes)
+        if not hasattr(self, "classes_"):
+            self._classes = first_classes(y, classes)
+            self.classes_ = self._classes.names
+        else:
+            same_classes(self.classes_, classes)
         return self._fit(X, y, sample_weight, incremental=True)
-
-    def _name_classes(self, y: Any, classes: Any) -> None:
-        if hasattr(self, "classes_"):
-            if classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
-                raise ArgumentError(
-                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
-                )
-            return
-        if classes is None:
-            raise ArgumentError("classes must be passed on the first call to partial_fit.")
-        self._classes = Classes(y if np.ndim(y) == 2 and np.shape(y)[1] > 1 else classes)
-        self.classes_ = self._classes.names
 
     def _targets(self, y: Any, fresh: bool, dtype: str) -> Array:
         y = one_column(y)
@@ -185,10 +176,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
 
     def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
         weight = super()._weights(sample_weight, y, X)
-        if self.class_weight is None:
-            return weight
-        by_class = compute_sample_weight(self.class_weight, one_column(y)).astype(X.dtype)
-        return by_class if weight is None else weight * by_class
+        return by_class(self.class_weight, weight, y, X.dtype)
 
     def _output(self) -> str:
         return "softmax" if self._classes.kind == "multiclass" else "logistic"

@@ -1,7 +1,6 @@
 """What `MLPClassifier` and `MLPRegressor` share: parameters, fitting, and the network's outputs for rows."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from backlit.errors import ArgumentError, DataError
@@ -17,6 +16,7 @@ from backlit.sklearn.checks import check_parameters, hidden_sizes, per_layer
 from backlit.sklearn.design import Design, activation, beginning, initial
 from backlit.sklearn.engine import Objective, Predictor, Progress
 from backlit.sklearn.solving import Stochastic
+from backlit.sklearn.tables import dense, weights_of
 
 Array = NDArray[Any]
 # Machine code is no part of an estimator: it is neither copied nor pickled.
@@ -94,21 +94,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             reset=first,
             y_numeric=self._numeric_targets,
         )
-        return _dense(X), y
+        return dense(X), y
 
     def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
-        if sample_weight is None:
-            return None
-        weight = np.asarray(sample_weight, X.dtype)
-        if weight.ndim == 0:
-            weight = np.full(len(X), weight)
-        if weight.shape != (len(X),):
-            raise DataError(f"sample_weight has shape {weight.shape}, expected one for each row, ({len(X)},)")
-        if not np.isfinite(weight).all() or (weight < 0).any():
-            raise DataError("sample_weight must be finite and not negative")
-        if not weight.any():
-            raise DataError("sample_weight: all weights are zero, so that there is nothing to learn from")
-        return weight
+        return weights_of(sample_weight, X)
 
     def _held_out(self, held: tuple[Any, Any] | None, dtype: str) -> list[Array] | None:
         """A validation set that was given: inputs and targets."""
@@ -196,7 +185,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             or hasattr(self, "feature_names_in_")
             or not np.isfinite(X.sum())
         ):
-            X = _dense(
+            X = dense(
                 validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
             ).astype(self._design.dtype, copy=False)
         return self._run(X)
@@ -225,25 +214,3 @@ def stochastic(estimator: Any) -> bool:
             f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."
         )
     return True
-
-
-def one_column(y: Array) -> Array:
-    """Targets, a single column of them without its second dimension."""
-    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-
-def pair(X: Any, y: Any) -> tuple[Any, Any] | None:
-    """Rows and targets for validation, if they were given.
-
-    Raises:
-        ArgumentError: One was given without the other.
-    """
-    if (X is None) != (y is None):
-        raise ArgumentError("X_val and y_val go together: give both or neither")
-    return None if X is None else (X, y)
-
-
-def _dense(X: Any) -> Array:
-    """A table that lies in rows without gaps."""
-    dense: Callable[[], Array] | None = getattr(X, "toarray", None)
-    return np.ascontiguousarray(X if dense is None else dense())

@@ -8,7 +8,8 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from backlit.errors import ArgumentError, DataError
-from backlit.sklearn.perceptron import Perceptron, one_column, pair, stochastic
+from backlit.sklearn.perceptron import Perceptron, stochastic
+from backlit.sklearn.tables import one_column, pair
 
 Array = NDArray[Any]
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from backlit.errors import DataError
+from backlit.errors import ArgumentError, DataError
+from backlit.sklearn.tables import one_column
 
 Array = NDArray[Any]
 
@@ -88,3 +90,28 @@ class Classes:
         if len(self.names) == 1:
             return np.ones_like(outputs)
         return np.concatenate([1 - outputs, outputs], axis=1)
+
+
+def first_classes(y: Any, classes: Any) -> Classes:
+    """The classes that the first call of `partial_fit` names.
+
+    Raises:
+        ArgumentError: It names none.
+    """
+    if classes is None:
+        raise ArgumentError("classes must be passed on the first call to partial_fit.")
+    return Classes(y if np.ndim(y) == 2 and np.shape(y)[1] > 1 else classes)
+
+
+def same_classes(known: Array, classes: Any) -> None:
+    """Raise `ArgumentError` where a later call of `partial_fit` names other classes."""
+    if classes is not None and not np.array_equal(known, np.unique(classes)):
+        raise ArgumentError(f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}")
+
+
+def by_class(class_weight: Any, weight: Array | None, y: Array, dtype: Any) -> Array | None:
+    """Weights of rows times those of their classes."""
+    if class_weight is None:
+        return weight
+    found = compute_sample_weight(class_weight, one_column(y)).astype(dtype)
+    return found if weight is None else weight * found

@@ -1,0 +1,326 @@
+"""What `NetClassifier` and `NetRegressor` share: any module behind scikit-learn's interface."""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from backlit import nn, optim
+from backlit.compiler.compiled import compile
+from backlit.core.modes import no_grad
+from backlit.errors import ArgumentError, ArgumentTypeError, DataError, GraphError, suggest
+from backlit.ops import default_generator, from_numpy
+from backlit.sklearn.checks import check_parameters
+from backlit.sklearn.engine import threads
+from backlit.sklearn.tables import dense, weights_of
+from backlit.train import EarlyStopping, Trainer
+from backlit.train.loop import in_mode
+
+Array = NDArray[Any]
+_BLOCK = 1024
+_HIDDEN = 100
+# Machine code is no part of an estimator: it is neither copied nor pickled.
+_predictors: WeakKeyDictionary["Net", "Forward"] = WeakKeyDictionary()
+
+
+class Weighted:
+    """A loss whose targets carry a weight for each row in their last column.
+
+    Args:
+        loss: Gives the loss of each row, or of each of its targets.
+        labels: Whether targets are class numbers.
+
+    Raises:
+        ArgumentError: When called: the loss is averaged already.
+    """
+
+    def __init__(self, loss: Callable[[Any, Any], Any], labels: bool) -> None:
+        if hasattr(loss, "reduction"):
+            loss = copy.deepcopy(loss)
+            loss.reduction = "none"
+        self._loss, self._labels = loss, labels
+
+    def __call__(self, prediction: Any, packed: Any) -> Any:
+        """The weighted mean of the rows' losses."""
+        target, weight = packed[:, :-1], packed[:, -1]
+        if self._labels:
+            target = target[:, 0].long()
+        elif prediction.ndim == 1:
+            target = target[:, 0]
+        rows = self._loss(prediction, target)
+        if rows.ndim == 0:
+            raise ArgumentError("weights of rows need a loss that gives the loss of each row, such as reduction='none'")
+        rows = rows.reshape((len(rows), -1)).mean(1)
+        return (rows * weight).sum() / weight.sum()
+
+
+class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Any module as an estimator; the base of `NetClassifier` and `NetRegressor`."""
+
+    _numeric_targets: bool
+
+    def __init__(
+        self,
+        module: Any = None,
+        *,
+        loss: Any = None,
+        optimizer: Any = "adam",
+        lr: float | None = None,
+        max_iter: int = 100,
+        batch_size: int | str = 32,
+        shuffle: bool = True,
+        random_state: Any = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        scheduler: Any = None,
+        clip_grad_norm: float | None = None,
+        metrics: Sequence[Any] = (),
+        callbacks: Sequence[Any] = (),
+        warm_start: bool = False,
+        verbose: bool | int = False,
+        compile: bool = True,
+    ) -> None:
+        self.module = module
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.scheduler = scheduler
+        self.clip_grad_norm = clip_grad_norm
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.compile = compile
+
+    # -- what the two estimators differ in ---------------------------------------------------------------------------
+
+    def _prepare(self, y: Any, fresh: bool, *, named: bool) -> int:
+        """Look at the targets, whose classes may be named already; the outputs that a module for them needs."""
+        raise NotImplementedError
+
+    def _targets(self, y: Array, outputs: int, dtype: str) -> Array:
+        """What a module with so many outputs learns."""
+        raise NotImplementedError
+
+    def _standard_loss(self, outputs: int) -> Any:
+        raise NotImplementedError
+
+    # -- fitting -----------------------------------------------------------------------------------------------------
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, held: tuple[Any, Any] | None, *, incremental: bool = False
+    ) -> Self:
+        check_parameters(self)
+        if incremental and self.early_stopping:
+            raise ArgumentError("partial_fit does not support early_stopping=True")
+        fresh = not hasattr(self, "module_") or not (self.warm_start or incremental)
+        X, y = self._check_data(X, y, fresh)
+        outputs = self._prepare(y, fresh, named=incremental)
+        weight = self._weights(sample_weight, y, X)
+        draw = check_random_state(self.random_state)
+        with seeded(int(draw.randint(2**31))):
+            if fresh:
+                self._build(X, outputs)
+            rows = [X.astype(self._dtype, copy=False), *self._learnt(y, weight)]
+            val = None
+            if held is not None:
+                X_val, y_val = self._check_data(*held, fresh=False)
+                val = [X_val.astype(self._dtype, copy=False), *self._learnt(y_val, None)]
+            elif self.early_stopping:
+                rows, val = self._split(rows, draw)
+            self._train(rows, val, 1 if incremental else self.max_iter, held is not None)
+        return self
+
+    def _check_data(self, X: Any, y: Any, fresh: bool) -> tuple[Array, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            allow_nd=True,
+            dtype=(np.float64, np.float32),
+            reset=fresh,
+            y_numeric=self._numeric_targets,
+        )
+        return dense(X), y
+
+    def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
+        return weights_of(sample_weight, X)
+
+    def _learnt(self, y: Array, weight: Array | None) -> list[Array]:
+        """Targets, and weights if there are any, as arrays with one row each."""
+        targets = self._targets(y, self._width, self._dtype)
+        return [targets] if weight is None else [targets, weight.astype(self._dtype)]
+
+    def _split(self, rows: list[Array], draw: np.random.RandomState) -> tuple[list[Array], list[Array]]:
+        from sklearn.model_selection import train_test_split
+
+        labels = rows[1] if rows[1].dtype.kind == "i" and np.bincount(rows[1]).min() > 1 else None
+        share = self.validation_fraction
+        stratify = labels if labels is not None and len(np.unique(labels)) <= share * len(labels) else None
+        parts = train_test_split(*rows, random_state=draw, test_size=share, stratify=stratify)
+        return parts[::2], parts[1::2]
+
+    def _build(self, X: Array, outputs: int) -> None:
+        """Make the module and its optimizer."""
+        self._dtype = X.dtype.name
+        self.module_ = self._made(X, outputs).to(from_numpy(np.empty(0, X.dtype)).dtype)
+        with in_mode(self.module_, training=False), no_grad():
+            probe = self.module_(from_numpy(X[:2].copy()))
+        if probe.ndim not in (1, 2) or len(probe) != len(X[:2]):
+            raise DataError(
+                f"{type(self).__name__}: the module gives shape {tuple(probe.shape)} for {len(X[:2])} rows; expected "
+                "(n_samples, n_outputs)"
+            )
+        self._width = 0 if probe.ndim == 1 else probe.shape[1]
+        self._loss = self._standard_loss(self._width) if self.loss is None else self.loss
+        self.optimizer_ = self._optimizer()
+        self.history_: dict[str, list[float]] = {}
+        self.n_iter_ = 0
+
+    def _made(self, X: Array, outputs: int) -> nn.Module:
+        inputs = X.shape[1] if X.ndim > 1 else 1
+        if self.module is None:
+            return nn.Sequential(nn.Linear(inputs, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, outputs))
+        if isinstance(self.module, nn.Module):
+            return copy.deepcopy(self.module)
+        if not callable(self.module):
+            raise ArgumentTypeError(f"module must be an nn.Module or a function that makes one, got {self.module!r}")
+        try:
+            inspect.signature(self.module).bind(inputs, outputs)
+        except TypeError:
+            made = self.module()
+        else:
+            made = self.module(inputs, outputs)
+        if not isinstance(made, nn.Module):
+            raise ArgumentTypeError(f"module: the function must return an nn.Module, got {type(made).__name__}")
+        return made
+
+    def _optimizer(self) -> optim.Optimizer:
+        options: dict[str, Any] = {} if self.lr is None else {"lr": self.lr}
+        if callable(self.optimizer):
+            return self.optimizer(self.module_.parameters(), **options)
+        known = {name.lower(): getattr(optim, name) for name in optim.__all__}
+        kind = known.get(str(self.optimizer).lower())
+        if not (isinstance(kind, type) and issubclass(kind, optim.Optimizer)):
+            raise ArgumentError(f"optimizer: there is none called {self.optimizer!r}{suggest(self.optimizer, known)}")
+        return kind(self.module_.parameters(), **options)
+
+    def _train(self, rows: list[Array], val: list[Array] | None, epochs: int, given: bool) -> None:
+        weighted = len(rows) > 2
+        loss = Weighted(self._loss, rows[1].dtype.kind == "i") if weighted else self._loss
+        watchers: list[Any] = []
+        if self.early_stopping:
+            watchers = [EarlyStopping("val_loss", int(self.n_iter_no_change), self.tol)]
+        trainer = Trainer(
+            self.module_,
+            loss,
+            self.optimizer_,
+            metrics=self.metrics,
+            callbacks=[*watchers, *self.callbacks],
+            scheduler=None if self.scheduler is None else self.scheduler(self.optimizer_),
+            clip_grad_norm=self.clip_grad_norm,
+        )
+        size: Any = "full" if self.batch_size == "auto" else self.batch_size
+        run = trainer.fit(
+            _packed(rows),
+            None if val is None else _packed(val if not weighted or len(val) > 2 else [*val, np.ones(len(val[0]))]),
+            epochs=epochs,
+            batch_size=size if size == "full" else min(int(size), len(rows[0])),
+            shuffle=self.shuffle,
+            compile=self.compile,
+            threads=threads(),
+            progress=bool(self.verbose),
+        )
+        for name, values in run.history.items():
+            self.history_[name] = self.history_.get(name, []) + values
+        self.loss_curve_ = self.history_["loss"]
+        self.validation_loss_curve_ = self.history_.get("val_loss")
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        self.n_iter_ = len(run.history["loss"])
+        for parameter in self.module_.parameters():
+            parameter.grad = None
+
+    # -- predicting --------------------------------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> Array:
+        """The module's outputs for rows, (n, outputs)."""
+        check_is_fitted(self, "module_")
+        X = dense(
+            validate_data(
+                self, X, accept_sparse=["csr", "csc"], allow_nd=True, dtype=(np.float64, np.float32), reset=False
+            )
+        ).astype(self._dtype, copy=False)
+        predictor = _predictors.get(self)
+        if predictor is None or predictor.module is not self.module_:
+            predictor = _predictors[self] = Forward(self.module_, self.compile)
+        blocks = [predictor(X[at : at + _BLOCK]) for at in range(0, len(X), _BLOCK)]
+        outputs = np.concatenate(blocks)
+        return outputs[:, None] if outputs.ndim == 1 else outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class Forward:
+    """A module's outputs in evaluation mode, as machine code where it can be traced.
+
+    Args:
+        module: The module.
+        native: Whether to make machine code.
+    """
+
+    def __init__(self, module: nn.Module, native: bool) -> None:
+        self.module = module
+        self._run: Any = compile(lambda x: module(x)) if native else module
+
+    def __call__(self, x: Array) -> Array:
+        """The outputs for rows."""
+        with in_mode(self.module, training=False), no_grad():
+            try:
+                found = self._run(from_numpy(np.require(x, requirements=["C", "W"])))
+            except GraphError:
+                self._run = self.module
+                found = self._run(from_numpy(np.require(x, requirements=["C", "W"])))
+        return found.numpy()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The default generator at a seed, and afterwards where it was."""
+    before = default_generator.get_state()
+    default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        default_generator.set_state(before)
+
+
+def _packed(rows: list[Array]) -> tuple[Array, Array]:
+    """Inputs, and targets with the weights as their last column."""
+    inputs, targets, *weight = rows
+    if not weight:
+        return inputs, targets
+    columns = targets[:, None] if targets.ndim == 1 else targets
+    return inputs, np.concatenate([columns, weight[0][:, None]], axis=1).astype(inputs.dtype)

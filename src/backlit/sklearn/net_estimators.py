@@ -1,0 +1,274 @@
+"""`NetClassifier` and `NetRegressor`: any module behind scikit-learn's interface."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+
+from backlit import nn
+from backlit.errors import DataError
+from backlit.ops import from_numpy
+from backlit.sklearn.net import Net
+from backlit.sklearn.tables import one_column, pair
+from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes
+
+Array = NDArray[Any]
+
+
+class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn has no types
+    """A classifier around any module, trained as machine code.
+
+    Args:
+        module: An `nn.Module`, which is copied; or a function `(n_features, n_outputs)`, or without arguments, that
+            makes one; None: one hidden layer of 100 units. It gets rows in the type of the data, to which its
+            parameters are brought, and gives (n_samples, n_outputs): logits, one for each
+            class or label, or a single one for two classes.
+        loss: `loss(outputs, targets)`, such as a loss of `backlit.nn`; None: cross-entropy; binary
+            cross-entropy for several labels or a single output.
+        optimizer: The name of a class in `backlit.optim`, or a function of the parameters that makes one.
+        lr: Its learning rate; None: its own.
+        max_iter: Epochs at most.
+        batch_size: Rows of a step; "auto": all.
+        shuffle: Whether each epoch has an order of its own.
+        random_state: Seed or generator of weights, orders, dropout and validation rows.
+        early_stopping: Stop by the loss on validation rows, and keep the best weights.
+        validation_fraction: The share of rows held out for that, unless validation rows are given.
+        n_iter_no_change: Epochs without improvement after which training stops.
+        tol: What counts as an improvement.
+        scheduler: A function of the optimizer that makes a scheduler of `backlit.optim.lr_scheduler`.
+        clip_grad_norm: The largest norm of all gradients together.
+        metrics: As `backlit.train.Trainer` takes them; their values stand in `history_`.
+        callbacks: Objects with hooks as `backlit.train.Trainer` calls them, at each epoch or batch.
+        warm_start: Whether `fit` goes on with the last one's module.
+        verbose: Whether a bar shows progress.
+        compile: Whether epochs and predictions run as machine code, where the module can be traced.
+        class_weight: Weights of the classes by label, or "balanced": inversely to their frequency.
+
+    Attributes:
+        module_: The trained module.
+        optimizer_: Its optimizer.
+        history_: Each epoch's values by name: "loss", "val_loss", and the metrics.
+        loss_: The last epoch's loss.
+        loss_curve_: Each epoch's loss.
+        validation_loss_curve_: The loss on validation rows after each epoch; None without such rows.
+        n_iter_: Epochs of the last fit.
+        n_features_in_: Columns of the table.
+        feature_names_in_: Their names, where they have names.
+        classes_: The classes in order.
+    """
+
+    _numeric_targets = False
+    classes_: Array
+
+    def __init__(
+        self,
+        module: Any = None,
+        *,
+        loss: Any = None,
+        optimizer: Any = "adam",
+        lr: float | None = None,
+        max_iter: int = 100,
+        batch_size: int | str = 32,
+        shuffle: bool = True,
+        random_state: Any = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        scheduler: Any = None,
+        clip_grad_norm: float | None = None,
+        metrics: Sequence[Any] = (),
+        callbacks: Sequence[Any] = (),
+        warm_start: bool = False,
+        verbose: bool | int = False,
+        compile: bool = True,
+        class_weight: Any = None,
+    ) -> None:
+        super().__init__(
+            module,
+            loss=loss,
+            optimizer=optimizer,
+            lr=lr,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            random_state=random_state,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            scheduler=scheduler,
+            clip_grad_norm=clip_grad_norm,
+            metrics=metrics,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            verbose=verbose,
+            compile=compile,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
+        """Train the module.
+
+        Args:
+            X: (n_samples, n_features), or with more dimensions.
+            y: Labels, (n_samples,), or zeros and ones for several labels.
+            sample_weight: A weight for each row.
+            X_val: Rows for validation.
+            y_val: Their targets.
+
+        Raises:
+            ValueError: A parameter is out of range, or the data cannot be used.
+            NonFiniteError: The loss is NaN or infinite; the message names the cause.
+        """
+        return self._fit(X, y, sample_weight, pair(X_val, y_val))
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+        """Train for one epoch; the first call names all classes.
+
+        Args:
+            X: Rows.
+            y: Their labels.
+            sample_weight: A weight for each row.
+            classes: All labels that will ever come; needed in the first call.
+
+        Raises:
+            ValueError: As `fit`; or the classes are missing or differ from those of an earlier call.
+        """
+        if not hasattr(self, "_classes"):
+            self._classes = first_classes(y, classes)
+            self.classes_ = self._classes.names
+        else:
+            same_classes(self.classes_, classes)
+        return self._fit(X, y, sample_weight, None, incremental=True)
+
+    def _prepare(self, y: Any, fresh: bool, *, named: bool) -> int:
+        if fresh and not named:
+            self._classes = Classes(one_column(y))
+            self.classes_ = self._classes.names
+        return max(len(self._classes.names), 2)
+
+    def _targets(self, y: Array, outputs: int, dtype: str) -> Array:
+        y, classes = one_column(y), self._classes
+        if classes.kind == "multilabel-indicator" or (classes.kind == "binary" and outputs <= 1):
+            targets = classes.encode(y, dtype)
+            return targets[:, 0] if not outputs else targets
+        if outputs < len(classes.names):
+            raise DataError(f"the module has {outputs} outputs for {len(classes.names)} classes")
+        return classes.find(y).astype(np.int64)
+
+    def _standard_loss(self, outputs: int) -> Any:
+        single = outputs <= 1 or self._classes.kind == "multilabel-indicator"
+        return nn.BCEWithLogitsLoss() if single else nn.CrossEntropyLoss()
+
+    def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
+        weight = super()._weights(sample_weight, y, X)
+        return by_class(self.class_weight, weight, y, X.dtype)
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row, or zeros and ones for several labels."""
+        probabilities = self.predict_proba(X)
+        if self._classes.kind == "multilabel-indicator":
+            return (probabilities > 0.5).astype(int)
+        return self.classes_[probabilities.argmax(1)]
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class in the order of `classes_`, (n_samples, n_classes)."""
+        outputs, classes = from_numpy(self._outputs(X)), self._classes
+        if classes.kind == "multilabel-indicator":
+            return outputs.sigmoid().numpy()
+        if outputs.shape[1] == 1:
+            return classes.probabilities(outputs.sigmoid().numpy())
+        spread = outputs.exp() if isinstance(self._loss, nn.NLLLoss) else outputs.softmax(1)
+        shares = spread.numpy()[:, : len(classes.names)]
+        return np.ones_like(shares) if len(classes.names) == 1 else shares
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class NetRegressor(RegressorMixin, Net):  # type: ignore[misc]  # scikit-learn has no types
+    """A regressor around any module, trained as machine code.
+
+    Args:
+        module: An `nn.Module`, which is copied; or a function `(n_features, n_outputs)`, or without arguments, that
+            makes one; None: one hidden layer of 100 units. It gets rows in the type of the data, to which its
+            parameters are brought, and gives (n_samples, n_outputs).
+        loss: `loss(outputs, targets)`, such as a loss of `backlit.nn`; None: the mean squared error.
+        optimizer: The name of a class in `backlit.optim`, or a function of the parameters that makes one.
+        lr: Its learning rate; None: its own.
+        max_iter: Epochs at most.
+        batch_size: Rows of a step; "auto": all.
+        shuffle: Whether each epoch has an order of its own.
+        random_state: Seed or generator of weights, orders, dropout and validation rows.
+        early_stopping: Stop by the loss on validation rows, and keep the best weights.
+        validation_fraction: The share of rows held out for that, unless validation rows are given.
+        n_iter_no_change: Epochs without improvement after which training stops.
+        tol: What counts as an improvement.
+        scheduler: A function of the optimizer that makes a scheduler of `backlit.optim.lr_scheduler`.
+        clip_grad_norm: The largest norm of all gradients together.
+        metrics: As `backlit.train.Trainer` takes them; their values stand in `history_`.
+        callbacks: Objects with hooks as `backlit.train.Trainer` calls them, at each epoch or batch.
+        warm_start: Whether `fit` goes on with the last one's module.
+        verbose: Whether a bar shows progress.
+        compile: Whether epochs and predictions run as machine code, where the module can be traced.
+
+    Attributes:
+        module_: The trained module.
+        optimizer_: Its optimizer.
+        history_: Each epoch's values by name: "loss", "val_loss", and the metrics.
+        loss_: The last epoch's loss.
+        loss_curve_: Each epoch's loss.
+        validation_loss_curve_: The loss on validation rows after each epoch; None without such rows.
+        n_iter_: Epochs of the last fit.
+        n_features_in_: Columns of the table.
+        feature_names_in_: Their names, where they have names.
+    """
+
+    _numeric_targets = True
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
+        """Train the module.
+
+        Args:
+            X: (n_samples, n_features), or with more dimensions.
+            y: Targets, (n_samples,) or (n_samples, n_outputs).
+            sample_weight: A weight for each row.
+            X_val: Rows for validation.
+            y_val: Their targets.
+
+        Raises:
+            ValueError: A parameter is out of range, or the data cannot be used.
+            NonFiniteError: The loss is NaN or infinite; the message names the cause.
+        """
+        return self._fit(X, y, sample_weight, pair(X_val, y_val))
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one epoch on rows, their targets and weights; raises what `fit` raises."""
+        return self._fit(X, y, sample_weight, None, incremental=True)
+
+    def _prepare(self, y: Any, fresh: bool, *, named: bool) -> int:
+        if fresh:
+            self.n_outputs_ = 1 if one_column(y).ndim == 1 else y.shape[1]
+        return self.n_outputs_
+
+    def _targets(self, y: Array, outputs: int, dtype: str) -> Array:
+        targets = np.asarray(one_column(y), dtype)
+        return targets[:, None] if targets.ndim == 1 and outputs else targets
+
+    def _standard_loss(self, outputs: int) -> Any:
+        return nn.MSELoss()
+
+    def predict(self, X: Any) -> Array:
+        """The target of each row, (n_samples,), or (n_samples, n_outputs) for several."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
