@@ -213,8 +213,6 @@ class KernelEmitter:
         if step.dtype == "b1":
             value = b.zext(value, ir.IntType(8) if code.lanes == 1 else ir.VectorType(ir.IntType(8), code.lanes))
         for where in self.plan.stores.get(root, ()):
-            if where[0] == "late":
-                continue
             self._put(where, step.dtype, place, value)
 
     def _put(self, where: tuple[str, int], kind: str, place: Any, value: Any) -> None:
