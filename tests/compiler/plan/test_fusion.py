@@ -64,15 +64,19 @@ def test_a_gradient_takes_the_update_with_it():
     assert not planned.stores[5]
 
 
-def test_a_reduction_takes_what_follows_it():
+def test_a_reduction_takes_what_follows_it_on_vectors():
     text = """
     %0 = input() 0 : f4[r, 3]
     %1 = pointwise exp(%0) : f4[r, 3]
-    %2 = reduce sum(%1)(1,) : f4[r]
-    %3 = pointwise log(%2) : f4[r]
+    %2 = reduce sum(%1)(0,) : f4[3]
+    %3 = pointwise log(%2) : f4[3]
     return %3
     """
     assert kernels(text) == [("reduce", ["log"])]
+    # Over rows it gives one number at a time, and the logarithm has a loop of its own.
+    rows = text.replace("(0,) : f4[3]", "(1,) : f4[r]").replace("log(%2) : f4[3]", "log(%2) : f4[r]")
+    assert [kind for kind, _ in kernels(rows)][0] == "reduce"
+    assert len(kernels(rows)) == 2
 
 
 def test_what_is_read_across_waits_for_a_kernel_of_its_own():

@@ -58,4 +58,7 @@ def _may_join(draft: Draft, n: int, k: int, found: dict[int, bool], homes: dict[
     if kernel.core is None:
         return True
     core = draft.program.steps[kernel.core]
+    if core.kind == "reduce" and kernel.shape and len(draft.program.steps[core.args[0]].shape) - 1 in core.attrs:
+        # Such a reduction gives one number at a time; what follows is faster on vectors of them.
+        return False
     return core.kind in ("product", "reduce") and not core.op.startswith("arg") and k in homes.values()
