@@ -74,6 +74,15 @@ def test_a_function_of_ones_own_learns_the_sine(run):
     assert losses[-1] < 0.001
 
 
+def test_a_computation_is_drawn_and_explained(run, tmp_path):
+    out = run("seeing", "--out", "pictures")
+    assert "5. f = q · z = −12" in out
+    assert "∂f/∂q · ∂q/∂x = (−4) · 1 = −4" in out
+    assert "dJ/d0.weight = dJ/dt1' inputs" in out
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert names == {"steps.html", *(f"{n}-{t}.svg" for n in ("sum-times", "network") for t in ("light", "dark"))}
+
+
 def test_every_example_has_a_test():
     tested = re.findall(r'run\("(\w+)"', Path(__file__).read_text(encoding="utf-8"))
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(tested)
