@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from backlit.cli import main
-from backlit.cli.report import confusion_matrix
 from backlit.train import Run, Trainer
+from backlit.view.judging import confusion_matrix
 
-FILES = {"model.safetensors", "config.json", "history.json", "curves.png", "checkpoint.safetensors"}
+FILES = {"model.safetensors", "config.json", "history.json", "curves.png", "checkpoint.safetensors", "inspect.html"}
 
 
 def write_table(path, rows: int = 80, *, task: str = "regression") -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from backlit.cli.arguments import parse
 from backlit.cli.explaining import ExplainSettings, explain
+from backlit.cli.inspecting import InspectSettings, inspect
 from backlit.cli.predicting import predict
 from backlit.cli.settings import PredictSettings
 from backlit.cli.training import train
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             predict(settings)
         elif isinstance(settings, ExplainSettings):
             explain(settings)
+        elif isinstance(settings, InspectSettings):
+            inspect(settings)
         else:
             train(settings)
     except (BacklitError, OSError) as error:

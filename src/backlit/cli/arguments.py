@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from backlit.cli import settings
 from backlit.cli.explaining import ExplainSettings
+from backlit.cli.inspecting import InspectSettings
 from backlit.cli.settings import PredictSettings, TrainSettings
 from backlit.errors import ArgumentError, suggest
 
@@ -33,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
         raise ArgumentError(message)
 
 
-def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings | ExplainSettings:
+def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings | ExplainSettings | InspectSettings:
     """Read the arguments.
 
     Raises:
@@ -53,6 +54,8 @@ def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings | ExplainS
     if command == "explain":
         given.update(values=tuple(given["values"]), wrt=tuple(given["wrt"]))
         return ExplainSettings(**given)
+    if command == "inspect":
+        return InspectSettings(**given)
     return _train_request(given)
 
 
@@ -152,6 +155,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--theme", default="light", choices=("light", "dark"), help="the picture's colours")
     explain.set_defaults(parser=explain)
+
+    inspect = commands.add_parser(
+        "inspect",
+        help="write a page on a trained network",
+        description="Write one page on a run: summary, curves, network, confusion matrix, worst mistakes.",
+    )
+    inspect.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
+    inspect.add_argument("--out", type=Path, metavar="FILE", help="the page (default: inspect.html in the folder)")
+    inspect.add_argument("--theme", default="light", choices=("light", "dark"), help="the page's colours")
+    inspect.set_defaults(parser=inspect)
     return parser
 
 

@@ -4,8 +4,8 @@ import csv
 import io
 import sys
 
+from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.settings import PredictSettings
-from backlit.cli.training import Preprocessing
 from backlit.data.datasets import load_features
 from backlit.errors import FileError, MissingFileError
 from backlit.train import Head, Run

@@ -1,22 +1,21 @@
-"""What the command shows at the end: a table, and pictures where Matplotlib is installed."""
+"""What the command shows at the end: a table, and pictures and a page where Matplotlib is installed."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from backlit.train import Head, Run
+from backlit import view
+from backlit.cli.inspecting import PAGE_FILE, Judged, write_page
+from backlit.errors import MissingPackageError
+from backlit.train import Run
 
 CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
-# More classes than this leave no room for numbers in the cells.
-_MOST_LABELLED = 20
 
 
-def print_table(run: Run, folder: Path, name: str, results: Sequence[Mapping[str, float]], seconds: float) -> None:
-    """Print losses and scores on training and test rows, the parameters and the time."""
+def print_table(
+    run: Run, folder: Path, name: str, results: Sequence[Mapping[str, float]], seconds: float, page: Path | None
+) -> None:
+    """Print losses and scores on training and test rows, the parameters, the time, and where the page is."""
     from rich.console import Console
     from rich.table import Table
 
@@ -36,55 +35,29 @@ def print_table(run: Run, folder: Path, name: str, results: Sequence[Mapping[str
     if run.interrupted:
         console.print(f"Interrupted. `backlit train --resume {folder}` goes on.", highlight=False, soft_wrap=True)
     console.print(f"The run is in {folder}", highlight=False, soft_wrap=True)
+    if page is not None:
+        console.print(f"What it learnt is to be seen in {page}", highlight=False, soft_wrap=True)
 
 
 def _shown(figure: str, value: float) -> str:
     return f"{value:.2%}" if figure == "accuracy" else f"{value:.4f}"
 
 
-def draw(run: Run, folder: Path, head: Head, actual: NDArray[Any], predicted: NDArray[Any]) -> None:
-    """Draw the history into `curves.png` and, for classes, the confusion matrix into `confusion.png`.
+def draw(judged: Judged, folder: Path) -> Path | None:
+    """Draw the history into `curves.png`, for classes the confusion matrix into `confusion.png`, and write the page.
 
     Without Matplotlib a line on standard error says what is missing.
+
+    Returns:
+        The page, or None.
     """
+    data = judged.data
     try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        sys.stderr.write("No pictures: Matplotlib is not installed; pip install 'backlit[view]'\n")
-        return
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("loss", head.metric), strict=True):
-        for key, label in ((name, "train"), (f"val_{name}", "test")):
-            axes.plot(range(1, len(run.history[key]) + 1), run.history[key], marker=".", label=label)
-        axes.set(xlabel="epoch", ylabel={"r2": "R2"}.get(name, name))
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.savefig(folder / CURVES_FILE, dpi=120)
-    if head.class_names:
-        _draw_confusion(folder / CONFUSION_FILE, head.class_names, actual, predicted)
-
-
-def confusion_matrix(actual: NDArray[Any], predicted: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
-    """How often class i (row) was predicted as class j (column), (n_classes, n_classes)."""
-    counts = np.bincount(actual * n_classes + predicted, minlength=n_classes**2)
-    return counts.reshape(n_classes, n_classes)
-
-
-def _draw_confusion(path: Path, names: Sequence[str], actual: NDArray[Any], predicted: NDArray[Any]) -> None:
-    from matplotlib.figure import Figure
-
-    counts = confusion_matrix(actual, predicted, len(names))
-    side = min(max(4.0, 0.6 * len(names) + 1.5), 14.0)
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.subplots()
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    if len(names) <= _MOST_LABELLED:
-        ticks = range(len(names))
-        axes.set_xticks(ticks, names, rotation=45, ha="right")
-        axes.set_yticks(ticks, names)
-        for row, column in np.argwhere(counts):
-            shade = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, counts[row, column], ha="center", va="center", color=shade)
-    axes.set(xlabel="predicted", ylabel="actual")
-    figure.savefig(path, dpi=120)
+        view.training(judged.run).save(folder / CURVES_FILE)
+        if data.class_names:
+            view.confusion(data.y, judged.predicted, data.class_names).save(folder / CONFUSION_FILE)
+        write_page(judged, folder / PAGE_FILE)
+    except MissingPackageError as error:
+        sys.stderr.write(f"No pictures: {error}\n")
+        return None
+    return folder / PAGE_FILE

@@ -4,7 +4,6 @@ import itertools
 import math
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 
 from backlit import nn
 from backlit.cli.arguments import TrainRequest
+from backlit.cli.inspecting import Judged
+from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.report import draw, print_table
 from backlit.cli.settings import TrainSettings
-from backlit.data import StandardScaler
 from backlit.data.datasets import ArrayData, load
 from backlit.errors import ArgumentError
 from backlit.ops import manual_seed
@@ -98,9 +98,8 @@ class _Command:
         results = [self.trainer.evaluate(part) for part in rows]
         run.config |= self._config() | {"results": {"train": results[0], "test": results[1]}, "seconds": seconds}
         run.save(folder)
-        predicted = self.head.predictions(self.trainer.predict(rows[1][0]))
-        draw(run, folder, self.head, self.parts[1].y, predicted)
-        print_table(run, folder, self.data.name, results, seconds)
+        page = draw(Judged.of(run, self.parts[1], self.preprocessing), folder)
+        print_table(run, folder, self.data.name, results, seconds, page)
         return run
 
     def _rows(self, part: ArrayData) -> tuple[NDArray[np.float32], NDArray[Any]]:
@@ -119,48 +118,6 @@ class _Command:
             },
             "preprocessing": self.preprocessing.to_dict(),
         }
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What is done to features and targets before the network sees them.
-
-    Attributes:
-        scaler: Standardises the columns of a table; None for images, whose pixels lie from 0 to 1 already.
-        target_scaler: Standardises the values of a regression; None for classes.
-    """
-
-    scaler: StandardScaler | None
-    target_scaler: StandardScaler | None
-
-    @classmethod
-    def fitted(cls, part: ArrayData) -> "Preprocessing":
-        """Learnt from training rows alone."""
-        scaler = None if part.image_shape else StandardScaler().fit(part.X)
-        return cls(scaler, None if part.class_names else StandardScaler().fit(part.y[:, None]))
-
-    def features(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features for the network."""
-        return X if self.scaler is None else self.scaler.transform(X)
-
-    def scaled_target(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Targets for the loss."""
-        return y if self.target_scaler is None else self.target_scaler.transform(y[:, None]).reshape(-1)
-
-    def original_target(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Predictions in the data's own units."""
-        return y if self.target_scaler is None else self.target_scaler.inverse_transform(y[:, None]).reshape(-1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Fit for JSON."""
-        parts = {"features": self.scaler, "target": self.target_scaler}
-        return {name: None if scaler is None else scaler.to_dict() for name, scaler in parts.items()}
-
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> "Preprocessing":
-        """What `to_dict` described; raises `StateError` for anything else."""
-        parts = [saved.get(name) for name in ("features", "target")]
-        return cls(*(None if part is None else StandardScaler.from_dict(part) for part in parts))
 
 
 class EpochLines:

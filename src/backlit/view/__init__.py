@@ -3,6 +3,7 @@
 from backlit.view.computation import graph
 from backlit.view.explanation import explain
 from backlit.view.images import pixels, weights
+from backlit.view.judging import agreement, confusion, gallery
 from backlit.view.network import Network, network
 from backlit.view.node_page import node
 from backlit.view.stepping import steps
@@ -13,7 +14,10 @@ __all__ = [
     "Layer",
     "Network",
     "Summary",
+    "agreement",
+    "confusion",
     "explain",
+    "gallery",
     "graph",
     "network",
     "node",

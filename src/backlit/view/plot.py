@@ -67,7 +67,7 @@ def styled(theme: Theme) -> Iterator[None]:
         MissingPackageError: Matplotlib is not installed.
     """
     try:
-        import matplotlib
+        import matplotlib.figure
         from cycler import cycler
     except ImportError:
         raise MissingPackageError(

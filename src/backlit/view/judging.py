@@ -1,0 +1,146 @@
+"""Pictures of how right predictions are: the confusion matrix, predicted against actual values, images in a row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from backlit.errors import ArgumentError, DataError, IndexRangeError, ShapeError
+from backlit.view.plot import Plot, bare, new_figure, series, styled
+from backlit.view.theme import blend, theme_of
+
+# More classes than this leave no room for numbers in the cells.
+_MOST_LABELLED = 20
+
+
+def confusion_matrix(actual: NDArray[Any], predicted: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
+    """How often class i (row) was predicted as class j (column), (n_classes, n_classes)."""
+    counts = np.bincount(actual * n_classes + predicted, minlength=n_classes**2)
+    return counts.reshape(n_classes, n_classes)
+
+
+def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str], *, theme: str = "light") -> Plot:
+    """Draw the confusion matrix: right predictions stand on the diagonal in blue, mistakes beside it in orange.
+
+    Args:
+        actual: Class numbers, (n,).
+        predicted: Class numbers, (n,).
+        class_names: A name for each class.
+        theme: "light" or "dark".
+
+    Returns:
+        A picture; `.data` holds the counts, rows actual, columns predicted.
+
+    Raises:
+        ShapeError: Not two vectors of one length.
+        DataError: No rows, or numbers that are not whole.
+        IndexRangeError: A number that is no class.
+    """
+    colors = theme_of(theme)
+    count = len(class_names)
+    pair = [np.asarray(side) for side in (actual, predicted)]
+    if pair[0].ndim != 1 or pair[0].shape != pair[1].shape:
+        raise ShapeError(f"view.confusion: expected two vectors of one length, got {pair[0].shape} and {pair[1].shape}")
+    for side in pair:
+        if not side.size or side.dtype.kind not in "iu":
+            raise DataError(f"view.confusion: expected class numbers, got {side.size} values of {side.dtype}")
+        if side.min() < 0 or side.max() >= count:
+            raise IndexRangeError(
+                f"view.confusion: class numbers must be 0 to {count - 1}, got {side.min()}, {side.max()}"
+            )
+    counts = confusion_matrix(pair[0].astype(np.int64), pair[1].astype(np.int64), count)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    grid = np.empty((count, count, 3))
+    for (row, column), share in np.ndenumerate(shares):
+        shade = blend(colors.positive if row == column else colors.negative, colors.ground, 0.75 * float(share) ** 0.5)
+        grid[row, column] = [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    side_length = min(max(3.6, 0.5 * count + 1.6), 14.0)
+    with styled(colors):
+        figure = new_figure(side_length, side_length)
+        axes = figure.subplots()
+        axes.imshow(grid)
+        axes.grid(False)
+        if count <= _MOST_LABELLED:
+            slanted = max(map(len, class_names)) > 3
+            axes.set_xticks(
+                range(count), class_names, rotation=45 if slanted else 0, ha="right" if slanted else "center"
+            )
+            axes.set_yticks(range(count), class_names)
+            for row, column in np.argwhere(counts):
+                axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8.5)
+        right = int(np.trace(counts))
+        axes.set(xlabel="predicted", ylabel="actual")
+        axes.set_title(f"{right:,} of {counts.sum():,} right ({right / counts.sum():.1%})", fontsize=10)
+        return Plot(figure, counts, colors, "a confusion matrix")
+
+
+def agreement(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, theme: str = "light") -> Plot:
+    """Draw predicted values against actual ones; exact predictions would lie on the line.
+
+    Args:
+        actual: (n,).
+        predicted: (n,).
+        name: What the values are.
+        theme: "light" or "dark".
+
+    Returns:
+        A picture; `.data` is (n, 2).
+
+    Raises:
+        ShapeError: Not two vectors of one length.
+        DataError: No rows.
+    """
+    colors = theme_of(theme)
+    pair = [np.asarray(side, np.float64) for side in (actual, predicted)]
+    if pair[0].ndim != 1 or pair[0].shape != pair[1].shape:
+        raise ShapeError(f"view.agreement: expected two vectors of one length, got {pair[0].shape} and {pair[1].shape}")
+    if not pair[0].size:
+        raise DataError("view.agreement: no rows")
+    both = np.column_stack(pair)
+    shown = both[np.isfinite(both).all(1)]
+    with styled(colors):
+        figure = new_figure(4.6, 4.6)
+        axes = figure.subplots()
+        if len(shown):
+            ends = [float(shown.min()), float(shown.max())]
+            axes.plot(ends, ends, color=colors.faint, linewidth=1)
+            axes.scatter(shown[:, 0], shown[:, 1], s=12, color=series(colors)[0], alpha=0.7, linewidths=0)
+        axes.set(xlabel=f"actual {name}", ylabel=f"predicted {name}")
+        missing = len(both) - len(shown)
+        axes.set_title(f"{len(both):,} rows" + (f", {missing:,} not finite" if missing else ""), fontsize=10)
+        return Plot(figure, both, colors, "predictions against actual values")
+
+
+def gallery(images: ArrayLike, titles: Sequence[str], *, theme: str = "light") -> Plot:
+    """Draw images in rows of six, each with its title.
+
+    Args:
+        images: (n, height, width), n at least 1; each has its own scale from black to white.
+        titles: n texts.
+        theme: "light" or "dark".
+
+    Returns:
+        A picture; `.data` holds the images.
+
+    Raises:
+        ShapeError: Not n images.
+        ArgumentError: Another number of titles.
+    """
+    colors = theme_of(theme)
+    shown = np.asarray(images, np.float64)
+    if shown.ndim != 3 or not shown.size:
+        raise ShapeError(f"view.gallery: expected images (n, height, width), got shape {shown.shape}")
+    if len(titles) != len(shown):
+        raise ArgumentError(f"view.gallery: {len(shown)} images have {len(titles)} titles")
+    columns = min(len(shown), 6)
+    rows = -(-len(shown) // columns)
+    with styled(colors):
+        figure = new_figure(1.7 * columns, 2.1 * rows)
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat:
+            bare(axes)
+        for axes, image, title in zip(grid.flat, shown, titles, strict=False):
+            axes.imshow(np.ma.masked_invalid(image), cmap="gray")
+            axes.set_title(title, fontsize=8)
+        return Plot(figure, shown, colors, "images")

@@ -1,0 +1,108 @@
+"""`backlit inspect`: one page on a run, with the run's own numbers."""
+
+import html.parser
+import json
+
+import numpy as np
+import pytest
+
+from backlit.cli import main
+from backlit.cli.inspecting import Judged
+from backlit.cli.preprocessing import Preprocessing
+from backlit.data.datasets import ArrayData
+from backlit.ops import from_numpy
+from backlit.train import Head
+
+
+class Page(html.parser.HTMLParser):
+    """What a page says, and what it would load."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.heads: list[str] = []
+        self.words: list[str] = []
+        self.loads: list[str] = []
+        self._tag = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self._tag = tag
+        values = dict(attrs)
+        places = [values.get("src"), values.get("href"), values.get("xlink:href")]
+        self.loads += [place for place in places if place and not place.startswith(("#", "data:"))]
+
+    def handle_data(self, data):
+        self.words.append(data)
+        if self._tag in ("h1", "h2"):
+            self.heads.append(data.strip())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_of_a_classifier(folder, capsys, theme):
+    assert main(["train", "digits", "--epochs", "2", "--hidden", "16", "--out", "run"]) == 0
+    assert main(["inspect", "run", "--theme", theme]) == 0
+    assert "The page is run/inspect.html" in capsys.readouterr().out.replace("\\", "/")
+    page = Page((folder / "run" / "inspect.html").read_text(encoding="utf-8"))
+    assert not page.loads
+    heads = [head for head in page.heads if head]
+    assert heads[0] == "digits: a network of 1,210 parameters"
+    for head in ("Summary", "Training", "What the first layer looks for", "Confusion matrix", "The worst mistakes"):
+        assert any(found.startswith(head) for found in heads)
+    accuracy = json.loads((folder / "run" / "config.json").read_text())["results"]["test"]["accuracy"]
+    assert f"{accuracy:.4g}" in page.words
+
+
+def test_the_page_of_a_regression(folder):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    lines = ["size,weight,answer", *(f"{a},{b},{3 * a - b}" for a, b in rows)]
+    (folder / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert main(["train", "table.csv", "--epochs", "2", "--hidden", "4", "--out", "run"]) == 0
+    assert main(["inspect", "run", "--out", "page.html"]) == 0
+    page = Page((folder / "page.html").read_text(encoding="utf-8"))
+    assert {"test row", "actual", "predicted", "size", "weight"} <= set(page.words)
+
+
+def judged(predicted, actual, outputs=None, names=()) -> Judged:
+    data = ArrayData("t", np.zeros((len(actual), 1), np.float32), np.array(actual), ("x",), names)
+    outputs = None if outputs is None else from_numpy(np.array(outputs, np.float32))
+    return Judged(None, Head(names), data, data.X, outputs, np.array(predicted))
+
+
+def test_the_worst_mistakes_are_the_wrong_ones_by_their_certainty():
+    outputs = [[9.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 1.0]]
+    found = judged([0, 1, 1, 2], [0, 0, 2, 2], outputs, ("a", "b", "c"))
+    assert found.worst().tolist() == [2, 1]
+    assert found.told(2) == ("c (0.7%)", "b (98.7%)")
+
+
+def test_the_worst_errors_of_a_regression_come_first():
+    found = judged([1.0, 2.0, 3.0], [1.5, 0.0, 3.0])
+    assert found.worst(2).tolist() == [1, 0]
+
+
+def test_a_run_without_mistakes_says_so(folder):
+    from backlit.cli.inspecting import _mistakes
+
+    assert "There are none" in _mistakes(judged([0, 1], [0, 1], [[-3.0], [3.0]], ("a", "b")), "light")
+
+
+def test_preprocessing_survives_its_words():
+    data = ArrayData("t", np.array([[1.0], [3.0]], np.float32), np.array([2.0, 4.0]), ("x",))
+    fitted = Preprocessing.fitted(data)
+    again = Preprocessing.from_dict(json.loads(json.dumps(fitted.to_dict())))
+    assert np.allclose(again.features(data.X), [[-1], [1]])
+    assert np.allclose(again.original_target(again.scaled_target(data.y)), data.y)
+
+
+def test_bad_input(folder, capsys):
+    assert main(["inspect", "nothing"]) == 1
+    assert "no run nothing" in capsys.readouterr().err
+    assert main(["train", "xor", "--epochs", "1", "--hidden", "0", "--out", "run"]) == 0
+    capsys.readouterr()
+    config = json.loads((folder / "run" / "config.json").read_text())
+    for change, words in (({"preprocessing": None}, "preprocessing"), ({"data": {}}, "other columns")):
+        (folder / "run" / "config.json").write_text(json.dumps(config | change))
+        assert main(["inspect", "run"]) == 1
+        said = capsys.readouterr().err
+        assert len(said.splitlines()) == 1
+        assert words in said
