@@ -73,3 +73,16 @@ def test_a_recording_changes_no_gradient():
     with backlit.record():
         (recorded,) = backlit.autograd.grad(program(), x)
     assert plain.tolist() == recorded.tolist()
+
+
+def test_a_write_into_a_part_is_kept_with_what_was_there_before():
+    x, part = leaf(1.0, 2.0), leaf(5.0)
+    with backlit.record() as recording:
+        y = x * 3
+        y[0] = part[0]
+        (y * y).sum().backward()
+    write = record_of(recording, "view_write")
+    assert write.inputs[0].array.tolist() == [3.0, 6.0]
+    assert write.outputs[0].array.tolist() == [5.0, 6.0]
+    assert write.arrived[0].tolist() == [10.0, 12.0]
+    assert [g.tolist() for g in write.left] == [[0.0, 12.0], 10.0]

@@ -7,7 +7,7 @@ import numpy as np
 from backlit.core.backward import Helpers
 from backlit.core.dtypes import keeps_kind
 from backlit.core.modes import STATE
-from backlit.core.primitive import Primitive
+from backlit.core.primitive import Primitive, keep_record
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, Storage, Symbol, TensorBase, make, tape_of, values_of
 from backlit.errors import DtypeError, GradientError, ShapeError
@@ -130,9 +130,13 @@ def _write_view(target: TensorBase, source: TensorBase, operation: str) -> None:
     if taped:
         # Taped before the memory changes: the rule needs no values, only where they went.
         node = Binding(view_write, (base, source), {"chain": target._chain}, ((base._array, storage),))
+    # What a recording shows as the input is the memory as it was.
+    before = make(base._array.copy()) if node is not None and STATE.recording is not None else None
     np.copyto(target._array, source._array)
     wrote(storage, operation)
     if node is not None:
+        if before is not None:
+            keep_record(node, (before, source), ((base._array, storage),))
         base._node, base._index = node, 0
         storage.rebased += 1
 
