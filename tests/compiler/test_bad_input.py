@@ -285,7 +285,7 @@ def _in_child(compiled: Any, x: Any, expected: Any, queue: Any) -> None:
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # Python 3.12 warns of threads of the test's own
-@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of JAX, which other tests load and the child does not use
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of JAX, loaded by other tests; the child does not use it
 def test_a_fork_after_compilation() -> None:
     compiled = backlit.compile(lambda x: x.exp() + 1)
     x = x_of(4)
