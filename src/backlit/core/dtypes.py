@@ -86,7 +86,7 @@ def as_numpy_dtype(kind: object) -> np.dtype[Any]:
         return float64.numpy
     try:
         return from_numpy_dtype(np.dtype(kind)).numpy  # type: ignore[call-overload]
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         if isinstance(error, DtypeError):
             raise
         raise ArgumentTypeError(f"{kind!r} is not a data type; pass for example backlit.float32") from None

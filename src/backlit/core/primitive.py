@@ -138,7 +138,7 @@ class Primitive:
             out = QUIET.copy().run(self.forward, NUMPY, *arrays, **settings)
         except BacklitError:
             raise
-        except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
+        except (ValueError, TypeError, IndexError, OverflowError, MemoryError, AttributeError, KeyError) as error:
             raise self.failure(error, arrays, settings) from error
         taped = needed and state.grad_enabled and self.differentiable
         recorded = state.recording is not None
@@ -299,7 +299,11 @@ class Primitive:
         reason = str(error)
         if self.elementwise and "broadcast" in reason:
             reason = "the shapes do not broadcast: counted from the right, sizes must be equal, or one of them 1"
-        kind = IndexRangeError if isinstance(error, IndexError) else ShapeError
+        kind: type[BacklitError] = IndexRangeError if isinstance(error, IndexError) else ShapeError
+        if isinstance(error, (AttributeError, KeyError)):
+            # The rule met something that has no shape or type, or a setting that it does not know.
+            kind = ArgumentTypeError
+            reason = "it cannot take arguments of these types; pass tensors, and numbers where numbers are meant"
         return kind(f"{self.name}{where}: got {', '.join(shapes)}{given}; {reason}")
 
 

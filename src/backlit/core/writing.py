@@ -10,7 +10,7 @@ from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive, keep_record
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, Storage, Symbol, TensorBase, make, tape_of, values_of
-from backlit.errors import DtypeError, GradientError, ShapeError
+from backlit.errors import ArgumentTypeError, DtypeError, GradientError, ShapeError
 
 
 def check_writable(target: TensorBase, operation: str) -> None:
@@ -63,6 +63,8 @@ def write(target: TensorBase, source: TensorBase, operation: str) -> None:
         DtypeError: The type would lose its kind (a float into an integer, a number into a bool).
         GradientError: See `check_writable`.
     """
+    if not isinstance(target, TensorBase):
+        raise ArgumentTypeError(f"{operation}: only a tensor can be changed in place, not {type(target).__name__}")
     check_writable(target, operation)
     array, values = target._array, source._array
     if values.shape != array.shape and not _broadcasts(values.shape, array.shape):

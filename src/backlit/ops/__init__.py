@@ -22,6 +22,7 @@ from backlit.core.dtypes import (
     set_default_dtype,
     uint8,
 )
+from backlit.core.entrance import answer_at
 from backlit.core.modes import (
     enable_grad,
     inference_mode,
@@ -153,3 +154,5 @@ from backlit.ops.special import *
 from backlit.ops.statistics import *
 from backlit.ops.trigonometry import *
 from backlit.ops.type_facts import *
+
+answer_at(globals(), __all__)

@@ -16,10 +16,11 @@ def one_dim(dim: int, ndim: int, operation: str) -> int:
     """
     size = ndim or 1
     try:
-        if -size <= dim < size:
-            return dim if dim >= 0 else dim + size
+        dim = index(dim)
     except TypeError:
         raise ArgumentTypeError(f"{operation}: dim must be an integer, got {dim!r}") from None
+    if -size <= dim < size:
+        return dim if dim >= 0 else dim + size
     raise IndexRangeError(
         f"{operation}: dim {dim} is out of range for a tensor with {ndim} dimensions, expected {-size} to {size - 1}"
     )

@@ -1,6 +1,6 @@
 """Gradients on demand: `grad` hands them out, `backward` adds them up on the leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backlit.core.backward import run_backward, start_gradients
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _as_list(tensors: Any, what: str) -> list[Any]:
-    found = [tensors] if isinstance(tensors, TensorBase) else list(tensors)
+    found = [tensors] if isinstance(tensors, TensorBase) or not isinstance(tensors, Iterable) else list(tensors)
     for one in found:
         if not isinstance(one, TensorBase):
             raise ArgumentTypeError(f"{what}: expected a tensor or a sequence of tensors, got {type(one).__name__}")
@@ -21,7 +21,8 @@ def _as_list(tensors: Any, what: str) -> list[Any]:
 
 
 def _starts(roots: list[Any], given: Any, caller: str) -> list[Any]:
-    grads = [None] * len(roots) if given is None else [given] if isinstance(given, TensorBase) else list(given)
+    single = isinstance(given, TensorBase) or not isinstance(given, Iterable)
+    grads = [None] * len(roots) if given is None else [given] if single else list(given)
     if len(grads) != len(roots):
         raise ArgumentError(f"{caller}: {len(roots)} tensors but {len(grads)} gradients that arrive at them")
     return start_gradients(roots, grads, caller)

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backlit.core.dtypes import get_default_dtype
+from backlit.core.entrance import answer_for
 from backlit.core.missing import missing_name
 from backlit.core.tensor_base import Storage, TensorBase
 from backlit.errors import DtypeError
+from backlit.ops.creation import shape_of
 from backlit.ops.methods.arithmetic import ArithmeticMethods
 from backlit.ops.methods.autograd import AutogradMethods
 from backlit.ops.methods.comparison import ComparisonMethods
@@ -53,7 +55,7 @@ class Tensor(
             except (TypeError, ValueError) as error:
                 raise DtypeError(f"Tensor: cannot make numbers of {type(values).__name__}: {error}") from None
         else:
-            self._array = np.empty(data or (0,), kind)
+            self._array = np.empty(shape_of(data or (0,), "Tensor"), kind)
         self._storage = Storage()
 
     if not TYPE_CHECKING:
@@ -65,4 +67,5 @@ class Tensor(
             raise missing_name("Tensor", name, (n for n in dir(type(self)) if not n.startswith("_")))
 
 
+answer_for(Tensor)
 TensorBase.public = Tensor

@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from backlit.core.entrance import answer_at
 from backlit.core.missing import missing_name
 from backlit.nn.functional.activation import (
     celu,
@@ -106,6 +107,8 @@ __all__ = [
     "tanhshrink",
     "threshold",
 ]
+
+answer_at(globals(), __all__)
 
 
 def __getattr__(name: str) -> NoReturn:
