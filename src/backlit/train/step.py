@@ -68,6 +68,12 @@ class CompiledStep:
     def _program(self) -> tuple[Callable[[Any, Any], Any], int]:
         return training_step(self.work)
 
+    def _note(self, loss: float) -> None:
+        """Note the first and the last loss of the fit."""
+        if self.work.first_loss != self.work.first_loss:
+            self.work.first_loss = loss
+        self.work.last_loss = loss
+
     def _has_run(self, results: list[Any]) -> None:
         """Called with all that the program returned, after a step whose results are finite."""
 
@@ -92,9 +98,7 @@ class CompiledStep:
         value = loss.item()
         if not all(math.isfinite(r) for r in (value, *(other.item() for other in others))):
             return False
-        if work.first_loss != work.first_loss:
-            work.first_loss = value
-        work.last_loss = value
+        self._note(value)
         sums.add(value, results[guards] if work.metrics else None, target, work.metrics)
         self._has_run(results)
         return True

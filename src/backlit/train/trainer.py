@@ -12,8 +12,9 @@ from backlit.core.threads import get_num_threads, set_num_threads
 from backlit.errors import ArgumentError, ArgumentTypeError, GraphError
 from backlit.nn import Module
 from backlit.ops import Generator, Tensor, manual_seed
-from backlit.optim import Optimizer
+from backlit.optim import LBFGS, Optimizer
 from backlit.train.callbacks import Callbacks
+from backlit.train.closure import CompiledClosure
 from backlit.train.feed import Feed
 from backlit.train.fit import Fit
 from backlit.train.loop import Work, evaluate_batches, in_mode
@@ -173,7 +174,7 @@ class Trainer:
             checkpoint=path,
             checkpoint_every=checkpoint_every,
             native=native,
-            step=CompiledStep(self._work) if compile and self._streams(self._work, feed) else None,
+            step=self._step(self._work, feed) if compile else None,
             watched=None if watched is None else WatchedStep(self._work, Probe(self.model, watched), compile),
         )
         if self._unused_seed is not None:
@@ -200,6 +201,12 @@ class Trainer:
     def predict(self, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> Tensor:
         """The model's outputs for all rows; arguments, results and errors as `Run.predict`."""
         return predict(self.model, inputs, batch_size=batch_size)
+
+    def _step(self, work: Work, feed: Feed) -> CompiledStep | None:
+        """What runs single batches as machine code, where whole epochs cannot be."""
+        if not self._streams(work, feed):
+            return None
+        return CompiledClosure(work) if isinstance(self.optimizer, LBFGS) else CompiledStep(work)
 
     @staticmethod
     def _streams(work: Work, feed: Feed) -> bool:

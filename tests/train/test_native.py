@@ -1,0 +1,105 @@
+"""Compiled training beside eager training: tables of rates, closures, streams, and what makes a fit fall back."""
+
+import numpy as np
+import pytest
+
+import backlit
+from backlit import nn, optim
+from backlit.errors import NonFiniteError
+from backlit.train import Trainer
+from tests.train.problems import line
+
+
+def fitted(compile, make_optimizer, *, epochs=3, data=None, **settings):
+    backlit.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+    optimizer, scheduler = make_optimizer(model)
+    trainer = Trainer(model, nn.MSELoss(), optimizer, scheduler=scheduler, seed=1, **settings)
+    X, y = some_rows() if data is None else data
+    run = trainer.fit((X, y), epochs=epochs, batch_size=8, compile=compile)
+    weights = np.concatenate([p.detach().numpy().ravel() for p in model.parameters()])
+    return run.history, weights, optimizer, scheduler
+
+
+def some_rows(n=37):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((n, 3))
+    return X, X[:, :1] ** 2 - X[:, 1:2]
+
+
+def one_cycle(model):
+    optimizer = optim.Adam(model.parameters(), lr=1e-3)
+    return optimizer, optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.05, total_steps=15)
+
+
+def lbfgs(model):
+    return optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe", max_iter=4), None
+
+
+def plain(model):
+    return optim.SGD(model.parameters(), lr=0.05, momentum=0.9), None
+
+
+@pytest.mark.parametrize("make_optimizer", [one_cycle, lbfgs, plain])
+@pytest.mark.parametrize("settings", [{}, {"metrics": ["mae"]}, {"clip_grad_norm": 0.5}])
+def test_compiled_training_is_eager_training(make_optimizer, settings):
+    compiled, eager = (fitted(c, make_optimizer, **settings) for c in (True, False))
+    assert compiled[0].keys() == eager[0].keys()
+    # L-BFGS divides by differences of gradients, which makes rounding larger from step to step.
+    tolerance = 1e-5 if make_optimizer is lbfgs else 1e-9
+    for name, values in eager[0].items():
+        np.testing.assert_allclose(compiled[0][name], values, rtol=tolerance)
+    np.testing.assert_allclose(compiled[1], eager[1], rtol=tolerance, atol=tolerance)
+    # The comparison can fail: another rate shows.
+    assert not np.allclose(
+        compiled[1], fitted(True, lambda m: (optim.SGD(m.parameters(), lr=0.01), None))[1], rtol=1e-3
+    )
+
+
+def test_a_schedule_of_batches_ends_where_eager_training_ends():
+    compiled, eager = (fitted(c, one_cycle) for c in (True, False))
+    assert compiled[3].last_epoch == eager[3].last_epoch
+    assert compiled[2].param_groups[0]["lr"] == eager[2].param_groups[0]["lr"]
+    assert compiled[2].param_groups[0]["betas"] == eager[2].param_groups[0]["betas"]
+
+
+def test_a_schedule_stands_at_the_batch_that_failed():
+    X, y = some_rows()
+    y[20] = 1e200
+
+    def rates(compile):
+        backlit.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 1)).double()
+        optimizer, scheduler = one_cycle(model)
+        trainer = Trainer(model, nn.MSELoss(), optimizer, scheduler=scheduler, seed=1)
+        with pytest.raises(NonFiniteError):
+            trainer.fit((X, y), epochs=3, batch_size=8, compile=compile, shuffle=False)
+        return optimizer.param_groups[0]["lr"], scheduler.last_epoch
+
+    assert rates(True) == rates(False)
+
+
+def test_epochs_in_one_call_are_epochs_one_by_one():
+    class Watches:
+        def on_epoch_end(self, trainer):
+            pass
+
+    together, apart = fitted(True, plain), fitted(True, plain, callbacks=[Watches()])
+    assert together[0] == apart[0]
+    assert (together[1] == apart[1]).all()
+
+
+def test_what_asks_for_values_runs_eagerly_and_says_so():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(2, 1)
+
+        def forward(self, x):
+            return self.linear(x) if x.sum().item() > 0 else -self.linear(x)
+
+    model = Branches()
+    trainer = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.01))
+    with pytest.warns(UserWarning, match=r"cannot be compiled and runs eagerly: .*item"):
+        run = trainer.fit(line(8), epochs=1, batch_size=4)
+    assert len(run.history["loss"]) == 1
