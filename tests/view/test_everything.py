@@ -64,6 +64,35 @@ def test_an_operation_that_was_made_outside_of_the_recording_is_named():
         view.explain(f, x)
 
 
+class Squared(backlit.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 2 * x * g
+
+
+def test_functions_of_the_readers_own():
+    x = leaf(3.0)
+    with backlit.record():
+        f = Squared.apply(x) * 2
+        f.backward()
+    assert ">Squared<" in view.graph(f, color_by="time").svg
+    text = view.explain(f, x).text
+    assert "∂t1/∂x = [d Squared(x) / d x] = 6" in text
+    assert "The backward pass found 12: the same." in text
+    assert "t1: 2 arrives; a function of the user's: x gets 2 · 6 = 12" in view.steps(f).text
+    wide = leaf(1.0, 2.0)
+    with backlit.record():
+        f = Squared.apply(wide).sum()
+        f.backward()
+    assert "dJ/dwide = dJ/dt1 · ∂t1/∂wide" in view.explain(f, wide).text
+
+
 def compiled_step():
     backlit.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))

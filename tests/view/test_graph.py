@@ -190,7 +190,7 @@ def test_colors_on_request_come_with_numbers(kind):
 def test_coloring_without_a_backward_pass_says_so():
     with backlit.record():
         f = leaf(2.0) * 3
-    assert "backward not run" in words(view.graph(f, color_by="gradient"))
+    assert "no gradient" in words(view.graph(f, color_by="gradient"))
 
 
 def test_a_deep_network_is_closed_by_modules():

@@ -74,7 +74,7 @@ class Coloring:
         """The measure with its unit."""
         measure = self.measures[id(node)]
         if measure is None:
-            return "backward not run" if self.kind == "gradient" else "not recorded"
+            return {"gradient": "no gradient", "time": "time unknown"}.get(self.kind, "not recorded")
         if self.kind == "time":
             return seconds_text(measure)
         if self.kind == "memory":

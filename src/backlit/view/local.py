@@ -7,10 +7,16 @@ import numpy as np
 
 from backlit.core.backward import run_backward
 from backlit.core.modes import STATE
-from backlit.core.recording import Value
+from backlit.core.primitive import Primitive
+from backlit.core.recording import Record, Value
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, make
 from backlit.errors import BacklitError
+
+
+def runs_again(binding: Binding) -> bool:
+    """Whether the operation can be applied anew: a reader's own function cannot, whose calls each have a context."""
+    return Primitive.registry.get(binding.primitive.name) is binding.primitive
 
 
 def local_derivatives(binding: Binding) -> list[Array | None]:
@@ -21,7 +27,11 @@ def local_derivatives(binding: Binding) -> list[Array | None]:
     that means nothing, so None is given, as for inputs that take no gradient, and where nothing was recorded.
     """
     nothing: list[Array | None] = [None] * len(binding.edges)
-    if binding.record is None or len(binding.outputs) != 1 or not _one_number_an_element(binding):
+    if binding.record is None or len(binding.outputs) != 1:
+        return nothing
+    if not runs_again(binding):
+        return _from_gradients(binding.record)
+    if not _one_number_an_element(binding):
         return nothing
     shape, _ = binding.outputs[0]
     spread = binding.primitive.elementwise
@@ -50,6 +60,14 @@ def local_derivatives(binding: Binding) -> list[Array | None]:
     return nothing
 
 
+def _from_gradients(record: Record) -> list[Array | None]:
+    """Local derivatives between single numbers, from the gradients that arrived and left."""
+    arrived = record.arrived[0]
+    if arrived is None or arrived.ndim or arrived == 0:
+        return [None] * len(record.left)
+    return [None if g is None or g.ndim else np.asarray(g / arrived) for g in record.left]
+
+
 def _one_number_an_element(binding: Binding) -> bool:
     shape, _ = binding.outputs[0]
     return binding.primitive.elementwise or int(np.prod(shape, dtype=np.int64)) == 1
@@ -71,9 +89,9 @@ def at_kink(binding: Binding) -> int | None:
 
 
 def seconds(binding: Binding) -> float | None:
-    """The time that the operation takes on its recorded inputs: the best of three runs, forward alone."""
+    """The time of the operation forward on its recorded inputs: the best of three runs; None if unknown."""
     record = binding.record
-    if record is None:
+    if record is None or not runs_again(binding):
         return None
     args = [make(v.array) if isinstance(v, Value) else v for v in record.inputs]
     before = STATE.grad_enabled, STATE.recording

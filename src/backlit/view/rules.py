@@ -13,6 +13,7 @@ from backlit.core.recording import Recording, Value
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, TensorBase, make, tape_of
 from backlit.errors import BacklitError
+from backlit.view.local import runs_again
 from backlit.view.symbols import constant, symbolic
 from backlit.view.theme import number
 
@@ -137,7 +138,7 @@ class _Ran:
     @classmethod
     def of(cls, binding: Binding, position: int) -> "_Ran | None":
         """Run the rule for one input on the recorded values, with ones arriving."""
-        if binding.record is None or len(binding.outputs) != 1:
+        if binding.record is None or len(binding.outputs) != 1 or not runs_again(binding):
             return None
         inputs = [make(given.array.copy()) if isinstance(given, Value) else given for given in binding.record.inputs]
         for tensor in inputs:
