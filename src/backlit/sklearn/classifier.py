@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
+from backlit.errors import ArgumentError
+from backlit.sklearn.calibration import best_temperature, tempered
 from backlit.sklearn.perceptron import Perceptron, stochastic
 from backlit.sklearn.tables import one_column, pair
 from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes
@@ -49,6 +51,17 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         class_weight: Weights of the classes by label, or "balanced": inversely to their frequency.
         dropout: Share of values left out after each hidden layer while training, or a list, one for each.
         normalization: "batch" or "layer", before each hidden activation; None.
+        loss: "log_loss", or a function of tensors (scores, targets) that gives each row's loss: scores before softmax
+            or sigmoid, (n, n_outputs_), targets as class numbers, (n,), or for one output or several labels zeros and
+            ones, (n, n_outputs_).
+        callbacks: Objects with any of `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end`, `on_fit_end`,
+            each called with the estimator, whose weights are those of that moment; one may set `stop_ = True`.
+        missing_values: "error", or "impute": missing numbers become the mean of their column, and each column that
+            misses values while training gets a further column of zeros and ones that says where.
+        categorical_features: Columns by name or number that hold categories, or "from_dtype" for those of text or
+            categories: each gets an embedding, learnt with the network (Guo and Berkhahn, arXiv 1604.06737). Unseen
+            and missing categories share one of their own. None: all columns are numbers.
+        calibrate: Whether probabilities are calibrated by a temperature on validation rows after training.
 
     Attributes:
         classes_: The classes in order; for several labels their numbers.
@@ -60,6 +73,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         validation_scores_: Accuracy on the validation rows after each epoch; None without such rows.
         validation_loss_curve_: The loss on them, without the penalty; None without such rows.
         best_validation_score_: The largest of the scores; None without early stopping.
+        temperature_: What scores are divided by, with `calibrate`.
         n_iter_: Epochs, or iterations.
         t_: Rows seen in training.
         n_layers_: Layers, input and output included.
@@ -104,6 +118,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         class_weight: Any = None,
         dropout: Any = 0.0,
         normalization: str | None = None,
+        loss: Any = "log_loss",
+        callbacks: Any = (),
+        missing_values: str = "error",
+        categorical_features: Any = None,
+        calibrate: bool = False,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -131,6 +150,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         self.class_weight = class_weight
         self.dropout = dropout
         self.normalization = normalization
+        self.loss = loss
+        self.callbacks = callbacks
+        self.missing_values = missing_values
+        self.categorical_features = categorical_features
+        self.calibrate = calibrate
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
         """Train on a table and its labels.
@@ -178,11 +202,21 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         weight = super()._weights(sample_weight, y, X)
         return by_class(self.class_weight, weight, y, X.dtype)
 
+    def _finish(self, held: list[Array] | None) -> None:
+        if not self.calibrate:
+            return
+        if held is None:
+            raise ArgumentError("calibrate=True needs validation rows: early_stopping=True, or X_val and y_val")
+        weight = held[2] if len(held) > 2 else None
+        self.temperature_ = best_temperature(self._run(held[0]), held[1], weight)
+
     def _output(self) -> str:
         return "softmax" if self._classes.kind == "multiclass" else "logistic"
 
-    def _loss(self) -> str:
-        return "log_loss"
+    def _loss(self) -> Any:
+        if not callable(self.loss) and self.loss != "log_loss":
+            raise ArgumentError(f'MLPClassifier: loss must be "log_loss" or a function, got {self.loss!r}')
+        return self.loss
 
     def _width(self, targets: Array) -> int:
         return self._classes.n_outputs
@@ -202,6 +236,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class in the order of `classes_`, (n_samples, n_classes)."""
         outputs = self._outputs(X)
+        if self.calibrate:
+            outputs = tempered(outputs, self.temperature_, self.out_activation_ == "softmax")
         return self._classes.probabilities(outputs)
 
     def predict_log_proba(self, X: Any) -> Array:

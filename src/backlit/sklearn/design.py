@@ -56,7 +56,7 @@ class Design:
         hidden: The activation of each hidden layer.
         output: The activation of the output.
         loss: "log_loss", "squared_error", "poisson", or a function of (output, target) that gives each row's loss or
-            the mean over the rows.
+            the mean over the rows; of (scores, target) for classes.
         dtype: The type of all parameters, "float32" or "float64".
         dropout: The share of values dropped after each hidden layer while training.
         normalization: "batch", "layer" or None; before each hidden activation.
@@ -153,7 +153,8 @@ class Design:
     def _rows(self, scores: Any, target: Any) -> Any:
         """The loss of each row, and of each output where they add up."""
         if callable(self.loss):
-            return self.loss(activation(self.output)(scores), target)
+            classes = self.output in ("softmax", "logistic")
+            return self.loss(scores if classes else activation(self.output)(scores), target)
         if self.loss == "squared_error":
             return 0.5 * (activation(self.output)(scores) - target).square()
         if self.loss == "poisson":
@@ -188,7 +189,10 @@ def beginning(design: Design, draw: np.random.RandomState) -> Iterator[Any]:
     for value in (1.0, 0.0):
         yield from (np.full(n, value, design.dtype) for n in hidden)
     for shape in design.embeddings:
-        yield draw.normal(scale=0.1, size=shape).astype(design.dtype)
+        table = draw.normal(scale=0.1, size=shape).astype(design.dtype)
+        # What was never seen lies in the middle.
+        table[-1] = 0
+        yield table
     if design.normalization == "batch":
         for value in (0.0, 1.0):
             yield from (np.full(n, value, design.dtype) for n in hidden)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
 from backlit.errors import ArgumentError, DataError
 from backlit.sklearn.checks import check_parameters, hidden_sizes, per_layer
+from backlit.sklearn.columns import Columns, names_of, refuse
 from backlit.sklearn.design import Design, activation, beginning, initial
 from backlit.sklearn.engine import Objective, Predictor, Progress
 from backlit.sklearn.solving import Stochastic
@@ -77,24 +78,49 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             targets = targets if targets.dtype.kind == "i" else targets.astype(X.dtype)
             weight = None if weight is None else weight.astype(X.dtype)
         data = [X, targets] if weight is None else [X, targets, weight]
+        kept = self._held_out(held, X.dtype.name)
         if self.solver == "lbfgs":
             self._minimise(data)
         else:
-            Stochastic(self, data, draw, self._held_out(held, X.dtype.name), incremental).run()
+            course = Stochastic(self, data, draw, kept, incremental)
+            course.run()
+            kept = course.held
+        self._finish(kept)
         return self
 
     def _check_data(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=first,
-            y_numeric=self._numeric_targets,
-        )
+        if self._reads_columns:
+            names_of(X)
+            X, y = validate_data(self, X, y, reset=first, skip_check_array=True)
+            y = check_array(y, ensure_2d=False, dtype="numeric" if self._numeric_targets else None, input_name="y")
+            check_consistent_length(X, y)
+            if first:
+                dtype = "float32" if getattr(X, "dtype", None) == np.float32 else "float64"
+                impute = self.missing_values == "impute"
+                self._columns: Columns = Columns(X, self.categorical_features, impute, dtype)
+            return self._columns.transform(X), y
+        try:
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr", "csc"],
+                multi_output=True,
+                dtype=(np.float64, np.float32),
+                reset=first,
+                y_numeric=self._numeric_targets,
+            )
+        except ValueError as error:
+            refuse(X, error)
         return dense(X), y
+
+    @property
+    def _reads_columns(self) -> bool:
+        """Whether a table is more than numbers that are all there."""
+        return self.categorical_features is not None or self.missing_values == "impute"
+
+    def _finish(self, held: list[Array] | None) -> None:
+        """What is left to do after training, with the validation rows."""
 
     def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
         return weights_of(sample_weight, X)
@@ -112,6 +138,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.n_layers_ = len(sizes) + 2
         self.n_iter_ = self.t_ = 0
         self.out_activation_ = self._output()
+        dropout = per_layer("dropout", self.dropout, len(sizes))
+        if not all(isinstance(share, int | float | np.floating) and 0 <= share < 1 for share in dropout):
+            raise ArgumentError(f"dropout must be a share of at least 0 and below 1, got {self.dropout!r}")
         for name in (*per_layer("activation", self.activation, len(sizes)), self.out_activation_):
             activation(name)
         self._design = Design(
@@ -120,8 +149,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             output=self.out_activation_,
             loss=self._loss(),
             dtype=X.dtype.name,
-            dropout=per_layer("dropout", self.dropout, len(sizes)) if self.dropout else (),
+            dropout=dropout if any(dropout) else (),
             normalization=self.normalization,
+            embeddings=self._columns.embeddings if self._reads_columns else (),
         )
         layers = list(initial(self._design, draw))
         self.coefs_ = [weight for weight, _ in layers]
@@ -183,12 +213,22 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             or X.shape[1] != self.n_features_in_
             or not len(X)
             or hasattr(self, "feature_names_in_")
+            or self._reads_columns
             or not np.isfinite(X.sum())
         ):
-            X = dense(
-                validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
-            ).astype(self._design.dtype, copy=False)
+            X = self._read(X)
         return self._run(X)
+
+    def _read(self, X: Any) -> Array:
+        """Rows to predict for, checked, in the network's own type."""
+        if self._reads_columns:
+            X = validate_data(self, X, reset=False, skip_check_array=True)
+            return self._columns.transform(X).astype(self._design.dtype, copy=False)
+        try:
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
+        except ValueError as error:
+            refuse(X, error)
+        return dense(X).astype(self._design.dtype, copy=False)
 
     def _run(self, X: Array) -> Array:
         """The network's outputs for rows in its own type."""
@@ -199,7 +239,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = not self._reads_columns
+        tags.input_tags.allow_nan = self.missing_values == "impute"
+        tags.input_tags.categorical = self.categorical_features is not None
         return tags
 
 

@@ -50,6 +50,14 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
         max_fun: With "lbfgs": evaluations of the loss at most.
         dropout: Share of values left out after each hidden layer while training, or a list, one for each.
         normalization: "batch" or "layer", before each hidden activation; None.
+        out_activation: Of the output, as `activation`; None: "identity", or "exp" for the loss "poisson".
+        callbacks: Objects with any of `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end`, `on_fit_end`,
+            each called with the estimator, whose weights are those of that moment; one may set `stop_ = True`.
+        missing_values: "error", or "impute": missing numbers become the mean of their column, and each column that
+            misses values while training gets a further column of zeros and ones that says where.
+        categorical_features: Columns by name or number that hold categories, or "from_dtype" for those of text or
+            categories: each gets an embedding, learnt with the network (Guo and Berkhahn, arXiv 1604.06737). Unseen
+            and missing categories share one of their own. None: all columns are numbers.
 
     Attributes:
         coefs_: Weights of each layer, (inputs, outputs).
@@ -103,6 +111,10 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
         max_fun: int = 15000,
         dropout: Any = 0.0,
         normalization: str | None = None,
+        out_activation: Any = None,
+        callbacks: Any = (),
+        missing_values: str = "error",
+        categorical_features: Any = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -130,6 +142,10 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
         self.max_fun = max_fun
         self.dropout = dropout
         self.normalization = normalization
+        self.out_activation = out_activation
+        self.callbacks = callbacks
+        self.missing_values = missing_values
+        self.categorical_features = categorical_features
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
         """Train on a table and its targets.
@@ -167,8 +183,11 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
             raise DataError('MLPRegressor: the loss "poisson" needs targets that are not negative')
         return targets
 
-    def _output(self) -> str:
-        return "exp" if self.loss == "poisson" else "identity"
+    def _output(self) -> Any:
+        standard = "exp" if self.loss == "poisson" else "identity"
+        if self.out_activation not in (None, standard) and self.loss == "poisson":
+            raise ArgumentError('MLPRegressor: the loss "poisson" has the out_activation "exp"')
+        return standard if self.out_activation is None else self.out_activation
 
     def _loss(self) -> Any:
         if not callable(self.loss) and self.loss not in ("squared_error", "poisson"):

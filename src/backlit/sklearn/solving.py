@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from backlit.errors import DataError
 from backlit.sklearn.engine import Progress, Stepper, give_back, take_stepper
+from backlit.train import Callbacks
 
 Array = NDArray[Any]
 _SMALLEST_RATE = 1e-6
@@ -35,6 +36,8 @@ class Stochastic:
     ) -> None:
         self.estimator, self.draw, self.incremental = estimator, draw, incremental
         self.data, self.held = (data, held) if held or not estimator.early_stopping else self._split(data)
+        self.hooks = Callbacks(estimator.callbacks)
+        estimator.stop_ = False
         rows = len(self.data[0])
         size = estimator.batch_size
         if size != "auto" and size > rows:
@@ -84,13 +87,20 @@ class Stochastic:
         )
         self._note_beginning()
         try:
+            self.hooks.call("on_fit_begin", e)
             self._epochs(stepper)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
+        if not all(np.isfinite(array).all() for array in stepper.network.arrays):
+            raise DataError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                "preprocessed."
+            )
         best = e._best if e.early_stopping else stepper.network.arrays
         e._take([array.copy() for array in best])
         e._progress = stepper.progress()
         give_back(key, stepper)
+        self.hooks.call("on_fit_end", e)
 
     def _note_beginning(self) -> None:
         e = self.estimator
@@ -114,7 +124,8 @@ class Stochastic:
                 places = np.arange(rows)
                 self.draw.shuffle(places)
                 order = order[places]
-            loss, seen = stepper.run(order)
+            self.hooks.call("on_epoch_begin", e)
+            loss, seen = self._epoch(stepper, order)
             e.n_iter_ += 1
             e.t_ += rows
             e.loss_ = loss / seen
@@ -124,13 +135,37 @@ class Stochastic:
             self._judge(stepper)
             if e.solver == "sgd" and e.learning_rate == "invscaling":
                 stepper.set_rate(e.learning_rate_init / (e.t_ + 1) ** e.power_t)
-            if self._stops(stepper) or self.incremental:
+            self._call("on_epoch_end", stepper)
+            if self._stops(stepper) or self.incremental or e.stop_:
                 return
         warnings.warn(
             f"Maximum iterations ({e.max_iter}) reached and the optimization hasn't converged yet.",
             ConvergenceWarning,
             stacklevel=6,
         )
+
+    def _epoch(self, stepper: Stepper, order: Array) -> tuple[float, int]:
+        """Run an epoch: the sum of the losses of its rows, and these rows."""
+        if self.estimator.normalization == "batch" and len(order) % self.batch_size == 1:
+            # A single row has no variance.
+            order = order[: max(len(order) - 1, 1)]
+        if not self.hooks.has("on_batch_end"):
+            return stepper.run(order)
+        loss, seen = 0.0, 0
+        for batch in range(-(-len(order) // self.batch_size)):
+            added, rows = stepper.run(order, batch, batch + 1)
+            loss, seen = loss + added, seen + rows
+            self.estimator.loss_ = added / rows
+            self._call("on_batch_end", stepper)
+            if self.estimator.stop_:
+                break
+        return loss, seen
+
+    def _call(self, hook: str, stepper: Stepper) -> None:
+        """Call hooks, to which the estimator shows the network as it is."""
+        if self.hooks.has(hook):
+            self.estimator._take([array.copy() for array in stepper.network.arrays])
+            self.hooks.call(hook, self.estimator)
 
     def _judge(self, stepper: Stepper) -> None:
         """Note whether the epoch brought an improvement."""

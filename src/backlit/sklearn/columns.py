@@ -1,0 +1,172 @@
+"""Columns of tables: categories as numbers, missing values filled in, and words for what cannot be used."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlit.errors import ArgumentError, DataError, suggest
+
+Array = NDArray[Any]
+# How the types of columns of text and categories begin in pandas and polars.
+_TEXT = ("cat", "enum", "str", "utf8", "object", "bool")
+
+
+def names_of(X: Any) -> list[Any]:
+    """The names of a table's columns, or their numbers.
+
+    Raises:
+        DataError: Two columns have one name.
+    """
+    names = list(X.columns) if hasattr(X, "columns") else list(range(np.shape(X)[1] if np.ndim(X) > 1 else 0))
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"X has several columns called {double!r}; give each a name of its own")
+    return names
+
+
+def column(X: Any, number: int) -> Any:
+    """A column of a frame of pandas or polars, or of an array."""
+    if hasattr(X, "iloc"):
+        return X.iloc[:, number]
+    return X.to_series(number) if hasattr(X, "to_series") else np.asarray(X)[:, number]
+
+
+def refuse(X: Any, error: ValueError) -> NoReturn:
+    """Raise an error again, with row and column of the first value that is no finite number.
+
+    Raises:
+        ValueError: Always: `DataError` where such a value was found.
+    """
+    shape = np.shape(X)
+    if not hasattr(X, "toarray") and len(shape) == 2:
+        for number, name in enumerate(names_of(X)):
+            values = np.asarray(column(X, number))
+            for row, value in enumerate(values.tolist() if values.dtype.kind in "OUS" else ()):
+                if not _is_number(value):
+                    raise DataError(
+                        f"X: row {row}, column {name!r} is {value!r}, not a number ({error}); name the column in "
+                        "categorical_features, or leave it out"
+                    ) from error
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                row = int(np.argmin(np.isfinite(values)))
+                raise DataError(f"X: row {row}, column {name!r} is {values[row]}. {error}") from error
+    raise error
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value is None
+    return True
+
+
+class Columns:
+    """What was learnt about the columns of a table, and how it becomes numbers.
+
+    The result has the other columns first, then a column of zeros and ones for each column in which values were
+    missing, then the numbers of categories. A category that was not seen, and a missing one, has the number after all
+    others.
+
+    Args:
+        X: The training rows.
+        chosen: Categorical columns by name or number, "from_dtype" for those of text or categories, or None.
+        impute: Whether missing numbers are replaced by the mean of their column, 0 where all are missing.
+        dtype: The type of the numbers.
+
+    Attributes:
+        categories: The categories of each categorical column.
+
+    Raises:
+        ArgumentError: `chosen` names no column.
+        DataError: A value is not a number, or is infinite, or is missing where that is not allowed.
+    """
+
+    def __init__(self, X: Any, chosen: Any, impute: bool, dtype: str) -> None:
+        self._impute, self._dtype = impute, dtype
+        self._categorical = _numbers(X, names_of(X), chosen)
+        self._lookups: list[dict[Any, int]] = []
+        for number in self._categorical:
+            values = {v for v in np.asarray(column(X, number)).tolist() if not _missing(v)}
+            self._lookups.append({v: n for n, v in enumerate(sorted(values, key=lambda v: (str(type(v)), v)))})
+        plain = self._plain(X)
+        gaps = np.isnan(plain)
+        self._gappy = np.flatnonzero(gaps.any(0))
+        known = np.maximum((~gaps).sum(0), 1)
+        self._means = np.where(gaps, 0, plain).sum(0) / known
+
+    @property
+    def categories(self) -> list[list[Any]]:
+        """The categories of each categorical column, in order."""
+        return [list(lookup) for lookup in self._lookups]
+
+    @property
+    def embeddings(self) -> tuple[tuple[int, int], ...]:
+        """(rows, size) of a table of embeddings for each categorical column."""
+        return tuple((len(known) + 1, min(50, (len(known) + 2) // 2)) for known in self._lookups)
+
+    def transform(self, X: Any) -> Array:
+        """Rows as numbers, (n, columns); errors as when it was made."""
+        plain = self._plain(X)
+        gaps = np.isnan(plain)
+        filled = np.where(gaps, self._means, plain) if gaps.any() else plain
+        codes = []
+        for number, lookup in zip(self._categorical, self._lookups, strict=True):
+            values = np.asarray(column(X, number)).tolist()
+            codes.append([len(lookup) if _missing(v) else lookup.get(v, len(lookup)) for v in values])
+        parts = [filled, gaps[:, self._gappy], *(np.asarray(code)[:, None] for code in codes)]
+        return np.concatenate([np.asarray(part, self._dtype) for part in parts], axis=1)
+
+    def _plain(self, X: Any) -> Array:
+        """The columns of numbers."""
+        categorical, names = set(self._categorical), names_of(X)
+        found = []
+        for number, name in enumerate(names):
+            if number in categorical:
+                continue
+            values = np.asarray(column(X, number))
+            if values.dtype.kind == "O":
+                values = np.array([np.nan if v is None else v for v in values.tolist()], object)
+            try:
+                numbers = values.astype(self._dtype)
+            except (TypeError, ValueError) as error:
+                refuse(X if not categorical else _only(X, number, name), ValueError(str(error)))
+            bad = ~np.isfinite(numbers) & ~(np.isnan(numbers) & self._impute)
+            if bad.any():
+                row = int(bad.argmax())
+                raise DataError(
+                    f"X: row {row}, column {name!r} is {numbers[row]}: Input X contains NaN or infinity; missing "
+                    'values are filled in with missing_values="impute"'
+                )
+            found.append(numbers)
+        return np.stack(found, 1) if found else np.empty((len(X), 0), self._dtype)
+
+
+def _only(X: Any, number: int, name: Any) -> Any:
+    return X[[name]] if hasattr(X, "columns") else np.asarray(X)[:, [number]]
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _numbers(X: Any, names: Sequence[Any], chosen: Any) -> list[int]:
+    """The numbers of the categorical columns."""
+    if chosen is None:
+        return []
+    if isinstance(chosen, str):
+        if chosen != "from_dtype":
+            raise ArgumentError(f'categorical_features must be "from_dtype" or a list of columns, got {chosen!r}')
+        kinds = [str(getattr(column(X, n), "dtype", "")).lower() for n in range(len(names))]
+        return [n for n, kind in enumerate(kinds) if kind.startswith(_TEXT) or kind.lstrip("<>|=")[:1] == "u"]
+    found = []
+    for one in chosen:
+        if one in names:
+            found.append(list(names).index(one))
+        elif isinstance(one, int | np.integer) and -len(names) <= one < len(names):
+            found.append(int(one) % len(names))
+        else:
+            raise ArgumentError(f"categorical_features: no column {one!r}{suggest(str(one), map(str, names))}")
+    return found
