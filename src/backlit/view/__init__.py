@@ -1,11 +1,14 @@
 """Pictures and explanations: every value, gradient and local derivative of a network, drawn and in words."""
 
+from backlit.view.activations import activations
 from backlit.view.computation import graph
 from backlit.view.explanation import explain
+from backlit.view.function import Snapshots, approximation, function
 from backlit.view.images import pixels, weights
 from backlit.view.judging import agreement, confusion, gallery
 from backlit.view.network import Network, network
 from backlit.view.node_page import node
+from backlit.view.pieces import Piece, Pieces, pieces
 from backlit.view.stepping import steps
 from backlit.view.summary import Layer, Summary, summary
 from backlit.view.training import training
@@ -13,14 +16,21 @@ from backlit.view.training import training
 __all__ = [
     "Layer",
     "Network",
+    "Piece",
+    "Pieces",
+    "Snapshots",
     "Summary",
+    "activations",
     "agreement",
+    "approximation",
     "confusion",
     "explain",
+    "function",
     "gallery",
     "graph",
     "network",
     "node",
+    "pieces",
     "pixels",
     "steps",
     "summary",
