@@ -135,11 +135,20 @@ def test_a_failed_save_leaves_what_was_there(failing, tmp_path, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr(os if failing == "fsync" else type(path), failing, fail)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(FileError, match="no space"):
         backlit.save(STATE, path)
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(FileError, match="cannot be read"):
+        backlit.load(tmp_path)
+    with pytest.raises(FileError, match="cannot write"):
+        backlit.save(STATE, tmp_path)
+    with pytest.raises(FileError, match="cannot write"):
+        backlit.save(STATE, tmp_path / "none" / "file")
 
 
 def test_every_cut_is_noticed():

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from backlit.core.entrance import answer_at
 from backlit.core.tensor_base import Array, TensorBase, values_of
 from backlit.errors import ArgumentTypeError, FileError, MissingFileError
 from backlit.ops.creation import from_numpy
@@ -36,6 +37,7 @@ def save(obj: Any, f: "str | os.PathLike[str] | IO[bytes]") -> None:
 
     Raises:
         ArgumentTypeError: `obj` holds something else, or a dictionary has a key that is no string or number.
+        FileError: The file cannot be written; an older one is unchanged.
     """
     from safetensors.numpy import save as to_bytes
 
@@ -67,33 +69,42 @@ def load(f: "str | os.PathLike[str] | IO[bytes]", map_location: Device = None, *
             data = Path(f).read_bytes()
         except FileNotFoundError:
             raise MissingFileError(f"load: there is no file {name}") from None
+        except OSError as error:
+            raise FileError(f"load: {name} cannot be read: {error.strerror or error}") from error
     else:
         name, data = getattr(f, "name", "the open file"), f.read()
     return from_bytes(data, str(name))
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that, whatever happens, `path` holds either all of `data` or what it held before."""
-    import tempfile
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that at every moment `path` holds either the old or the new content, whole.
 
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    Raises:
+        FileError: The folder is missing or cannot be written, or the disk is full; the old file is untouched.
+    """
+    fresh = path.with_name(path.name + ".tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        with fresh.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
+        fresh.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise FileError(f"cannot write {path}: {error.strerror or error}; an older file is unchanged") from error
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a loss of power, where the system can be asked to."""
     if os.name == "posix":
-        # The new name is on the disk only when its folder is.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def from_bytes(data: bytes, name: str) -> Any:
@@ -174,3 +185,6 @@ def _rebuild(described: Any, tensors: dict[str, Array]) -> Any:
         pairs = [(key, _rebuild(part, tensors)) for key, part in content]
         return dict(pairs) if kind == "dict" else OrderedDict(pairs)
     raise ValueError(f"unknown kind {kind!r}")
+
+
+answer_at(globals(), ("load", "save"))

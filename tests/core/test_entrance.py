@@ -95,6 +95,51 @@ def test_a_call_that_does_not_fit_the_signature_is_answered_by_python():
         backlit.flip(backlit.ones(2))
 
 
+CLASSES = [
+    (name, getattr(module, name))
+    for module in (backlit.nn, backlit.optim, backlit.optim.lr_scheduler)
+    for name in module.__all__
+    if inspect.isclass(getattr(module, name))
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+@pytest.mark.parametrize(("name", "cls"), CLASSES, ids=[name for name, _ in CLASSES])
+def test_a_constructor_answers_strange_arguments(name, cls):
+    assert not try_strangely(cls, np.random.default_rng(len(name)))
+
+
+def test_the_answer_of_a_constructor_names_the_class_that_is_made():
+    class Own(backlit.nn.LayerNorm):
+        pass
+
+    with pytest.raises(ArgumentTypeError, match=r"^Own: cannot take \(float 1\.5\); expected Own"):
+        Own(1.5)
+
+
+def test_modules_parameters_and_savings_answer():
+    module = backlit.nn.Linear(2, 2)
+    for call in (
+        lambda: module.get_parameter(None),
+        lambda: module.get_submodule(3),
+        lambda: backlit.nn.init.orthogonal_(None),
+        lambda: backlit.nn.utils.clip_grad_norm_(3, 1.0),
+        lambda: backlit.load(None),
+        lambda: backlit.save({}, 1.5),
+    ):
+        with pytest.raises(BacklitError, match="cannot take"):
+            call()
+
+
+def test_errors_of_code_called_back_pass_through():
+    def rate(epoch):
+        raise ValueError("the schedule's own")
+
+    optimizer = backlit.optim.SGD([backlit.ones(1, requires_grad=True)], lr=0.1)
+    with pytest.raises(ValueError, match=r"^the schedule's own$"):
+        backlit.optim.lr_scheduler.LambdaLR(optimizer, rate)
+
+
 def test_errors_of_a_hook_pass_through():
     x = backlit.ones(2, requires_grad=True)
 

@@ -14,9 +14,9 @@ from backlit.cli.settings import TrainSettings
 from backlit.data.datasets import ArrayData, load
 from backlit.errors import ArgumentError, FileError, MissingFileError
 from backlit.ops import Tensor
+from backlit.serialization import write_whole
 from backlit.train import Head, Run
 from backlit.train.run import CONFIG_FILE
-from backlit.train.storage import write_whole
 from backlit.view.picture import page
 from backlit.view.theme import number, theme_of
 

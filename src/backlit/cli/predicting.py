@@ -8,8 +8,8 @@ from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.settings import PredictSettings
 from backlit.data.datasets import load_features
 from backlit.errors import FileError, MissingFileError
+from backlit.serialization import write_whole
 from backlit.train import Head, Run
-from backlit.train.storage import write_whole
 
 
 def predict(settings: PredictSettings) -> None:

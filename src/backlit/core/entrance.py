@@ -7,7 +7,9 @@ with tensors. At the entrance a failure of that kind becomes an error that says 
 import functools
 import inspect
 import reprlib
+import sys
 from collections.abc import Callable, Iterable
+from types import TracebackType
 from typing import Any
 
 from backlit.core.tensor_base import TensorBase
@@ -15,7 +17,8 @@ from backlit.errors import ArgumentError, ArgumentTypeError, BacklitError
 
 _WRONG_TYPE = (AttributeError, TypeError, KeyError)
 _WRONG_VALUE = (ValueError, IndexError, OverflowError)
-_CALLING_BACK = {"backward", "register_hook", "register_post_accumulate_grad_hook"}
+_LIBRARIES = {"backlit", "numpy", *sys.stdlib_module_names}
+_CONSTRUCTOR = "__init__"
 _MARK = "answering"
 
 
@@ -30,14 +33,15 @@ def answering(function: Callable[..., Any], module: str) -> Callable[..., Any]:
             raise
         except (*_WRONG_TYPE, *_WRONG_VALUE) as error:
             trace = error.__traceback__
-            if trace is None or trace.tb_next is None:
-                # Python's own word on a call that does not fit the signature.
+            if trace is None or trace.tb_next is None or not _is_ours(trace.tb_next):
+                # Python's own word on a call that does not fit the signature, or the reader's code, called back.
                 raise
+            name = type(args[0]).__name__ if function.__name__ == _CONSTRUCTOR else function.__name__
             kind = ArgumentTypeError if isinstance(error, _WRONG_TYPE) else ArgumentError
-            came = [_described(value) for value in args] + [f"{k}={_described(v)}" for k, v in settings.items()]
+            given = args[1:] if function.__name__ == _CONSTRUCTOR else args
+            came = [_described(value) for value in given] + [f"{k}={_described(v)}" for k, v in settings.items()]
             raise kind(
-                f"{function.__name__}: cannot take ({', '.join(came)}); "
-                f"expected {function.__name__}{inspect.signature(function)}"
+                f"{name}: cannot take ({', '.join(came)}); expected {name}{inspect.signature(function)}"
             ) from error
 
     # Pickle finds a function by its module and name.
@@ -47,21 +51,33 @@ def answering(function: Callable[..., Any], module: str) -> Callable[..., Any]:
 
 
 def answer_at(namespace: dict[str, Any], names: Iterable[str]) -> None:
-    """Put the entrance before all functions that a module offers under `names`."""
+    """Put the entrance before all functions and constructors of classes that a module offers under `names`."""
     for name in names:
         offered = namespace[name]
         if inspect.isfunction(offered) and _MARK not in vars(offered):
             namespace[name] = answering(offered, namespace["__name__"])
+        elif inspect.isclass(offered) and _takes_arguments(vars(offered).get(_CONSTRUCTOR)):
+            setattr(offered, _CONSTRUCTOR, answering(vars(offered)[_CONSTRUCTOR], offered.__module__))
 
 
 def answer_for(cls: type) -> None:
-    """Put the entrance before the methods of a class that take arguments, but for those that call the reader's code."""
+    """Put the entrance before the methods of a class that take arguments."""
     for name in dir(cls):
         method = inspect.getattr_static(cls, name)
-        if name.startswith("_") or not inspect.isfunction(method) or _MARK in vars(method):
-            continue
-        if name not in _CALLING_BACK and len(inspect.signature(method).parameters) > 1:
+        if not name.startswith("_") and _takes_arguments(method):
             setattr(cls, name, answering(method, method.__module__))
+
+
+def _takes_arguments(method: Any) -> bool:
+    return inspect.isfunction(method) and _MARK not in vars(method) and len(inspect.signature(method).parameters) > 1
+
+
+def _is_ours(trace: TracebackType | None) -> bool:
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in _LIBRARIES:
+            return False
+        trace = trace.tb_next
+    return True
 
 
 def _described(value: Any) -> str:

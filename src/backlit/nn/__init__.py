@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from backlit.core.entrance import answer_at
 from backlit.core.missing import missing_name
 from backlit.nn import functional, init, utils
 from backlit.nn.layers.activation import (
@@ -113,6 +114,8 @@ __all__ = [
     "init",
     "utils",
 ]
+
+answer_at(globals(), __all__)
 
 
 def __getattr__(name: str) -> NoReturn:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
+from backlit.core.entrance import answer_at
 from backlit.core.missing import missing_name
 from backlit.core.modes import no_grad
 from backlit.core.tensor_base import make
@@ -189,6 +190,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: "Generator | None" =
     q = q * np.sign(np.diag(r))
     with no_grad():
         return tensor.copy_(make(gain * (q if flat.shape[0] >= flat.shape[1] else q.T).reshape(tensor.shape)))
+
+
+answer_at(globals(), __all__)
 
 
 def __getattr__(name: str) -> NoReturn:

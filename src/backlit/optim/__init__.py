@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedulers, under PyTorch's names."""
 
+from backlit.core.entrance import answer_at
 from backlit.optim import lr_scheduler
 from backlit.optim.adagrad import Adagrad
 from backlit.optim.adam import Adam, AdamW
@@ -9,3 +10,5 @@ from backlit.optim.rmsprop import RMSprop
 from backlit.optim.sgd import SGD
 
 __all__ = ["LBFGS", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
+
+answer_at(globals(), __all__)

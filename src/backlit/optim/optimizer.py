@@ -1,7 +1,7 @@
 """What all optimizers share: parameter groups, state, saving and loading, and the walk over parameters of a step."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar, TypeVar
 
@@ -53,6 +53,8 @@ class Optimizer:
                 f"{self.name}: params must be an iterable of tensors, (name, tensor) pairs or dicts, got one "
                 f"{type(params).__name__}; put it in a list"
             )
+        if not isinstance(params, Iterable):
+            raise ArgumentTypeError(f"{self.name}: params must be an iterable of tensors, got {type(params).__name__}")
         given: list[Any] = list(params)
         if not given:
             raise ArgumentError(f"{self.name}: the parameter list is empty; has the model any parameters?")
@@ -120,7 +122,7 @@ class Optimizer:
     def _parameters(self, given: Any) -> tuple[list[str], list[Tensor]]:
         if isinstance(given, set):
             raise ArgumentTypeError(f"{self.name}: params is a set, whose order changes from run to run; use a list")
-        items: list[Any] = [given] if isinstance(given, TensorBase) else list(given)
+        items: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, TensorBase) else [given]
         names = [item[0] for item in items if isinstance(item, tuple)]
         params = [item[1] if isinstance(item, tuple) else item for item in items]
         if names and len(names) != len(params):
@@ -282,7 +284,7 @@ class Optimizer:
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
             raise StateError(f"{self.name}: a state dict has the entries 'state' and 'param_groups'")
         saved = state_dict["param_groups"]
-        if not all(isinstance(group, Mapping) and "params" in group for group in saved):
+        if not isinstance(saved, Sequence) or not all(isinstance(g, Mapping) and "params" in g for g in saved):
             raise StateError(f"{self.name}: each of the saved 'param_groups' must be a dict with 'params'")
         sizes, expected = [len(g["params"]) for g in saved], [len(g["params"]) for g in self.param_groups]
         if sizes != expected:

@@ -5,7 +5,7 @@ from typing import Any
 from backlit.core.composite import update
 from backlit.errors import ArgumentError
 from backlit.optim.blocks import blocks
-from backlit.optim.checks import in_range
+from backlit.optim.checks import in_range, number
 from backlit.optim.optimizer import Optimizer, Params
 from backlit.optim.param_group import ParamGroup
 
@@ -117,7 +117,8 @@ class SGD(Optimizer):
     def check_options(self, options: Any) -> None:
         """See `Optimizer.check_options`."""
         in_range(self.name, options, "lr", "momentum", "weight_decay")
-        if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
+        dampening = number(self.name, "dampening", options["dampening"])
+        if options["nesterov"] and (options["momentum"] <= 0 or dampening):
             raise ArgumentError(f"{self.name}: nesterov needs a momentum above 0 and a dampening of 0")
 
     def state_names(self, group: ParamGroup) -> tuple[str | None, ...]:

@@ -4,10 +4,8 @@ The format is safetensors: a JSON header, then the tensors' bytes. The tree of e
 metadata as JSON, with a SHA-256 of the whole file, so a damaged or cut-off file is known as such.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +14,10 @@ from numpy.typing import NDArray
 
 from backlit.errors import FileError, MissingFileError, StateError
 from backlit.ops import Tensor, from_numpy
+from backlit.serialization import write_whole
 
 _NO_SUM = "0" * 64
 _ENTRY = "backlit-state-1"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that at every moment `path` holds either the old or the new content, whole.
-
-    Raises:
-        FileError: The folder is missing or cannot be written, or the disk is full; the old file is untouched.
-    """
-    fresh = path.with_name(path.name + ".tmp")
-    try:
-        with fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
-        raise FileError(f"cannot write {path}: {error.strerror or error}; an older file is unchanged") from error
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let the new name survive a loss of power, where the system can be asked to."""
-    if os.name == "posix":
-        with contextlib.suppress(OSError):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -14,7 +14,7 @@ def check_reduction(reduction: str, operation: str) -> None:
     Raises:
         ArgumentError: It is not.
     """
-    if reduction not in REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise ArgumentError(f"{operation}: unknown reduction {reduction!r}{suggest(str(reduction), REDUCTIONS)}")
 
 

@@ -12,7 +12,7 @@ from backlit.ops.tensor import Tensor
 def _place(index: Any, length: int, kind: str, insert: bool = False) -> int:
     try:
         place = index.__index__()
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise ArgumentTypeError(f"{kind}: an index must be an integer, got {index!r}") from None
     upper = length + 1 if insert else length
     if not -length <= place < upper:

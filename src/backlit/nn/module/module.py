@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from backlit.core.dtypes import as_numpy_dtype, dtype, float16, float32, float64
+from backlit.core.entrance import answer_for
 from backlit.core.modes import STATE, no_grad
 from backlit.core.tensor_base import Storage, TensorBase, values_of
 from backlit.errors import (
@@ -381,3 +382,6 @@ def _convert(tensor: Tensor, target: np.dtype[Any]) -> None:
 
 def _indented(text: str) -> str:
     return text.replace("\n", "\n  ")
+
+
+answer_for(Module)

@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from backlit.core.entrance import answer_at
 from backlit.core.missing import missing_name
 from backlit.nn.utils.clipping import clip_grad_norm_, clip_grad_value_, get_total_norm
 from backlit.nn.utils.vectors import parameters_to_vector, vector_to_parameters
@@ -13,6 +14,8 @@ __all__ = [
     "parameters_to_vector",
     "vector_to_parameters",
 ]
+
+answer_at(globals(), __all__)
 
 
 def __getattr__(name: str) -> NoReturn:

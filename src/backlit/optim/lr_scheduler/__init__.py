@@ -1,5 +1,6 @@
 """Schedulers: they change an optimizer's learning rates from epoch to epoch or from batch to batch."""
 
+from backlit.core.entrance import answer_at
 from backlit.optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from backlit.optim.lr_scheduler.multiplied import (
     ConstantLR,
@@ -28,3 +29,5 @@ __all__ = [
     "SequentialLR",
     "StepLR",
 ]
+
+answer_at(globals(), __all__)

@@ -118,7 +118,7 @@ class ConstantLR(LRScheduler):
     ) -> None:
         in_range(self.name, {"factor": factor}, "factor", high=1)
         self.factor = factor
-        self.total_iters = total_iters
+        self.total_iters = integer(self.name, "total_iters", total_iters, 0)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -149,7 +149,7 @@ class LinearLR(LRScheduler):
         if start_factor == 0:
             raise ArgumentError(f"{self.name}: start_factor must be above 0")
         self.start_factor, self.end_factor = start_factor, end_factor
-        self.total_iters = total_iters
+        self.total_iters = integer(self.name, "total_iters", total_iters, 0)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
