@@ -1,0 +1,138 @@
+"""What is written as an ONNX model gives the same results in ONNX Runtime as here, for every layer and loss."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import backlit
+from backlit import nn
+from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, MissingFileError, ShapeError
+from backlit.onnx import export
+from backlit.onnx.symbolic import UFUNCS
+from tests.nn.layer_table import LAYERS, LOSSES, inputs, state
+
+MODULES = [*LAYERS, *((text, [shape, target]) for text, shape, target in LOSSES)]
+
+
+def built(text):
+    module = eval(text, {**vars(nn), "tensor": backlit.tensor})
+    if "Loss" not in text:
+        named = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
+        values = {name: backlit.tensor(v, dtype=backlit.float32) for name, v in state(named).items()}
+        module.load_state_dict({**module.state_dict(), **values})
+    return module
+
+
+def tensors(specs):
+    return tuple(backlit.tensor(a.astype(np.float32) if a.dtype.kind == "f" else a) for a in inputs(specs))
+
+
+def run(path, given):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(None, {i.name: t.numpy() for i, t in zip(session.get_inputs(), given, strict=True)})
+
+
+def agrees(found, expected):
+    expected = expected.detach().numpy()
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    assert np.allclose(found, expected, rtol=1e-5, atol=1e-5, equal_nan=True)
+
+
+@pytest.mark.parametrize(("text", "specs"), MODULES, ids=str)
+def test_onnx_runtime_agrees(text, specs, tmp_path):
+    module, given = built(text), tensors(specs)
+    batched = given[0].ndim > 1
+    export(module, tmp_path / "model.onnx", example_input=given, dynamic_batch=batched)
+    agrees(run(tmp_path / "model.onnx", given)[0], module.eval()(*given))
+    if batched and len(given[0]):
+        more = tuple(backlit.cat([t, t[:1]]) for t in given)
+        agrees(run(tmp_path / "model.onnx", more)[0], module(*more))
+
+
+def test_names_types_and_modes_are_kept(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
+    model[2].eval()
+    before = {name: value.numpy().copy() for name, value in model.state_dict().items()}
+    export(model, tmp_path / "model.onnx")
+    proto = onnx.load(tmp_path / "model.onnx")
+    assert {i.name for i in proto.graph.initializer} == set(before) - {"1.num_batches_tracked"}
+    assert [i.name for i in proto.graph.input] == ["input"]
+    assert [o.name for o in proto.graph.output] == ["output"]
+    assert [m.training for m in model] == [True, True, False]
+    assert all(np.array_equal(value.numpy(), before[name]) for name, value in model.state_dict().items())
+
+
+def test_float64_stays_float64(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), nn.Tanh()).double()
+    export(model, tmp_path / "model.onnx")
+    given = backlit.tensor(inputs([(5, 4)])[0])
+    found = run(tmp_path / "model.onnx", (given,))[0]
+    assert found.dtype == np.float64
+    assert np.allclose(found, model(given).detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+class Shaping(nn.Module):
+    """Parts, orders and joins, whose nodes no layer of the table needs."""
+
+    def forward(self, x):
+        parts = [x[:, 1:3], x.flip(1)[:, :2], x[:, -1:], x[..., 0, None]]
+        joined = backlit.cat(parts, 1).transpose(0, 1).cumsum(0)
+        rows = backlit.stack([joined, -joined], 0)
+        return rows.amax(1), rows.argmax(1), rows.var(0), rows.std(1), rows[:, backlit.tensor([2, 0])], rows.triu()
+
+
+def test_parts_orders_and_joins(tmp_path):
+    given = (backlit.tensor(inputs([(5, 4)])[0].astype(np.float32)),)
+    export(Shaping(), tmp_path / "model.onnx", example_input=given)
+    for found, expected in zip(run(tmp_path / "model.onnx", given), Shaping()(*given), strict=True):
+        agrees(found, expected)
+
+
+class Doubtful(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.register_buffer("count", backlit.zeros(1))
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda m, x: x.median(1).values, "median_along cannot be written"),
+        (lambda m, x: m.count.add_(1) + x, "changes count"),
+        (lambda m, x: x[: len(x) // 2], "batch size"),
+        (lambda m, x: x if x.sum() > 0 else -x, "value"),
+    ],
+)
+def test_what_has_no_onnx_form_is_named(function, words, tmp_path):
+    with pytest.raises(GraphError, match=words):
+        export(Doubtful(function), tmp_path / "model.onnx", example_input=backlit.ones(4, 6))
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_arguments(tmp_path):
+    path = tmp_path / "model.onnx"
+    with pytest.raises(ArgumentTypeError, match=r"expected a backlit\.nn\.Module"):
+        export("model", path)
+    with pytest.raises(ArgumentTypeError, match="example_input is list"):
+        export(nn.Linear(2, 1), path, example_input=([1.0, 2.0],))
+    with pytest.raises(ArgumentError, match="example_input"):
+        export(nn.ReLU(), path)
+    with pytest.raises(ShapeError, match="inear"):
+        export(nn.Linear(2, 1), path, example_input=backlit.ones(4, 3))
+    with pytest.raises(MissingFileError, match="no folder"):
+        export(nn.Linear(2, 1), tmp_path / "nowhere" / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_comparison_sees_a_wrong_node(tmp_path, monkeypatch):
+    monkeypatch.setitem(UFUNCS, "add", "Sub")
+    module, given = built("Linear(4, 3)"), tensors([(5, 4)])
+    export(module, tmp_path / "model.onnx", example_input=given)
+    with pytest.raises(AssertionError):
+        agrees(run(tmp_path / "model.onnx", given)[0], module(*given))
