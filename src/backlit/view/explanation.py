@@ -81,6 +81,8 @@ class Explanation:
         return "".join(marks[line.kind].format(html.escape(line.text)) for line in self.lines)
 
 
+# More operations than this are summed up, not told.
+MOST_STEPS = 100
 _STYLE = "main { max-width: 60rem; margin: auto } h3 { margin-bottom: 0.3em }"
 
 
@@ -122,7 +124,7 @@ def explain(
     lines: list[Line] = []
     derivations = [Derivation(flow, start) for start in starts]
     scalar = all(d.scalar for d in derivations)
-    if scalar:
+    if scalar and derivations and len(flow.nodes) <= MOST_STEPS:
         lines += _forward(flow, derivations[0])
     for derivation in derivations:
         lines += _by_paths(derivation) if derivation.scalar else _by_rules(derivation)
@@ -150,8 +152,8 @@ def _forward(flow: Dataflow, derivation: Derivation) -> list[Line]:
     for node in flow.nodes:
         if node.value is None or node.kind == "constant":
             continue
-        name, value = derivation.names[id(node)], number(node.value.item())
-        if node.binding is None:
+        name, value = derivation.names[id(node)], heat.described(node.value)
+        if node.binding is None or node.value.ndim:
             lines.append(_formula(f"{name} = {value}", f"{_tex(name)} = {_tex_number(value)}"))
         else:
             formula = derivation.formula(node)
@@ -166,10 +168,13 @@ def _forward(flow: Dataflow, derivation: Derivation) -> list[Line]:
 
 def _by_paths(derivation: Derivation) -> list[Line]:
     result, start = derivation.names[id(derivation.flow.out.source)], derivation.names[id(derivation.start)]
-    count, paths = derivation.count(), derivation.paths()
+    count = derivation.count()
     said = "1 path leads" if count == 1 else f"{count:,} paths lead"
     lines = [_title(f"How {start} reaches {result}"), _words(f"{said} from {start} to {result}.")]
-    several = count > 1
+    if len(derivation.way) > MOST_STEPS:
+        lines.append(_words(f"{len(derivation.way):,} operations lie on the way, too many to tell one by one."))
+        return lines + _sum(derivation, result, start, 1, [])
+    several, paths = count > 1, derivation.paths()
     for i, path in enumerate(paths, 1):
         arrows = " → ".join(path.names)
         lines.append(_words(f"Path {i}: {arrows}" if several else arrows))
@@ -262,6 +267,9 @@ def _by_rules(derivation: Derivation) -> list[Line]:
         if node is None or node.binding is None:
             continue
         if id(node) not in uses:
+            if len(uses) == MOST_STEPS:
+                lines.append(_words(f"… and so on through {len(derivation.way) - MOST_STEPS:,} operations more."))
+                break
             inputs = ", ".join(
                 f"{names[id(e.source)]} {shape_brackets(e.shape)}" for e in node.inputs if e.source.kind != "constant"
             )

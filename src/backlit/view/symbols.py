@@ -40,7 +40,15 @@ def symbolic(binding: Binding, inputs: list[Any]) -> Any:
 
 
 def _plain(sympy: Any, value: Any) -> Any:
-    return sympy.nsimplify(value, rational=True) if isinstance(value, int | float) else value
+    if isinstance(value, int):
+        return sympy.Integer(int(value))
+    if not isinstance(value, float):
+        return value
+    if value != value or abs(value) == float("inf"):
+        return sympy.Float(value)
+    exact = sympy.Rational(repr(value))
+    # Fractions that are not short as one writes them would hide the formula.
+    return exact if exact.q <= 10**6 else sympy.Float(value, 6)
 
 
 def symbol(name: str) -> Any:
@@ -50,8 +58,7 @@ def symbol(name: str) -> Any:
 
 def constant(value: float) -> Any:
     """A number as SymPy writes it shortest: 2, 1/10."""
-    sympy = sympy_or_error()
-    return sympy.Float(value) if value != value or abs(value) == float("inf") else _plain(sympy, value)
+    return _plain(sympy_or_error(), value)
 
 
 class _Reader:
@@ -136,8 +143,8 @@ def in_text(expression: Any) -> str:
     for part in expression.atoms(sympy.Piecewise):
         words = " else ".join(f"{in_text(e)} if {in_text(c)}" if c != sympy.true else in_text(e) for e, c in part.args)
         expression = expression.subs(part, sympy.Symbol(f"({words})"))
-    # Division by zero.
-    expression = expression.subs(sympy.zoo, sympy.Symbol("∞"))
+    # `zoo` is what SymPy makes of a division by zero.
+    expression = expression.subs({sympy.zoo: sympy.Symbol("∞"), sympy.oo: sympy.Symbol("∞")})
     for part in expression.atoms(sympy.Derivative):
         expression = expression.subs(part, sympy.Symbol(f"[d {in_text(part.expr)} / d {in_text(part.variables[0])}]"))
     return str(expression).replace("**", "^").replace("*", "·").replace("-", "−")
