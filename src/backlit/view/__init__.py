@@ -6,6 +6,7 @@ from backlit.view.explanation import explain
 from backlit.view.function import Snapshots, approximation, function
 from backlit.view.images import pixels, weights
 from backlit.view.judging import agreement, confusion, gallery
+from backlit.view.landscape import Path, Surface, interpolation, landscape
 from backlit.view.network import Network, network
 from backlit.view.node_page import node
 from backlit.view.pieces import Piece, Pieces, pieces
@@ -16,10 +17,12 @@ from backlit.view.training import training
 __all__ = [
     "Layer",
     "Network",
+    "Path",
     "Piece",
     "Pieces",
     "Snapshots",
     "Summary",
+    "Surface",
     "activations",
     "agreement",
     "approximation",
@@ -28,6 +31,8 @@ __all__ = [
     "function",
     "gallery",
     "graph",
+    "interpolation",
+    "landscape",
     "network",
     "node",
     "pieces",
