@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 import backlit
 from backlit.data import permutation
-from backlit.errors import ArgumentError
+from backlit.errors import ArgumentError, BacklitError
 from backlit.utils.data import (
     DataLoader,
     Dataset,
@@ -263,3 +264,16 @@ def test_settings_that_do_not_fit(settings):
 def test_settings_that_do_not_fit_iterables(settings):
     with pytest.raises(ArgumentError):
         DataLoader(Count(3), **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"dataset": None}, "expected a data set with numbered rows, got NoneType"),
+        ({"collate_fn": "list"}, "collate_fn must be a function, got str"),
+        ({"num_workers": 1.5}, "num_workers must be an integer of at least 0, got 1.5"),
+    ],
+)
+def test_settings_of_other_types_are_refused(settings, word):
+    with pytest.raises(BacklitError, match=re.escape(f"DataLoader: {word}")):
+        DataLoader(**{"dataset": table(3), **settings})

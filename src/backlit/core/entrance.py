@@ -40,8 +40,10 @@ def answering(function: Callable[..., Any], module: str) -> Callable[..., Any]:
             kind = ArgumentTypeError if isinstance(error, _WRONG_TYPE) else ArgumentError
             given = args[1:] if function.__name__ == _CONSTRUCTOR else args
             came = [_described(value) for value in given] + [f"{k}={_described(v)}" for k, v in settings.items()]
+            # What is wrong with a value is worth saying; what a wrong type could not do is not.
+            reason = f", {error}" if kind is ArgumentError else ""
             raise kind(
-                f"{name}: cannot take ({', '.join(came)}); expected {name}{inspect.signature(function)}"
+                f"{name}: cannot take ({', '.join(came)}){reason}; expected {name}{inspect.signature(function)}"
             ) from error
 
     # Pickle finds a function by its module and name.

@@ -1,5 +1,6 @@
 """Data: data sets, the order of their rows, batches, transforms, and readers of files."""
 
+from backlit.core.entrance import answer_at
 from backlit.data import datasets, transforms
 from backlit.data.collate import default_collate, default_convert
 from backlit.data.dataset import (
@@ -53,3 +54,6 @@ __all__ = [
     "split_rows",
     "transforms",
 ]
+
+# A loader knows the common ways to put rows together by their identity.
+answer_at(globals(), set(__all__) - {"default_collate", "default_convert"})

@@ -12,7 +12,7 @@ from backlit.data.dataset import IterableDataset, Rows
 from backlit.data.fetching import Fetcher
 from backlit.data.pairs import in_step
 from backlit.data.sampler import BatchSampler, OrderSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
-from backlit.errors import ArgumentError, suggest
+from backlit.errors import ArgumentError, ArgumentTypeError, suggest
 from backlit.ops import Generator
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class DataLoader(Generic[T_co]):
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
     ) -> None:
+        if not hasattr(dataset, "__getitem__") and not isinstance(dataset, IterableDataset):
+            raise ArgumentTypeError(f"DataLoader: expected a data set with numbered rows, got {type(dataset).__name__}")
+        if collate_fn is not None and not callable(collate_fn):
+            raise ArgumentTypeError(f"DataLoader: collate_fn must be a function, got {type(collate_fn).__name__}")
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         _check_context(num_workers, multiprocessing_context)
         self._iterable = isinstance(dataset, IterableDataset)
@@ -202,8 +206,8 @@ class DataLoader(Generic[T_co]):
 
 
 def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent: bool) -> None:
-    if num_workers < 0:
-        raise ArgumentError(f"DataLoader: num_workers must be at least 0, got {num_workers}")
+    if not isinstance(num_workers, int) or num_workers < 0:
+        raise ArgumentError(f"DataLoader: num_workers must be an integer of at least 0, got {num_workers!r}")
     if not timeout >= 0:
         raise ArgumentError(f"DataLoader: timeout is a number of seconds, at least 0, got {timeout}")
     if prefetch_factor is not None and (not num_workers or prefetch_factor < 1):

@@ -1,5 +1,6 @@
 """Training: the loop over data, what it measures, and what it leaves behind."""
 
+from backlit.core.entrance import answer_at
 from backlit.train.architecture import build, describe
 from backlit.train.callbacks import BestWeights, Callbacks, EarlyStopping
 from backlit.train.heads import Head, choose_head
@@ -23,3 +24,5 @@ __all__ = [
     "choose_head",
     "describe",
 ]
+
+answer_at(globals(), __all__)

@@ -1,5 +1,6 @@
 """Data sets by name, from files, and generated."""
 
+from backlit.core.entrance import answer_at
 from backlit.data.datasets.catalog import digits, fashion_mnist, load, load_features, mnist
 from backlit.data.datasets.description import ArrayData
 from backlit.data.datasets.generated import circles, spirals, two_moons, xor
@@ -30,3 +31,5 @@ __all__ = [
     "two_moons",
     "xor",
 ]
+
+answer_at(globals(), __all__)
