@@ -3,7 +3,8 @@
 import llvmlite.ir as ir
 
 from backlit.compiler.elementwise import emit_loop
-from backlit.compiler.kernels import I64, KernelEmitter, number
+from backlit.compiler.frame import I64, number
+from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.products import emit_product
 from backlit.compiler.random_words import emit_random
 from backlit.compiler.reductions import emit_reduction

@@ -12,7 +12,8 @@ import llvmlite.ir as ir
 import numpy as np
 
 from backlit.compiler.cores import emit_core
-from backlit.compiler.kernels import I64, POINTER, KernelEmitter, loop, number
+from backlit.compiler.frame import I64, POINTER, loop, number
+from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.products import is_packed
 from backlit.compiler.rows import at

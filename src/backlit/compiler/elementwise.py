@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from backlit.compiler.kernels import KernelEmitter, elements, plain_strides
+from backlit.compiler.frame import elements, plain_strides
+from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import access
 
 

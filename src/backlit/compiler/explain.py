@@ -13,7 +13,8 @@ import numpy as np
 from backlit.compiler import llvm
 from backlit.compiler.cores import emit_core
 from backlit.compiler.executable import Code, Executable
-from backlit.compiler.kernels import SIGNATURE, KernelEmitter
+from backlit.compiler.frame import SIGNATURE
+from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.program import Program
 from backlit.compiler.rows import SAMPLES, at

@@ -16,7 +16,8 @@ from typing import Any
 import llvmlite.ir as ir
 
 from backlit.compiler.elementwise import emit_roots
-from backlit.compiler.kernels import I64, KernelEmitter, number
+from backlit.compiler.frame import I64, number
+from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size, scalar_type

@@ -9,7 +9,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.kernels import I64, KernelEmitter, loop, number
+from backlit.compiler.frame import I64, loop, number
+from backlit.compiler.kernels import KernelEmitter
 
 _ROUNDS = 10
 _MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)

@@ -6,7 +6,8 @@ from typing import Any
 import llvmlite.ir as ir
 
 from backlit.compiler.elementwise import emit_roots
-from backlit.compiler.kernels import I64, KernelEmitter, number
+from backlit.compiler.frame import I64, number
+from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.values import OPERATIONS, scalar_type
 
 _IDENTITY = {"sum": 0, "prod": 1}

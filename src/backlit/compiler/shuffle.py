@@ -8,7 +8,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.kernels import I64, POINTER, loop, number
+from backlit.compiler.frame import I64, POINTER, loop, number
 from backlit.compiler.random_words import emit_words
 
 _DIGIT = 11

@@ -8,7 +8,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.kernels import KernelEmitter, number
+from backlit.compiler.frame import number
+from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import access
 
 

@@ -75,7 +75,7 @@ def test_a_reduction_takes_what_follows_it_on_vectors():
     assert kernels(text) == [("reduce", ["log"])]
     # Over rows it gives one number at a time, and the logarithm has a loop of its own.
     rows = text.replace("(0,) : f4[3]", "(1,) : f4[r]").replace("log(%2) : f4[3]", "log(%2) : f4[r]")
-    assert [kind for kind, _ in kernels(rows)][0] == "reduce"
+    assert next(kind for kind, _ in kernels(rows)) == "reduce"
     assert len(kernels(rows)) == 2
 
 

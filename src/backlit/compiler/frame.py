@@ -1,0 +1,297 @@
+"""The frame of a kernel: its function, the numbers and places of memory that it knows, and its loops.
+
+Every kernel is a function `kernel(places, rows, thread, threads)`: `places` is a table of addresses, one for each input
+and each step in the arena, `rows` the number of rows, and threads share the outermost loop.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llvmlite.ir as ir
+
+from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.program import row_major
+from backlit.compiler.values import Code, item_size, memory_type, overload
+
+I64 = ir.IntType(64)
+I32 = ir.IntType(32)
+POINTER = ir.PointerType()
+SIGNATURE = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, I64])
+# For each dimension an index, and whether the lanes of vectors run along it.
+Index = tuple[tuple[Any, bool], ...]
+
+
+def number(value: int) -> ir.Constant:
+    """A 64-bit integer."""
+    return ir.Constant(I64, value)
+
+
+def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
+    """`for i in range(start, stop, step)`; `body` emits what is done with an i."""
+    before = b.block
+    head, inside, after = (b.append_basic_block(n) for n in ("head", "inside", "after"))
+    b.branch(head)
+    b.position_at_end(head)
+    i = b.phi(I64)
+    i.add_incoming(start, before)
+    b.cbranch(b.icmp_signed("<", i, stop), inside, after)
+    b.position_at_end(inside)
+    body(i)
+    i.add_incoming(b.add(i, number(step)), b.block)
+    b.branch(head)
+    b.position_at_end(after)
+
+
+def number32(value: int) -> ir.Constant:
+    """A 32-bit integer."""
+    return ir.Constant(I32, value)
+
+
+def plain_strides(shape: Sequence[Any]) -> tuple[Any, ...]:
+    """Strides of an array without gaps; 0 for dimensions of size 1, which have none."""
+    return tuple(0 if n == 1 else s for n, s in zip(shape, row_major(tuple(shape)), strict=True))
+
+
+def elements(shape: Sequence[Any]) -> Any:
+    """Number of elements of a shape."""
+    return math.prod(shape)
+
+
+class KernelFrame:
+    """The frame of one kernel of a plan in a module.
+
+    Args:
+        module: The module.
+        plan: The plan.
+        kernel: The kernel.
+        name: The function's name.
+        places: For each place of memory, its slot in the table of addresses.
+        width: Bytes of a vector register.
+        shared: Whether threads share the kernel's outermost loop; otherwise it runs on one.
+        packed: Whether a product copies its matrices first.
+    """
+
+    def __init__(
+        self,
+        module: ir.Module,
+        plan: Plan,
+        kernel: Kernel,
+        name: str,
+        places: dict[Any, int],
+        width: int,
+        shared: bool,
+        packed: bool = False,
+    ) -> None:
+        self.shared, self.packed = shared, packed
+        self.plan = plan
+        self.steps = plan.program.steps
+        self.kernel = kernel
+        self.places = places
+        self.width = width
+        self.function = ir.Function(module, SIGNATURE, name)
+        self.function.linkage = "internal"
+        self.table, self.rows, self.thread, self.threads = self.function.args
+        self.entry = self.function.append_basic_block("entry")
+        self.builder = ir.IRBuilder(self.function.append_basic_block("body"))
+        self.start = self.builder.block
+        self.head = ir.IRBuilder(self.entry)
+        self.module = module
+        self.code = Code(module, self.builder, 1)
+        self.mask: Any = None
+        self.flat = False
+        self._pointers: dict[Any, Any] = {}
+        self._numbers: dict[Any, Any] = {}
+        self.stored = set(plan.memory)
+
+    def fresh(self) -> None:
+        """Forget what was computed for another place."""
+
+    def finish(self) -> None:
+        """Close the function."""
+        self.builder.ret_void()
+        self.head.branch(self.start)
+
+    # -- numbers and memory ------------------------------------------------------------------------------------------
+
+    def size(self, value: Any) -> Any:
+        """A number of the program as an integer of the function; computed once, at its start."""
+        if isinstance(value, int):
+            return number(value)
+        if value not in self._numbers:
+            scaled = self.head.mul(self.rows, number(value.scale))
+            self._numbers[value] = self.head.add(scaled, number(value.offset))
+        return self._numbers[value]
+
+    def pointer(self, place: tuple[str, int]) -> Any:
+        """The address of a place."""
+        if place not in self._pointers:
+            slot = self.head.gep(self.table, [number(self.places[place])], source_etype=POINTER)
+            self._pointers[place] = self.head.load(slot, typ=POINTER)
+        return self._pointers[place]
+
+    def times(self, index: Any, stride: Any) -> Any:
+        """The product of an index and a stride, simplified."""
+        if stride == 1:
+            return index
+        if isinstance(index, ir.Constant) and isinstance(stride, int):
+            return number(index.constant * stride)
+        return self.builder.mul(index, self.size(stride))
+
+    def plus(self, a: Any, b: Any) -> Any:
+        """The sum of two numbers, simplified."""
+        for one, other in ((a, b), (b, a)):
+            if isinstance(one, ir.Constant) and one.constant == 0:
+                return other
+        return self.builder.add(a, b)
+
+    def address(self, index: Index, strides: Sequence[Any], offset: Any = 0) -> tuple[Any, Any]:
+        """The place of the first lane, and the stride from lane to lane (0 if all lanes are one place)."""
+        place, lane = self.size(offset), 0
+        for (i, lanes), stride in zip(index, strides, strict=True):
+            if isinstance(stride, int) and stride == 0:
+                continue
+            place = self.plus(place, self.times(i, stride))
+            if lanes:
+                lane = stride
+        return place, lane
+
+    def _element(self, pointer: Any, place: Any, kind: str) -> Any:
+        return self.builder.gep(pointer, [place], source_etype=memory_type(kind))
+
+    def load(self, where: tuple[str, int], kind: str, place: Any, lane: Any) -> Any:
+        """Read one value: a vector, one number in all lanes, or lanes at a distance."""
+        b, code, memory = self.builder, self.code, memory_type(kind)
+        pointer = self.pointer(where)
+        if code.lanes == 1 or (isinstance(lane, int) and lane == 0):
+            return code.splat(
+                self._as_bool(b.load(self._element(pointer, place, kind), typ=memory, align=item_size(kind)), kind)
+            )
+        vector = ir.VectorType(memory, code.lanes)
+        if lane == 1:
+            at = self._element(pointer, place, kind)
+            if self.mask is None:
+                return self._as_bool(b.load(at, typ=vector, align=item_size(kind)), kind)
+            zero = ir.Constant(vector, [0] * code.lanes)
+            loaded = code.call(
+                f"llvm.masked.load.{overload(vector)}.p0", vector, at, number32(item_size(kind)), self.mask, zero
+            )
+            return self._as_bool(loaded, kind)
+        steps = b.mul(code.steps(), code.splat(self.size(lane)))
+        return self.gather(where, kind, b.add(code.splat(place), steps))
+
+    def gather(self, where: tuple[str, int], kind: str, places: Any) -> Any:
+        """Read lanes at places of their own."""
+        b, code, memory = self.builder, self.code, memory_type(kind)
+        pointer = self.pointer(where)
+        if code.lanes == 1:
+            return self._as_bool(b.load(self._element(pointer, places, kind), typ=memory, align=item_size(kind)), kind)
+        vector = ir.VectorType(memory, code.lanes)
+        mask = self.mask or ir.Constant(ir.VectorType(ir.IntType(1), code.lanes), [1] * code.lanes)
+        result = ir.Constant(vector, [0] * code.lanes)
+        for lane in range(code.lanes):
+            position = number32(lane)
+            # Lanes beyond the end read the first element, which exists.
+            place = b.select(b.extract_element(mask, position), b.extract_element(places, position), number(0))
+            one = b.load(self._element(pointer, place, kind), typ=memory, align=item_size(kind))
+            result = b.insert_element(result, one, position)
+        return self._as_bool(result, kind)
+
+    def _as_bool(self, value: Any, kind: str) -> Any:
+        if kind != "b1":
+            return value
+        zero = ir.Constant(value.type, [0] * value.type.count if isinstance(value.type, ir.VectorType) else 0)
+        return self.builder.icmp_unsigned("!=", value, zero)
+
+    def store(self, root: int, index: Index, value: Any) -> None:
+        """Write a root's value to all of its places."""
+        step, b, code = self.steps[root], self.builder, self.code
+        if self.flat:
+            place: Any = index[0][0]
+        else:
+            place, _ = self.address(index, row_major(step.shape))
+        if step.dtype == "b1":
+            value = b.zext(value, ir.IntType(8) if code.lanes == 1 else ir.VectorType(ir.IntType(8), code.lanes))
+        for where in self.plan.stores.get(root, ()):
+            self._put(where, step.dtype, place, value)
+
+    def _put(self, where: tuple[str, int], kind: str, place: Any, value: Any) -> None:
+        at = self._element(self.pointer(where), place, kind)
+        if self.mask is None or self.code.lanes == 1:
+            self.builder.store(value, at, align=item_size(kind))
+        else:
+            name = f"llvm.masked.store.{overload(value.type)}.p0"
+            self.code.call(name, ir.VoidType(), value, at, number32(item_size(kind)), self.mask)
+
+    # -- loops -------------------------------------------------------------------------------------------------------
+
+    def loop(self, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
+        """`for i in range(start, stop, step)`."""
+        loop(self.builder, start, stop, step, body)
+
+    def share(self, size: Any) -> tuple[Any, Any]:
+        """This thread's part of a loop: from, to."""
+        b = self.builder
+        if not self.shared:
+            return number(0), size
+        start = b.sdiv(b.mul(size, self.thread), self.threads)
+        stop = b.sdiv(b.mul(size, b.add(self.thread, number(1))), self.threads)
+        return start, stop
+
+    def lanes(self, last: Any, kinds: set[str]) -> int:
+        """How many lanes suit a loop over `last` elements of these kinds."""
+        widest = max((item_size(k) for k in kinds if k[0] == "f"), default=8)
+        most = self.width // widest
+        if isinstance(last, int):
+            while most > 1 and most // 2 >= last:
+                most //= 2
+        return most
+
+    def vectors(self, size: Any, lanes: int, body: Callable[[Any], None], start: Any = None, stop: Any = None) -> None:
+        """Go through `size` elements, `lanes` at a time, the rest under a mask."""
+        b = self.builder
+        self.code.lanes = lanes
+        start = number(0) if start is None else start
+        stop = self.size(size) if stop is None else stop
+        if lanes == 1:
+            self.loop(start, stop, 1, body)
+            return
+        count = b.and_(b.sub(stop, start), number(-lanes))
+        whole = isinstance(size, int) and size % lanes == 0 and isinstance(start, ir.Constant)
+        full = (
+            number(size // lanes * lanes)
+            if isinstance(size, int) and isinstance(start, ir.Constant)
+            else b.add(start, count)
+        )
+        if not isinstance(size, int) or size >= lanes:
+            self.loop(start, full, lanes, body)
+        if whole:
+            return
+        with b.if_then(b.icmp_signed("<", full, stop)):
+            left = self.code.splat(b.sub(stop, full))
+            self.mask = b.icmp_signed("<", self.code.steps(), left)
+            self.fresh()
+            body(full)
+            self.mask = None
+        self.fresh()
+
+    def nest(
+        self, shape: Sequence[Any], body: Callable[[list[Any]], None], first: tuple[Any, Any] | None = None
+    ) -> None:
+        """Loops over `shape`, the outermost from and to `first` if given."""
+        indices: list[Any] = []
+
+        def inner(d: int) -> None:
+            if d == len(shape):
+                body(list(indices))
+                return
+
+            def turn(i: Any) -> None:
+                indices.append(i)
+                inner(d + 1)
+                indices.pop()
+
+            start, stop = first if d == 0 and first is not None else (number(0), self.size(shape[d]))
+            self.loop(start, stop, 1, turn)
+
+        inner(0)
