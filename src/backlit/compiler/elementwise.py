@@ -29,7 +29,7 @@ def _kinds(k: KernelEmitter, roots: list[int]) -> set[str]:
 
 def emit_roots(k: KernelEmitter, index: Any) -> None:
     """Compute and store all roots but the core at an index; one may read what another one overwrites."""
-    values = [(root, k.computed(root, index)) for root in k.kernel.roots if root != k.kernel.core]
+    values = [(root, k.value(root, index)) for root in k.kernel.roots if root != k.kernel.core]
     for root, value in values:
         k.store(root, index, value)
 

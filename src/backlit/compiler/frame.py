@@ -213,9 +213,10 @@ class KernelFrame:
         if step.dtype == "b1":
             value = b.zext(value, ir.IntType(8) if code.lanes == 1 else ir.VectorType(ir.IntType(8), code.lanes))
         for where in self.plan.stores.get(root, ()):
-            self._put(where, step.dtype, place, value)
+            self.put(where, step.dtype, place, value)
 
-    def _put(self, where: tuple[str, int], kind: str, place: Any, value: Any) -> None:
+    def put(self, where: tuple[str, int], kind: str, place: Any, value: Any) -> None:
+        """Write one value at a place."""
         at = self._element(self.pointer(where), place, kind)
         if self.mask is None or self.code.lanes == 1:
             self.builder.store(value, at, align=item_size(kind))

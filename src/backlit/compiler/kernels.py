@@ -39,22 +39,21 @@ class KernelEmitter(KernelFrame):
         self._indices.clear()
         self._holding.clear()
 
+    def keep(self, index: Index) -> Index:
+        """An index that stays alive until `fresh`: values are known by the identity of their index."""
+        self._holding.append(index)
+        return index
+
     def hold(self, step: int, index: Index, value: Any) -> None:
         """Use a value in registers in place of memory."""
-        self._values[step, id(index)] = value
-        self._holding.append(index)
+        self._values[step, id(self.keep(index))] = value
 
     def value(self, n: int, index: Index) -> Any:
         """The value of a step at an index, computed once an index."""
         key = (n, id(index))
         if key not in self._values:
-            self._holding.append(index)
-            self._values[key] = self._compute(n, index)
+            self._values[key] = self._compute(n, self.keep(index))
         return self._values[key]
-
-    def computed(self, root: int, index: Index) -> Any:
-        """The value of one of the kernel's own roots at an index."""
-        return self.value(root, index)
 
     def _compute(self, n: int, index: Index) -> Any:
         step, code = self.steps[n], self.code
@@ -128,14 +127,13 @@ class KernelEmitter(KernelFrame):
         found = self.reach(source)
         first, inner = step.attrs[0], len(self.steps[picks[0]].shape)
         shape = self.steps[source].shape
-        own = index[first : first + inner]
+        own = self.keep(index[first : first + inner])
         before, after = index[:first], index[first + inner :]
         rest: Index = (*before, *[(number(0), False)] * len(picks), *after)
         place, lane = self.address(rest, found.strides, found.offset)
         places = code.splat(place)
         if not (isinstance(lane, int) and lane == 0) and code.lanes > 1:
             places = b.add(places, b.mul(code.steps(), code.splat(self.size(lane))))
-        self._holding.append(own)
         for d, pick in zip(step.attrs, picks, strict=True):
             at = self.value(pick, own)
             # An index worked out from the place needs no check.

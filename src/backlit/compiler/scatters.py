@@ -32,8 +32,7 @@ def emit_scatter(k: KernelEmitter) -> None:
         def put(place: list[Any]) -> None:
             k.fresh()
             index = tuple((i, False) for i in place)
-            own = index[first : first + inner]
-            k._holding.append(own)
+            own = k.keep(index[first : first + inner])
             rest = (*index[:first], *[(number(0), False)] * len(picks), *index[first + inner :])
             strides = row_major(step.shape)
             at, _ = k.address(rest, strides)
@@ -42,6 +41,6 @@ def emit_scatter(k: KernelEmitter) -> None:
             value = k.value(values, index)
             if step.op == "add":
                 value = OPERATIONS["add"](k.code, step.dtype, k.load(target, step.dtype, at, 0), value)
-            k._put(target, step.dtype, at, value)
+            k.put(target, step.dtype, at, value)
 
         k.nest(k.steps[values].shape, put)
