@@ -10,22 +10,8 @@ from backlit import nn
 from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, MissingFileError, ShapeError
 from backlit.onnx import export
 from backlit.onnx.symbolic import UFUNCS
-from tests.nn.layer_table import LAYERS, LOSSES, inputs, state
-
-MODULES = [*LAYERS, *((text, [shape, target]) for text, shape, target in LOSSES)]
-
-
-def built(text):
-    module = eval(text, {**vars(nn), "tensor": backlit.tensor})
-    if "Loss" not in text:
-        named = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
-        values = {name: backlit.tensor(v, dtype=backlit.float32) for name, v in state(named).items()}
-        module.load_state_dict({**module.state_dict(), **values})
-    return module
-
-
-def tensors(specs):
-    return tuple(backlit.tensor(a.astype(np.float32) if a.dtype.kind == "f" else a) for a in inputs(specs))
+from tests.nn.layer_table import inputs
+from tests.onnx.modules import MODULES, built, tensors
 
 
 def run(path, given):
