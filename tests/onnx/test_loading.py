@@ -82,7 +82,8 @@ BODIES = [
     "w = Constant<value_ints = [1, 0, 0, 2]>()  v = Constant<value_float = 7.0>()  r = Pad(x, w, v)",
     "g = Constant<value_ints = [2, -1]>()  r = Gather<axis = 1>(x, g)",
     "r = GatherElements<axis = 0>(x, i)",
-    "g = Constant<value_ints = [0, 2, -1]>()  s = Constant<value_ints = [-1, 1]>()  h = Reshape(g, s)  r = GatherND(x, h)",
+    "g = Constant<value_ints = [0, 2, -1]>()  a = Constant<value_ints = [1]>()  h = Unsqueeze(g, a) "
+    "r = GatherND(x, h)",
     "k = Constant<value_int = 1>()  r = Trilu(x, k)",
     "r = Trilu<upper = 0>(y)",
     "s = Shape(x)  r = ConstantOfShape(s)",
