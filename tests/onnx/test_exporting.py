@@ -1,5 +1,8 @@
 """What is written as an ONNX model gives the same results in ONNX Runtime as here, for every layer and loss."""
 
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -7,7 +10,16 @@ import pytest
 
 import backlit
 from backlit import nn
-from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, MissingFileError, ShapeError
+from backlit.data import StandardScaler
+from backlit.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    GraphError,
+    MissingFileError,
+    MissingPackageError,
+    ShapeError,
+    StateError,
+)
 from backlit.onnx import export
 from backlit.onnx.symbolic import UFUNCS
 from tests.nn.layer_table import inputs
@@ -122,3 +134,28 @@ def test_the_comparison_sees_a_wrong_node(tmp_path, monkeypatch):
     export(module, tmp_path / "model.onnx", example_input=given)
     with pytest.raises(AssertionError):
         agrees(run(tmp_path / "model.onnx", given)[0], module(*given))
+
+
+def test_scalers_are_part_of_the_model(tmp_path):
+    rows = inputs([(30, 4)])[0] * [1.0, 1e-3, 1e4, 1.0] + [0.0, 5.0, 1e6, -2.0]
+    targets = inputs([(30, 2)])[0] * 1e3 + 1e5
+    scaler, target_scaler = StandardScaler().fit(rows), StandardScaler().fit(targets)
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+    export(model, tmp_path / "model.onnx", scaler=scaler, target_scaler=target_scaler)
+    found = run(tmp_path / "model.onnx", (backlit.tensor(rows),))[0]
+    expected = target_scaler.inverse_transform(model(backlit.from_numpy(scaler.transform(rows))).detach().numpy())
+    assert np.allclose(found, expected, rtol=1e-5, atol=0)
+    with pytest.raises(StateError, match="fit"):
+        export(model, tmp_path / "other.onnx", scaler=StandardScaler())
+    with pytest.raises(ShapeError):
+        export(nn.Linear(3, 1), tmp_path / "other.onnx", scaler=scaler)
+
+
+def test_the_onnx_package_is_imported_when_needed(tmp_path, monkeypatch):
+    code = (
+        "import sys, backlit.onnx, backlit.interop; sys.exit(bool({'onnx', 'onnxruntime', 'torch'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingPackageError, match="pip install"):
+        export(nn.Linear(2, 1), tmp_path / "model.onnx")

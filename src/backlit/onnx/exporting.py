@@ -18,12 +18,14 @@ from backlit import nn
 from backlit.compiler.rows import SAMPLES
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import Symbol, TensorBase, make
+from backlit.data import StandardScaler
 from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, MissingFileError
 from backlit.graph.graph import Graph, Ref
 from backlit.graph.trace import Traced
 from backlit.onnx.formulas import OnnxNamespace
 from backlit.onnx.package import onnx_package
 from backlit.onnx.symbolic import NoOperator, OnnxArray, Step, Writer
+from backlit.ops import float32, from_numpy
 from backlit.serialization import write_whole
 
 # The first version of ONNX's operators in which all that are written here have their present form.
@@ -40,6 +42,8 @@ def export(
     *,
     example_input: Any = None,
     dynamic_batch: bool = True,
+    scaler: StandardScaler | None = None,
+    target_scaler: StandardScaler | None = None,
 ) -> None:
     """Write what a module computes in evaluation mode as an ONNX model (ONNX operators of version 18).
 
@@ -53,10 +57,14 @@ def export(
             None: one row for the first layer of the module, which must be one that says what it takes.
         dynamic_batch: Whether the first dimension, of every input that shares the first input's size of it, may have
             any size when the model is run. False: the model takes the example's shapes only.
+        scaler: What standardised the columns of the table that the module was trained on: the model then takes the
+            table's own values, in float64 as the scaler does, and needs no example.
+        target_scaler: What standardised the targets: the model then gives values of the targets' own scale.
 
     Raises:
         ArgumentError: There is no example, and the first layer does not say what it takes.
         ArgumentTypeError: `model` is no module, or the example is no tensor or tuple of tensors.
+        StateError: A scaler is not fitted.
         ShapeError: The module does not take inputs of the example's shapes, the first dimension free.
         GraphError: The module changes its state, branches on values, does what ONNX has no operator for, or does
             different things for different batch sizes; the message says which.
@@ -69,14 +77,15 @@ def export(
     target = Path(path)
     if not target.parent.is_dir():
         raise MissingFileError(f"export: there is no folder {target.parent}")
-    examples = _examples(model, example_input)
+    program = _Program(model, scaler, target_scaler)
+    examples = _examples(program, example_input)
     batched = [dynamic_batch and e.shape[:1] == examples[0].shape[:1] != () for e in examples]
     sizes = SAMPLES if any(batched) else (0,)
     written = []
     with _evaluating(model):
         for rows in sizes:
             shapes = [(rows, *e.shape[1:]) if b else e.shape for e, b in zip(examples, batched, strict=True)]
-            written.append(_write(model, [Symbol(s, e.dtype) for s, e in zip(shapes, examples, strict=True)]))
+            written.append(_write(program, [Symbol(s, e.dtype) for s, e in zip(shapes, examples, strict=True)]))
     traced, steps, outputs = written[0]
     if len(written) > 1:
         steps = _for_any_batch(steps, written[1][1], _input_names(traced.graph)[0])
@@ -85,14 +94,47 @@ def export(
         for o, second in zip(outputs, written[-1][2], strict=True)
     ]
     open_inputs = [(BATCH, *e.shape[1:]) if b else e.shape for e, b in zip(examples, batched, strict=True)]
-    proto = _model(onnx, model, traced, steps, outputs, open_inputs, open_outputs)
+    proto = _model(onnx, program, traced, steps, outputs, open_inputs, open_outputs)
     write_whole(target, proto.SerializeToString())
 
 
-def _examples(model: nn.Module, given: Any) -> list[Symbol]:
+class _Program:
+    """A module between its scalers.
+
+    Attributes:
+        model: The module.
+        names: The names of what an ONNX model of it keeps.
+    """
+
+    def __init__(self, model: nn.Module, scaler: StandardScaler | None, target_scaler: StandardScaler | None) -> None:
+        self.model = model
+        self.scaling = _statistics(scaler)
+        self._target_scaling = _statistics(target_scaler)
+        self.names: dict[str, Any] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        for name, statistics in (("scaler", self.scaling), ("target_scaler", self._target_scaling)):
+            self.names |= {f"{name}.{part}": values for part, values in statistics.items()}
+
+    def __call__(self, *inputs: Any) -> Any:
+        if self.scaling:
+            (table,) = inputs
+            dtype = next((p.dtype for p in self.model.parameters()), float32)
+            inputs = (((table - self.scaling["mean"]) / self.scaling["scale"]).to(dtype),)
+        found = self.model(*inputs)
+        if self._target_scaling:
+            found = found * self._target_scaling["scale"] + self._target_scaling["mean"]
+        return found
+
+
+def _statistics(scaler: StandardScaler | None) -> dict[str, Any]:
+    return {} if scaler is None else {part: from_numpy(np.array(v)) for part, v in scaler.to_dict().items()}
+
+
+def _examples(program: _Program, given: Any) -> list[Symbol]:
     """Shape and type of each input."""
+    if program.scaling:
+        return [Symbol((1, len(program.scaling["mean"])), np.dtype(np.float64))]
     if given is None:
-        return [_first_input(model)]
+        return [_first_input(program.model)]
     tensors = given if isinstance(given, tuple | list) else (given,)
     if not tensors or not all(isinstance(t, TensorBase) for t in tensors):
         kinds = ", ".join(type(t).__name__ for t in tensors) or "nothing"
@@ -129,9 +171,9 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _write(model: nn.Module, inputs: Sequence[Symbol]) -> tuple[Traced, list[Step], list[OnnxArray]]:
+def _write(program: _Program, inputs: Sequence[Symbol]) -> tuple[Traced, list[Step], list[OnnxArray]]:
     """The trace, the ONNX nodes and the outputs of the module on inputs of these shapes."""
-    traced = Traced(model, tuple(make(symbol) for symbol in inputs), _state_of(model))
+    traced = Traced(program, tuple(make(symbol) for symbol in inputs), program.names)
     graph = traced.graph
     if graph.writes:
         names = ", ".join(graph.nodes[number].name for number, _ in graph.writes)
@@ -161,10 +203,6 @@ def _write(model: nn.Module, inputs: Sequence[Symbol]) -> tuple[Traced, list[Ste
             ) from error
     writer.scope = ("output", "")
     return traced, writer.steps, [writer.renamed(values[ref], name) for ref, name in _outputs(traced)]
-
-
-def _state_of(model: nn.Module) -> dict[str, Any]:
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
 def _numbered(name: str, count: int) -> list[str]:
@@ -235,7 +273,7 @@ def _not_uniform(where: str) -> GraphError:
 
 def _model(
     onnx: Any,
-    model: nn.Module,
+    program: _Program,
     traced: Traced,
     steps: list[Step],
     outputs: list[OnnxArray],
@@ -253,7 +291,7 @@ def _model(
     proto = helper.make_model(
         helper.make_graph(
             _nodes(onnx, steps),
-            type(model).__name__,
+            type(program.model).__name__,
             [
                 described(name, graph.nodes[number].results[0].dtype, shape)
                 for name, number, shape in zip(arguments, graph.arguments, input_shapes, strict=True)
@@ -265,7 +303,8 @@ def _model(
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=_IR_VERSION,
     )
-    buffers = [name for name, _ in model.named_buffers() if name in states]
+    learnt = {name for name, _ in program.model.named_parameters()}
+    buffers = [name for name in states if name not in learnt]
     helper.set_model_props(proto, {BUFFERS: json.dumps(buffers)})
     onnx.checker.check_model(proto)
     return proto
