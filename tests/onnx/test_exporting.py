@@ -88,6 +88,23 @@ def test_parts_orders_and_joins(tmp_path):
         agrees(found, expected)
 
 
+class Named(nn.Module):
+    def __init__(self, name):
+        super().__init__()
+        self.register_parameter(name, nn.Parameter(backlit.ones(4)))
+
+    def forward(self, x):
+        return x * next(self.parameters()) + 1
+
+
+def test_names_do_not_meet(tmp_path):
+    given = (backlit.ones(3, 4),)
+    export(Named("mul_0"), tmp_path / "model.onnx", example_input=given)
+    agrees(run(tmp_path / "model.onnx", given)[0], backlit.full((3, 4), 2.0))
+    with pytest.raises(ArgumentError, match="'output'"):
+        export(Named("output"), tmp_path / "model.onnx", example_input=given)
+
+
 class Doubtful(nn.Module):
     def __init__(self, function):
         super().__init__()

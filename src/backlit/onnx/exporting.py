@@ -62,7 +62,8 @@ def export(
         target_scaler: What standardised the targets: the model then gives values of the targets' own scale.
 
     Raises:
-        ArgumentError: There is no example, and the first layer does not say what it takes.
+        ArgumentError: There is no example, and the first layer does not say what it takes; or a parameter is called
+            as an input or output of the model.
         ArgumentTypeError: `model` is no module, or the example is no tensor or tuple of tensors.
         StateError: A scaler is not fitted.
         ShapeError: The module does not take inputs of the example's shapes, the first dimension free.
@@ -176,11 +177,15 @@ def _write(program: _Program, inputs: Sequence[Symbol]) -> tuple[Traced, list[St
     traced = Traced(program, tuple(make(symbol) for symbol in inputs), program.names)
     graph = traced.graph
     if graph.writes:
-        names = ", ".join(graph.nodes[number].name for number, _ in graph.writes)
-        raise GraphError(f"export: the module changes {names} when it is called, which an ONNX model cannot")
-    writer = Writer()
+        changed = ", ".join(graph.nodes[number].name for number, _ in graph.writes)
+        raise GraphError(f"export: the module changes {changed} when it is called, which an ONNX model cannot")
+    outputs = _numbered("output", len(graph.outputs))
+    names = [*_input_names(graph), *outputs]
+    for name in {*_input_names(graph)[: len(graph.arguments)], *outputs} & program.names.keys():
+        raise ArgumentError(f"export: a parameter or buffer is called {name!r}, as an input or output is; rename it")
+    writer = Writer(names)
     values: dict[Ref, Any] = {}
-    for number, name in zip((*graph.arguments, *graph.states), _input_names(graph), strict=True):
+    for number, name in zip((*graph.arguments, *graph.states), names, strict=False):
         kind = graph.nodes[number].results[0]
         values[Ref(number)] = OnnxArray(writer, name, kind.shape, kind.dtype)
     namespace = OnnxNamespace()
@@ -202,7 +207,11 @@ def _write(program: _Program, inputs: Sequence[Symbol]) -> tuple[Traced, list[St
                 f"export: {node.operation.name}{where} cannot be written with ONNX's operators: {error}"
             ) from error
     writer.scope = ("output", "")
-    return traced, writer.steps, [writer.renamed(values[ref], name) for ref, name in _outputs(traced)]
+    return (
+        traced,
+        writer.steps,
+        [writer.renamed(values[ref], name) for ref, name in zip(graph.outputs, outputs, strict=True)],
+    )
 
 
 def _numbered(name: str, count: int) -> list[str]:
@@ -211,10 +220,6 @@ def _numbered(name: str, count: int) -> list[str]:
 
 def _input_names(graph: Graph) -> list[str]:
     return [*_numbered("input", len(graph.arguments)), *(graph.nodes[number].name for number in graph.states)]
-
-
-def _outputs(traced: Traced) -> list[tuple[Ref, str]]:
-    return list(zip(traced.graph.outputs, _numbered("output", len(traced.graph.outputs)), strict=True))
 
 
 def _for_any_batch(first: list[Step], second: list[Step], batched_input: str) -> list[Step]:

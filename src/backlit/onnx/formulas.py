@@ -64,6 +64,12 @@ def _matmul(x: Any, y: Any) -> OnnxArray:
     return one.write("MatMul", (x, y), shape, one.dtype)
 
 
+def _fmod(x: Any, y: Any) -> OnnxArray:
+    one = some(x, y)
+    operands = [as_type(plain_number(v), one.dtype) for v in (x, y)]
+    return one.write("Mod", operands, np.broadcast_shapes(*(o.shape for o in operands)), one.dtype, fmod=1)
+
+
 # Ufuncs for which ONNX has no operator of their own.
 FORMULAS |= {
     "bitwise_and": _logical(np.logical_and),
@@ -71,6 +77,7 @@ FORMULAS |= {
     "bitwise_xor": _logical(np.logical_xor),
     "exp2": lambda x: np.exp(x * math.log(2)),
     "expm1": lambda x: np.exp(x) - 1,
+    "fmod": _fmod,
     "floor_divide": lambda x, y: np.floor(x / y),
     "hypot": lambda x, y: np.sqrt(x * x + y * y),
     "invert": _logical(np.logical_not),
@@ -164,6 +171,43 @@ def pad(x: OnnxArray, widths: Any, mode: str = "constant", constant_values: Any 
     return x.write("Pad", (x, borders, np.asarray(constant_values, x.dtype)), shape, x.dtype)
 
 
+def full_like(x: OnnxArray, value: Any, dtype: Any = None) -> OnnxArray:
+    """One number in the shape of x."""
+    kind = x.dtype if dtype is None else np.dtype(dtype)
+    size = x.write("Shape", (x,), (x.ndim,), np.int64)
+    return x.write("Expand", (np.asarray(value, kind), size), x.shape, kind)
+
+
+def tile(x: OnnxArray, times: Any) -> OnnxArray:
+    """Copies side by side."""
+    counts = (times,) if isinstance(times, int) else tuple(times)
+    ndim = max(x.ndim, len(counts))
+    whole = x.reshape((1,) * (ndim - x.ndim) + x.shape)
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = [n * count for n, count in zip(whole.shape, counts, strict=True)]
+    return x.write("Tile", (whole, np.array(counts, np.int64)), shape, x.dtype)
+
+
+def roll(x: OnnxArray, shift: Any, axis: Any = None) -> OnnxArray:
+    """The elements moved along dimensions, those that leave at one end coming in at the other."""
+    if axis is None:
+        return roll(x.reshape(-1), shift, 0).reshape(x.shape)
+    shifts, axes = np.broadcast_arrays(shift, axis)
+    for by, dim in zip(shifts.reshape(-1).tolist(), (axes.reshape(-1) % x.ndim).tolist(), strict=True):
+        places = int(math.fmod(by, x.shape[dim])) if x.shape[dim] else 0
+        before = (slice(None),) * dim
+        if places:
+            x = concatenate([x[(*before, slice(-places, None))], x[(*before, slice(-places))]], dim)
+    return x
+
+
+def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """With numbers in place of NaN and infinities."""
+    bounds = np.finfo(x.dtype)
+    high, low = bounds.max if posinf is None else posinf, bounds.min if neginf is None else neginf
+    return where(np.isnan(x), nan, where(x == np.inf, high, where(x == -np.inf, low, x)))
+
+
 def _triangle(x: OnnxArray, k: int, upper: int) -> OnnxArray:
     return x.write("Trilu", (x, np.array(k, np.int64)), x.shape, x.dtype, upper=upper)
 
@@ -193,14 +237,21 @@ FUNCTIONS |= {name: _method(name) for name in (
         slice(None, None, -1) if axis is None or d in np.atleast_1d(axis) % x.ndim else slice(None)
         for d in range(x.ndim)
     )],
+    "full_like": full_like,
     "moveaxis": lambda x, source, target: _moved(lambda a: np.moveaxis(a, source, target), x),
+    "nan_to_num": nan_to_num,
+    "ones_like": lambda x, dtype=None, **_: full_like(x, 1, dtype),
     "pad": pad,
+    "roll": roll,
+    "round": lambda x, decimals=0: np.rint(x * 10.0**decimals) / 10.0**decimals if decimals else np.rint(x),
     "squeeze": squeeze,
     "stack": stack,
     "swapaxes": lambda x, one, two: _moved(lambda a: np.swapaxes(a, one, two), x),
     "take": take,
     "take_along_axis": take_along_axis,
+    "tile": tile,
     "tril": lambda x, k=0: _triangle(x, k, 0),
     "triu": lambda x, k=0: _triangle(x, k, 1),
     "where": where,
+    "zeros_like": lambda x, dtype=None, **_: full_like(x, 0, dtype),
 }  # fmt: skip

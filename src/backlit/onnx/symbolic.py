@@ -5,7 +5,7 @@ has a second definition here: the tables, which `onnx.formulas` fills, name NumP
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ UFUNCS: dict[str, str] = {}
 FORMULAS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
+_OF_BOOLS = ("And", "Not", "Or", "Xor")
 _INT64 = np.iinfo(np.int64)
 # NumPy's functions are typed for its own arrays.
 _numpy: Any = np
@@ -48,13 +49,17 @@ class Step:
 class Writer:
     """Collects the nodes of a model.
 
+    Args:
+        taken: Names that the nodes' results must not have.
+
     Attributes:
         steps: The nodes so far.
         scope: Operation and module that the next nodes belong to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Container[str]) -> None:
         self.steps: list[Step] = []
+        self._taken = taken
         self.scope = ("", "")
 
     def write(self, op: str, inputs: Sequence[Any], shape: Sequence[int], dtype: Any, **attributes: Any) -> "OnnxArray":
@@ -62,6 +67,8 @@ class Writer:
         operation, path = self.scope
         named = tuple(i.name if isinstance(i, OnnxArray) else i for i in inputs)
         output = f"{operation}_{len(self.steps)}"
+        while output in self._taken:
+            output += "_"
         self.steps.append(Step(op, named, output, attributes, path))
         return OnnxArray(self, output, tuple(shape), np.dtype(dtype))
 
@@ -94,6 +101,12 @@ class OnnxArray(NDArrayOperatorsMixin):
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise NoOperator("it needs values")
+
+    def __int__(self) -> int:
+        raise NoOperator("it needs values")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise NoOperator("it writes into an array")
 
     def __bool__(self) -> bool:
         raise NoOperator("it branches on values")
@@ -129,6 +142,8 @@ class OnnxArray(NDArrayOperatorsMixin):
                 return mean()
         asked = [type(i) if isinstance(i, bool | int | float) else i.dtype for i in plain]
         *kinds, result = ufunc.resolve_dtypes((*asked, None))
+        if UFUNCS[name] in _OF_BOOLS:
+            kinds = [np.dtype(bool)] * len(kinds)
         operands = [as_type(i, kind) for i, kind in zip(plain, kinds, strict=True)]
         return self.write(UFUNCS[name], operands, np.broadcast_shapes(*(o.shape for o in operands)), result)
 
