@@ -88,6 +88,19 @@ def test_parts_orders_and_joins(tmp_path):
         agrees(found, expected)
 
 
+def test_the_batch_size_is_open_in_the_model(tmp_path):
+    path = tmp_path / "model.onnx"
+    for model, expected in [(nn.Flatten(), ["batch", 12]), (nn.Flatten(0, 1), ["", 4])]:
+        export(model, path, example_input=backlit.ones(2, 3, 4))
+        graph = onnx.load(path).graph
+        shapes = [[d.dim_param or d.dim_value or "" for d in v.type.tensor_type.shape.dim]
+                  for v in (graph.input[0], graph.output[0])]  # fmt: skip
+        assert shapes == [["batch", 3, 4], expected]
+    export(nn.Flatten(), path, example_input=backlit.ones(2, 3, 4), dynamic_batch=False)
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument):
+        run(path, (backlit.ones(3, 3, 4),))
+
+
 class Named(nn.Module):
     def __init__(self, name):
         super().__init__()

@@ -91,7 +91,8 @@ def export(
     if len(written) > 1:
         steps = _for_any_batch(steps, written[1][1], _input_names(traced.graph)[0])
     open_outputs = [
-        tuple(BATCH if n != other else n for n, other in zip(o.shape, second.shape, strict=True))
+        # What is neither a fixed size nor the batch size, such as a multiple of it, stays without a name.
+        tuple(n if n == m else BATCH if (n, m) == SAMPLES else None for n, m in zip(o.shape, second.shape, strict=True))
         for o, second in zip(outputs, written[-1][2], strict=True)
     ]
     open_inputs = [(BATCH, *e.shape[1:]) if b else e.shape for e, b in zip(examples, batched, strict=True)]
