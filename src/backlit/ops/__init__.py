@@ -49,6 +49,7 @@ from backlit.ops import (
     generator,
     indexing,
     joining,
+    masking,
     piecewise,
     printing,
     product,
@@ -104,6 +105,7 @@ __all__ = [
     *generator.__all__,
     *indexing.__all__,
     *joining.__all__,
+    *masking.__all__,
     *piecewise.__all__,
     *printing.__all__,
     *product.__all__,
@@ -138,6 +140,7 @@ from backlit.ops.gathering import *
 from backlit.ops.generator import *
 from backlit.ops.indexing import *
 from backlit.ops.joining import *
+from backlit.ops.masking import *
 from backlit.ops.piecewise import *
 from backlit.ops.printing import *
 from backlit.ops.product import *

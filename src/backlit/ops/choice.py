@@ -67,7 +67,7 @@ def where(condition: "Tensor", input: Any = None, other: Any = None) -> Any:
     if input is None or other is None:
         if input is not None or other is not None:
             raise ArgumentError("where: give both `input` and `other`, or none of them")
-        from backlit.ops.gathering import nonzero
+        from backlit.ops.masking import nonzero
 
         return nonzero(condition, as_tuple=True)
     if not isinstance(condition, TensorBase) or condition._array.dtype.kind != "b":

@@ -7,8 +7,9 @@ import numpy as np
 from backlit.core.primitive import primitive
 from backlit.core.tensor_base import values_of
 from backlit.errors import ArgumentError, IndexRangeError, ShapeError
-from backlit.ops.gathering import check_index, masked_fill
+from backlit.ops.gathering import check_index
 from backlit.ops.indexing import pick_adjoint
+from backlit.ops.masking import masked_fill
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor

@@ -7,7 +7,7 @@ import numpy as np
 from backlit.core.tensor_base import TensorBase
 from backlit.core.writing import write
 from backlit.errors import ArgumentTypeError, ShapeError
-from backlit.ops import gathering, indexing
+from backlit.ops import gathering, indexing, masking
 from backlit.ops.methods.scheme import in_place
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ class IndexingMethods(TensorBase):
     index_copy_ = in_place(gathering.index_copy)
     index_fill = gathering.index_fill
     index_fill_ = in_place(gathering.index_fill)
-    masked_fill = gathering.masked_fill
-    masked_fill_ = in_place(gathering.masked_fill)
-    masked_select = gathering.masked_select
-    masked_scatter = gathering.masked_scatter
-    masked_scatter_ = in_place(gathering.masked_scatter)
+    masked_fill = masking.masked_fill
+    masked_fill_ = in_place(masking.masked_fill)
+    masked_select = masking.masked_select
+    masked_scatter = masking.masked_scatter
+    masked_scatter_ = in_place(masking.masked_scatter)
     take = gathering.take
     take_along_dim = gathering.take_along_dim
-    nonzero = gathering.nonzero
-    argwhere = gathering.argwhere
+    nonzero = masking.nonzero
+    argwhere = masking.argwhere
 
     index_put = indexing.index_put
     index_put_ = in_place(indexing.index_put)
