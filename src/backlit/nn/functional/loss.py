@@ -93,8 +93,7 @@ def mse_loss(
     input, target = _alike(input, target, "mse_loss")
     if weight is None:
         return _mse_loss.bind(input, target, reduction=reduction)
-    loss = _mse_loss.bind(input, target, reduction="none") * weight
-    return loss.sum() / weight.expand_as(loss).sum() if reduction == "mean" else reduced(loss, reduction, "mse_loss")
+    return reduced(_mse_loss.bind(input, target, reduction="none"), reduction, "mse_loss", weight)
 
 
 def l1_loss(
@@ -108,11 +107,7 @@ def l1_loss(
     """The absolute difference |input - target|; arguments as in `mse_loss`."""
     input, target = _alike(input, target, "l1_loss")
     loss = (input - target).abs()
-    if weight is not None:
-        loss = loss * weight
-        if reduction == "mean":
-            return loss.sum() / weight.expand_as(loss).sum()
-    return reduced(loss, reduction, "l1_loss")
+    return reduced(loss, reduction, "l1_loss", weight)
 
 
 def smooth_l1_loss(
@@ -155,11 +150,7 @@ def huber_loss(
     input, target = _alike(input, target, "huber_loss")
     distance = (input - target).abs()
     loss = where(distance <= delta, distance.square() * 0.5, (distance - 0.5 * delta) * delta)
-    if weight is not None:
-        loss = loss * weight
-        if reduction == "mean":
-            return loss.sum() / weight.expand_as(loss).sum()
-    return reduced(loss, reduction, "huber_loss")
+    return reduced(loss, reduction, "huber_loss", weight)
 
 
 def kl_div(

@@ -18,8 +18,12 @@ def check_reduction(reduction: str, operation: str) -> None:
         raise ArgumentError(f"{operation}: unknown reduction {reduction!r}{suggest(str(reduction), REDUCTIONS)}")
 
 
-def reduced(loss: Tensor, reduction: str, operation: str) -> Any:
-    """Losses of single elements as they are, their mean or their sum."""
+def reduced(loss: Tensor, reduction: str, operation: str, weight: Tensor | None = None) -> Any:
+    """Losses of single elements as they are, their mean or their sum, each counted by its `weight`."""
+    if weight is not None:
+        loss = loss * weight
+        if reduction == "mean":
+            return loss.sum() / weight.expand_as(loss).sum()
     if reduction == "mean":
         return loss.mean()
     if reduction == "sum":
