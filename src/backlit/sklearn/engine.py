@@ -20,6 +20,8 @@ from backlit.sklearn.design import Design, activation
 Array = NDArray[Any]
 # Epochs of more multiply-adds than this run on a thread of their own, so that Ctrl-C is heard.
 _LONG = 200_000_000
+# Threads meet after each operation: for batches of fewer multiply-adds than this, one alone is faster.
+_WORTH_SHARING = 4_000_000
 # Rows predicted at once: their values stay in the processor's cache.
 _BLOCK = 1024
 _MOST_KEPT = 8
@@ -221,7 +223,7 @@ class Stepper:
         executable.status[0] = 0
         self._code.about_to_run()
         run = executable.run_epoch if self.design.work * rows < _LONG else self._run_apart
-        status = run(threads())
+        status = run(threads() if self.design.work * size > _WORTH_SHARING else 1)
         self._code.has_run()
         executable.raise_error()
         if status:

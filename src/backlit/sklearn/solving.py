@@ -9,7 +9,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from backlit.errors import DataError
 from backlit.sklearn.engine import Progress, Stepper, give_back, take_stepper
-from backlit.train import Callbacks
 
 Array = NDArray[Any]
 _SMALLEST_RATE = 1e-6
@@ -36,7 +35,7 @@ class Stochastic:
     ) -> None:
         self.estimator, self.draw, self.incremental = estimator, draw, incremental
         self.data, self.held = (data, held) if held or not estimator.early_stopping else self._split(data)
-        self.hooks = Callbacks(estimator.callbacks)
+        self.hooks = _hooks(estimator.callbacks)
         estimator.stop_ = False
         rows = len(self.data[0])
         size = estimator.batch_size
@@ -87,7 +86,7 @@ class Stochastic:
         )
         self._note_beginning()
         try:
-            self.hooks.call("on_fit_begin", e)
+            self._call("on_fit_begin", stepper)
             self._epochs(stepper)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
@@ -100,7 +99,8 @@ class Stochastic:
         e._take([array.copy() for array in best])
         e._progress = stepper.progress()
         give_back(key, stepper)
-        self.hooks.call("on_fit_end", e)
+        if self.hooks is not None:
+            self.hooks.call("on_fit_end", e)
 
     def _note_beginning(self) -> None:
         e = self.estimator
@@ -124,7 +124,7 @@ class Stochastic:
                 places = np.arange(rows)
                 self.draw.shuffle(places)
                 order = order[places]
-            self.hooks.call("on_epoch_begin", e)
+            self._call("on_epoch_begin", stepper)
             loss, seen = self._epoch(stepper, order)
             e.n_iter_ += 1
             e.t_ += rows
@@ -149,7 +149,7 @@ class Stochastic:
         if self.estimator.normalization == "batch" and len(order) % self.batch_size == 1:
             # A single row has no variance.
             order = order[: max(len(order) - 1, 1)]
-        if not self.hooks.has("on_batch_end"):
+        if self.hooks is None or not self.hooks.has("on_batch_end"):
             return stepper.run(order)
         loss, seen = 0.0, 0
         for batch in range(-(-len(order) // self.batch_size)):
@@ -163,7 +163,7 @@ class Stochastic:
 
     def _call(self, hook: str, stepper: Stepper) -> None:
         """Call hooks, to which the estimator shows the network as it is."""
-        if self.hooks.has(hook):
+        if self.hooks is not None and self.hooks.has(hook):
             self.estimator._take([array.copy() for array in stepper.network.arrays])
             self.hooks.call(hook, self.estimator)
 
@@ -204,3 +204,12 @@ class Stochastic:
             then = "Stopping." if ends else f"Setting learning rate to {rate / 5:f}"
             print(f"{words} {then}")  # noqa: T201 (asked for by verbose)
         return ends
+
+
+def _hooks(callbacks: Any) -> Any:
+    """The callbacks sorted by their hooks; None where there are none, and nothing to import for them."""
+    if not callbacks:
+        return None
+    from backlit.train import Callbacks
+
+    return Callbacks(callbacks)

@@ -1,0 +1,80 @@
+"""The estimators inside scikit-learn's machinery: routing, frames, workers, threads, other estimators."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sklearn
+from joblib import Parallel, delayed
+from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from backlit.sklearn import MLPClassifier, NetClassifier
+from backlit.sklearn.engine import threads
+
+# Few epochs are enough to see the machinery work.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+IRIS, CLASSES = load_iris(return_X_y=True)
+SHORT = {"hidden_layer_sizes": (6,), "max_iter": 30, "learning_rate_init": 0.05}
+ESTIMATORS = {
+    "mlp": MLPClassifier(**SHORT, random_state=0),
+    "net": NetClassifier(max_iter=5, lr=0.01, random_state=0, compile=False),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_weights_are_routed_where_asked_for(name):
+    weight = np.where(CLASSES == 0, 1e-6, 1.0)
+    plain = cross_validate(ESTIMATORS[name], IRIS, CLASSES, cv=3, return_estimator=True)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = (
+            sklearn.clone(ESTIMATORS[name]).set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+        )
+        routed = cross_validate(model, IRIS, CLASSES, params={"sample_weight": weight}, cv=3, return_estimator=True)
+    unimportant = IRIS[CLASSES == 0]
+    shares = [found["estimator"][0].predict_proba(unimportant)[:, 0].mean() for found in (routed, plain)]
+    assert shares[0] < shares[1] - 0.05
+
+
+def test_frames_name_features_through_a_pipeline():
+    pd = pytest.importorskip("pandas", reason="frames of pandas are an option")
+    frame = pd.DataFrame(IRIS, columns=list("abcd"))
+    pipeline = make_pipeline(StandardScaler(), ESTIMATORS["mlp"]).set_output(transform="pandas")
+    pipeline.fit(frame, CLASSES)
+    assert list(pipeline[-1].feature_names_in_) == list("abcd")
+    with pytest.raises(ValueError, match="feature names"):
+        pipeline.predict(frame[list("dcba")])
+
+
+def test_workers_use_one_thread_each_and_find_the_same():
+    search = {"alpha": [1e-4, 1.0]}
+    fits = [GridSearchCV(ESTIMATORS["mlp"], search, cv=2, n_jobs=n).fit(IRIS, CLASSES) for n in (None, 2)]
+    np.testing.assert_array_equal(*(fit.cv_results_["mean_test_score"] for fit in fits))
+    assert threads() >= 1
+    assert Parallel(n_jobs=2, backend="threading")(delayed(threads)() for _ in range(3)) == [1, 1, 1]
+
+
+def test_fits_in_several_threads_do_not_mix():
+    def first_weight(seed):
+        return MLPClassifier(**SHORT, random_state=seed).fit(IRIS, CLASSES).coefs_[0][0, 0]
+
+    together = Parallel(n_jobs=4, backend="threading")(delayed(first_weight)(seed) for seed in range(8))
+    assert together == [first_weight(seed) for seed in range(8)]
+
+
+def test_ensembles_take_them():
+    bagged = BaggingClassifier(ESTIMATORS["mlp"], n_estimators=3, random_state=0).fit(IRIS, CLASSES)
+    assert bagged.score(IRIS, CLASSES) > 0.8
+
+
+def test_the_perceptrons_import_no_more_than_they_need():
+    code = "import sys, backlit.sklearn as s; s.MLPClassifier; print('backlit.train' in sys.modules, s.NetClassifier)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False <class 'backlit.sklearn.net_estimators.NetClassifier'>\n"
+    with pytest.raises(AttributeError, match="no attribute 'MLPTransformer'"):
+        _ = __import__("backlit.sklearn").sklearn.MLPTransformer
