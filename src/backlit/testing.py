@@ -8,7 +8,7 @@ import numpy as np
 from backlit.core.modes import enable_grad, no_grad
 from backlit.core.recording import record
 from backlit.core.tensor_base import Array, TensorBase
-from backlit.errors import ArgumentError, GradientError
+from backlit.errors import ArgumentError, ArgumentTypeError, GradientError
 from backlit.ops import gradients
 from backlit.ops.creation import tensor
 
@@ -22,6 +22,8 @@ _TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1
 
 
 def _results(func: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
+    if not callable(func):
+        raise ArgumentTypeError(f"gradcheck: expected a function of tensors, got {type(func).__name__}")
     out = func(*inputs)
     several = out if isinstance(out, (tuple, list)) else (out,)
     return [one for one in several if isinstance(one, TensorBase) and one._array.dtype.kind == "f"]

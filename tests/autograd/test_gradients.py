@@ -200,3 +200,11 @@ def test_assert_close_as_pytorch_has_it():
         assert_close(None, 1)
     with pytest.raises(ArgumentError, match="both"):
         assert_close(x, x, rtol=1.0)
+
+
+@pytest.mark.parametrize("check", ["jacobian", "hessian", "vjp"])
+def test_what_is_no_function_is_refused(check):
+    with pytest.raises(ArgumentTypeError, match="expected a function of tensors, got int"):
+        getattr(functional, check)(3, backlit.ones(2, dtype=backlit.float64))
+    with pytest.raises(ArgumentTypeError, match="expected a function of tensors, got int"):
+        gradcheck(3, backlit.ones(2, dtype=backlit.float64, requires_grad=True))

@@ -5,7 +5,7 @@ import pytest
 
 import backlit
 from backlit import nn, optim
-from backlit.errors import NonFiniteError
+from backlit.errors import BacklitError, NonFiniteError
 from backlit.train import Trainer
 from tests.train.problems import line
 
@@ -100,6 +100,23 @@ def test_what_asks_for_values_runs_eagerly_and_says_so():
 
     model = Branches()
     trainer = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.01))
-    with pytest.warns(UserWarning, match=r"cannot be compiled and runs eagerly: .*test_native.py:\d+: .*number of a tensor"):
+    with pytest.warns(
+        UserWarning, match=r"cannot be compiled and runs eagerly: .*test_native.py:\d+: .*number of a tensor"
+    ):
         run = trainer.fit(line(8), epochs=1, batch_size=4)
     assert len(run.history["loss"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"checkpoint": 5}, "checkpoint must be a path"),
+        ({"resume": 5}, "resume must be a path"),
+        ({"batch_size": np.ones(3)}, "batch_size must be a positive whole number"),
+    ],
+)
+def test_arguments_of_other_kinds(settings, words):
+    model = nn.Linear(2, 1)
+    trainer = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(BacklitError, match=words):
+        trainer.fit(line(8), epochs=1, **settings)

@@ -42,6 +42,8 @@ def _fresh(inputs: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
 
 
 def _run(func: Callable[..., Any], inputs: tuple[Any, ...], caller: str) -> tuple[Any, tuple[Any, ...]]:
+    if not callable(func):
+        raise ArgumentTypeError(f"{caller}: expected a function of tensors, got {type(func).__name__}")
     out = func(*inputs)
     return out, _tuple(out, f"{caller}: what the function returns")
 

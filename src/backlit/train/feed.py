@@ -158,7 +158,8 @@ def _loader(dataset: Dataset[Any], batch_size: int | Literal["full"], shuffle: b
 def check_batch_size(batch_size: Any) -> None:
     """Raise `ArgumentError` unless this is "full" or a positive whole number."""
     whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
-    if batch_size != "full" and not (whole and batch_size > 0):
+    full = isinstance(batch_size, str) and batch_size == "full"
+    if not full and not (whole and batch_size > 0):
         raise ArgumentError(f'batch_size must be a positive whole number or "full", got {batch_size!r}')
 
 

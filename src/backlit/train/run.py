@@ -9,7 +9,7 @@ from backlit.nn import Module
 from backlit.ops import Tensor
 from backlit.train.architecture import build, describe
 from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, predict
-from backlit.train.storage import read_json, read_state, write_json, write_state
+from backlit.train.storage import as_path, read_json, read_state, write_json, write_state
 from backlit.train.watching import Watched
 
 MODEL_FILE, CONFIG_FILE, HISTORY_FILE = "model.safetensors", "config.json", "history.json"
@@ -59,7 +59,7 @@ class Run:
             FileError: The folder cannot be written.
             StateError: `config` holds what JSON cannot express.
         """
-        folder = Path(folder)
+        folder = as_path(folder, "Run.save: folder")
         make_folder(folder)
         write_state(folder / MODEL_FILE, dict(self.model.state_dict()))
         write_json(folder / HISTORY_FILE, {"history": self.history, "interrupted": self.interrupted})
@@ -88,7 +88,7 @@ class Run:
             FileError: A file is damaged.
             StateError: The folder does not describe the model and none is given, or the weights do not fit it.
         """
-        folder = Path(folder)
+        folder = as_path(folder, "Run.load: folder")
         config, past = read_json(folder / CONFIG_FILE), read_json(folder / HISTORY_FILE)
         if not isinstance(config, dict) or not isinstance(past, dict) or not isinstance(past.get("history"), dict):
             raise FileError(f"{folder}: {CONFIG_FILE} or {HISTORY_FILE} is not what a run writes")

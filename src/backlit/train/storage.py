@@ -6,18 +6,30 @@ metadata as JSON, with a SHA-256 of the whole file, so a damaged or cut-off file
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.errors import FileError, MissingFileError, StateError
+from backlit.errors import ArgumentTypeError, FileError, MissingFileError, StateError
 from backlit.ops import Tensor, from_numpy
 from backlit.serialization import write_whole
 
 _NO_SUM = "0" * 64
 _ENTRY = "backlit-state-1"
+
+
+def as_path(value: Any, what: str) -> Path:
+    """A path from text or a path object.
+
+    Raises:
+        ArgumentTypeError: `value` is neither; the message calls it `what`.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise ArgumentTypeError(f"{what} must be a path, got {type(value).__name__} {value!r}")
+    return Path(value)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -23,6 +23,7 @@ from backlit.train.native import NativeLoop
 from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, float_dtype, predict
 from backlit.train.run import Run
 from backlit.train.step import CompiledStep, runs_eagerly
+from backlit.train.storage import as_path
 from backlit.train.targets import check_targets
 from backlit.train.watching import Probe, Watched, WatchedStep, read_every
 
@@ -150,7 +151,8 @@ class Trainer:
         _check_count("checkpoint_every", checkpoint_every, optional=True)
         if checkpoint_every is not None and checkpoint is None:
             raise ArgumentError("fit: checkpoint_every needs a file, checkpoint=PATH")
-        path = None if checkpoint is None else Path(checkpoint)
+        path = None if checkpoint is None else as_path(checkpoint, "fit: checkpoint")
+        earlier = None if resume is None else as_path(resume, "fit: resume")
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise ArgumentError(f"fit: checkpoint={str(checkpoint)!r} must name a file in a folder that exists")
         dtype = float_dtype(self.model)
@@ -181,7 +183,7 @@ class Trainer:
             manual_seed(self._unused_seed)
             self._unused_seed = None
         with _threads(threads):
-            fit.run(None if resume is None else Path(resume), progress)
+            fit.run(earlier, progress)
         return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted, watched)
 
     def evaluate(self, data: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> dict[str, float]:
