@@ -63,13 +63,13 @@ class Control:
         """Describe a run.
 
         Args:
-            order: The rows of the first epoch in order, int64; the native loop draws those of later epochs into it.
+            order: The rows of an epoch in order, int64; with `shuffles` the native loop draws each epoch's into it.
             used: How many of them the batches take.
             batch_size: Rows of a batch.
             first: The batch to begin with.
             last: Batches of an epoch.
             losses: Where the loss of each batch is put, float64.
-            seeds: The state of a generator in which a draw is counted before each further epoch, or None.
+            seeds: The state of a generator in which a draw is counted before each epoch, or None.
             shuffles: The state of the generator of the orders, or None where the order stays.
         """
         words = self._words
@@ -266,7 +266,7 @@ def _emit_epoch(
     b.cbranch(b.icmp_signed("<", whole, last), body, after)
     b.position_at_end(body)
     s = b.srem(whole, each)
-    _emit_new_epoch(module, b, word, address, s, whole, thread)
+    _emit_new_epoch(module, b, word, address, s, thread)
     _emit_rates(b, word, address, whole, thread)
     b.call(barrier, [control, threads])
     begin = b.mul(s, batch)
@@ -301,10 +301,10 @@ def _emit_epoch(
 
 
 def _emit_new_epoch(
-    module: ir.Module, b: ir.IRBuilder, word: Any, address: Any, s: Any, whole: Any, thread: Any
+    module: ir.Module, b: ir.IRBuilder, word: Any, address: Any, s: Any, thread: Any
 ) -> None:
-    """Where a further epoch begins: count the loader's draw, and draw a new order."""
-    begins = b.and_(b.icmp_signed("==", s, number(0)), b.icmp_signed("!=", whole, number(0)))
+    """Where an epoch begins: count the loader's draw, and draw the order."""
+    begins = b.icmp_signed("==", s, number(0))
     mine = b.icmp_signed("==", thread, number(0))
     counted = b.icmp_signed("!=", b.load(word(SEEDS), typ=I64), number(0))
     with b.if_then(b.and_(b.and_(begins, mine), counted)):

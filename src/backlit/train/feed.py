@@ -107,10 +107,10 @@ class Feed:
             raise StateError(f"{self.name}: this data has no order known beforehand")
         return order
 
-    def used(self, order: NDArray[np.int64]) -> int:
-        """How many rows of an order make batches."""
+    def used(self, n_rows: int) -> int:
+        """How many of the rows of an order make batches."""
         size = self.loader.batch_size or 1
-        return len(order) // size * size if self.loader.drop_last else len(order)
+        return n_rows // size * size if self.loader.drop_last else n_rows
 
     def first(self, count: int) -> tuple[Any, Any] | None:
         """The first rows (inputs, targets), where the data lie in arrays; no random numbers are drawn."""

@@ -125,9 +125,8 @@ class Fit:
         trainer, draws = self.trainer, self.train.draws()
         if draws is None:
             return
-        order = self.train.order()
-        before = trainer.epoch
-        sums, rest = native.run_epochs(order, self.train.used(order), self.epochs - before, *draws, self._watch)
+        used = self.train.used(self.train.n_rows or 0)
+        sums, rest = native.run_epochs(used, self.epochs - trainer.epoch, *draws, self._watch)
         for one in sums:
             for name, value in one.means([]).items():
                 trainer.history[name].append(value)
@@ -154,7 +153,7 @@ class Fit:
                 return run_epoch(self.work, batches, self.sums, self._after_step)
             return self.step.run_epoch(batches, self.sums, self._after_step)
         order = self.train.order()
-        order = order[: self.train.used(order)]
+        order = order[: self.train.used(len(order))]
         if then is not None:
             self._set_random_states(then)
         size = self.native.batch_size

@@ -139,17 +139,15 @@ class NativeLoop:
 
     def run_epochs(
         self,
-        order: NDArray[np.int64],
         used: int,
         epochs: int,
         seeds: Generator,
         shuffles: Generator | None,
         watch: Callable[[int], bool],
     ) -> tuple[list[Sums], int]:
-        """Run several whole epochs, drawing the orders of all but the first.
+        """Run several whole epochs, drawing their orders as a loader would.
 
         Args:
-            order: The first epoch's rows in order; overwritten.
             used: How many rows of an order the batches take.
             epochs: How many.
             seeds: The generator of which a loader draws a number before each pass.
@@ -163,6 +161,7 @@ class NativeLoop:
             NonFiniteError: As in `run`.
         """
         batches = -(-used // self.batch_size)
+        order = np.arange(len(self.arrays[0]))
         losses = self._start(order, used, 0, batches, epochs=epochs, seeds=seeds, shuffles=shuffles)
         done, found = 0, [Sums() for _ in range(epochs)]
         while done < epochs * batches:
