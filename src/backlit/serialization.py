@@ -6,14 +6,12 @@ the file's metadata. A dictionary of tensors alone is thus a file that any safet
 """
 
 import contextlib
-import json
 import math
 import os
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +21,10 @@ from backlit.errors import ArgumentTypeError, FileError, MissingFileError
 from backlit.ops.creation import from_numpy
 from backlit.ops.devices import Device, check_device
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Paths and JSON are loaded with the first file: they are a tenth of what `import backlit` takes.
 _STRUCTURE = "backlit"
 
 
@@ -39,6 +41,9 @@ def save(obj: Any, f: "str | os.PathLike[str] | IO[bytes]") -> None:
         ArgumentTypeError: `obj` holds something else, or a dictionary has a key that is no string or number.
         FileError: The file cannot be written; an older one is unchanged.
     """
+    import json
+    from pathlib import Path
+
     from safetensors.numpy import save as to_bytes
 
     tensors: dict[str, Array] = {}
@@ -62,6 +67,8 @@ def load(f: "str | os.PathLike[str] | IO[bytes]", map_location: Device = None, *
         MissingFileError: There is no such file.
         FileError: The file is damaged, cut off, or not of this format.
     """
+    from pathlib import Path
+
     check_device(map_location)
     if isinstance(f, (str, os.PathLike)):
         name = os.fspath(f)
@@ -76,7 +83,7 @@ def load(f: "str | os.PathLike[str] | IO[bytes]", map_location: Device = None, *
     return from_bytes(data, str(name))
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: "Path", content: bytes) -> None:
     """Write a file so that at every moment `path` holds either the old or the new content, whole.
 
     Raises:
@@ -96,7 +103,7 @@ def write_whole(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: "Path") -> None:
     """Let the new name survive a loss of power, where the system can be asked to."""
     if os.name == "posix":
         with contextlib.suppress(OSError):
@@ -109,6 +116,8 @@ def _sync_folder(folder: Path) -> None:
 
 def from_bytes(data: bytes, name: str) -> Any:
     """What `save` wrote, from the bytes of its file; `name` is for messages."""
+    import json
+
     from safetensors import SafetensorError
     from safetensors.numpy import load as tensors_of
 

@@ -300,9 +300,7 @@ def _emit_epoch(
     b.ret(number(0))
 
 
-def _emit_new_epoch(
-    module: ir.Module, b: ir.IRBuilder, word: Any, address: Any, s: Any, thread: Any
-) -> None:
+def _emit_new_epoch(module: ir.Module, b: ir.IRBuilder, word: Any, address: Any, s: Any, thread: Any) -> None:
     """Where an epoch begins: count the loader's draw, and draw the order."""
     begins = b.icmp_signed("==", s, number(0))
     mine = b.icmp_signed("==", thread, number(0))
