@@ -365,3 +365,10 @@ def test_a_group_that_is_refused_is_not_added() -> None:
         with pytest.raises(ArgumentError):
             optimizer.add_param_group(bad)
     assert len(optimizer.param_groups) == 1
+
+
+@pytest.mark.parametrize("name", ["maximize", "nesterov"])
+def test_switches_are_true_or_false(name):
+    tensor = backlit.ones(2, requires_grad=True)
+    with pytest.raises(ArgumentTypeError, match=f"SGD: {name} must be True or False"):
+        optim.SGD([tensor], lr=0.1, momentum=0.9, **{name: tensor})

@@ -24,6 +24,9 @@ Loss = TypeVar("Loss")
 _ALSO = ("params", "param_names", "name", "initial_lr")
 
 
+_FLAGS = {"amsgrad", "centered", "maximize", "nesterov"}
+
+
 class Optimizer:
     """Base of all optimizers.
 
@@ -82,6 +85,12 @@ class Optimizer:
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise `ArgumentError` for an option that is out of range."""
 
+    def _check(self, options: Mapping[str, Any]) -> None:
+        for name in _FLAGS & options.keys():
+            if not isinstance(options[name], bool | int | np.bool_):
+                raise ArgumentTypeError(f"{self.name}: {name} must be True or False, got {options[name]!r}")
+        self.check_options(options)
+
     def state_names(self, group: ParamGroup) -> tuple[str | None, ...]:
         """The slots that the group's options ask for, with None for the others."""
         return self.slots
@@ -113,7 +122,7 @@ class Optimizer:
         names, values["params"] = self._parameters(param_group["params"])
         if names:
             values["param_names"] = names
-        self.check_options(values)
+        self._check(values)
         if any(("param_names" in group) != bool(names) for group in self.param_groups):
             raise ArgumentError(f"{self.name}: either all parameters come with names or none do")
         self.param_groups.append(ParamGroup(self.name, values))
@@ -294,7 +303,7 @@ class Optimizer:
         options = [{k: v for k, v in g.items() if k not in ("params", "param_names")} for g in saved]
         for group, new in zip(self.param_groups, options, strict=True):
             merged = {**group, **new}
-            self.check_options(merged)
+            self._check(merged)
             ParamGroup(self.name, merged)
         pairs = zip(saved, self.param_groups, strict=True)
         params = {n: p for old, group in pairs for n, p in zip(old["params"], group["params"], strict=True)}
