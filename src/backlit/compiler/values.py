@@ -163,7 +163,7 @@ def _comparison(sign: str) -> Emit:
     return emit
 
 
-def _extreme(sign: str, intrinsic: str) -> Emit:
+def _extreme(sign: str) -> Emit:
     def emit(code: Code, kind: str, x: Any, y: Any) -> Any:
         if kind[0] == "f":
             b = code.builder
@@ -234,8 +234,8 @@ OPERATIONS: dict[str, Emit] = {
     "sign": _sign,
     "square": lambda code, kind, x: _arithmetic("fmul", "mul")(code, kind, x, x),
     "reciprocal": _reciprocal,
-    "maximum": _extreme(">", "maximum"),
-    "minimum": _extreme("<", "minimum"),
+    "maximum": _extreme(">"),
+    "minimum": _extreme("<"),
     "less": _comparison("<"),
     "less_equal": _comparison("<="),
     "greater": _comparison(">"),

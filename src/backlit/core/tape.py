@@ -132,11 +132,6 @@ class Binding:
         where = f" in {self.path}" if self.path else ""
         return f"<{self.primitive.name}{where}, number {self.sequence}>"
 
-    @property
-    def released(self) -> bool:
-        """Whether a backward pass has let go of the kept values."""
-        return self._saved is None
-
     def release(self) -> None:
         """Let go of everything kept for the gradient; a later backward pass through here is an error."""
         if self._versions or self._ans:
