@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backlit.core.modes import no_grad
 from backlit.errors import ArgumentTypeError, IndexRangeError, ShapeError
@@ -17,10 +16,13 @@ from backlit.train.loop import in_mode
 _ELEMENTWISE = (MSELoss, L1Loss, SmoothL1Loss, HuberLoss)
 
 
-def check_targets(model: Module, loss: Callable[[Any, Any], Any], feed: Feed) -> None:
+def check_targets(model: Module, loss: Callable[[Any, Any], Any], feed: Feed) -> int | None:
     """Compare the targets of a feed with what the model predicts for its first two rows, in evaluation mode.
 
     Nothing is compared where the targets are not known beforehand.
+
+    Returns:
+        How many classes the targets may name; None where they are no labels of classes.
 
     Raises:
         IndexRangeError: A class label is none of the model's outputs; its row is named.
@@ -29,12 +31,12 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], feed: Feed) ->
     """
     first = feed.first(2)
     if first is None or feed.targets is None:
-        return
+        return None
     random = default_generator.get_state()
     try:
         with in_mode(model, training=False), no_grad():
             prediction = model(first[0])
-            _compare(loss, feed, prediction, first[1])
+            classes = _compare(loss, feed, prediction, first[1])
             value = loss(prediction, first[1])
     finally:
         default_generator.set_state(random)
@@ -45,9 +47,10 @@ def check_targets(model: Module, loss: Callable[[Any, Any], Any], feed: Feed) ->
             f"the loss must return one number, got shape {tuple(value.shape)}; end it with .mean(), or leave out "
             "reduction='none'"
         )
+    return classes
 
 
-def _compare(loss: object, feed: Feed, prediction: Any, target: Any) -> None:
+def _compare(loss: object, feed: Feed, prediction: Any, target: Any) -> int | None:
     labels = feed.targets
     if isinstance(loss, _ELEMENTWISE) and prediction.shape != target.shape:
         shapes = [("n", *side.shape[1:]) for side in (target, prediction)]
@@ -62,16 +65,25 @@ def _compare(loss: object, feed: Feed, prediction: Any, target: Any) -> None:
         and labels is not None
         and labels.dtype.kind in "iu"
     ):
-        _check_labels(feed.name, labels, prediction.shape[1], loss.ignore_index)
+        classes = int(prediction.shape[1])
+        check_labels(loss, feed, classes)
+        return classes
+    return None
 
 
-def _check_labels(name: str, labels: NDArray[Any], classes: int, ignored: int) -> None:
-    if labels.min() >= 0 and labels.max() < classes:
+def check_labels(loss: object, feed: Feed, classes: int) -> None:
+    """Look at the labels of a feed.
+
+    Raises:
+        IndexRangeError: A label is none of so many classes; its row is named.
+    """
+    labels, ignored = feed.targets, getattr(loss, "ignore_index", None)
+    if labels is None or (labels.min() >= 0 and labels.max() < classes):
         return
     wrong = np.argwhere(((labels < 0) | (labels >= classes)) & (labels != ignored))
     if len(wrong):
         place = tuple(wrong[0])
         raise IndexRangeError(
-            f"{name}: row {place[0]} has label {labels[place]}, but the model has {classes} outputs, so labels run "
-            f"from 0 to {classes - 1}"
+            f"{feed.name}: row {place[0]} has label {labels[place]}, but the model has {classes} outputs, so labels "
+            f"run from 0 to {classes - 1}"
         )

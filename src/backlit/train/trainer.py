@@ -24,7 +24,7 @@ from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, float_dtype, predi
 from backlit.train.run import Run
 from backlit.train.step import CompiledStep, runs_eagerly
 from backlit.train.storage import as_path
-from backlit.train.targets import check_targets
+from backlit.train.targets import check_labels, check_targets
 from backlit.train.watching import Probe, Watched, WatchedStep, read_every
 
 
@@ -93,6 +93,7 @@ class Trainer:
         self.stop = False
         self._work: Work | None = None
         self._loop: NativeLoop | None = None
+        self._classes: int | None = None
         self._unused_seed = seed
         if seed is not None:
             Generator().manual_seed(seed)  # an error now and not at the first fit
@@ -161,23 +162,28 @@ class Trainer:
         names = [name for metric in ("loss", *(m.name for m in self.metrics)) for name in (metric, f"val_{metric}")]
         self.history = {name: [] for name in names if held_out is not None or not name.startswith("val_")}
         self.epoch, self.step, self.stop = 0, 0, False
-        for data in (feed, held_out):
-            if data is not None:
-                check_targets(self.model, self.loss, data)
-        self._work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm)
-        native = self._native(self._work, feed, threads) if compile else None
+        work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm)
+        served = compile and self._served(work, feed)
+        if not served:
+            self._classes = check_targets(self.model, self.loss, feed)
+        elif self._classes is not None:
+            check_labels(self.loss, feed, self._classes)
+        if held_out is not None:
+            check_targets(self.model, self.loss, held_out)
+        self._work = work
+        native = self._native(work, feed, threads, served) if compile else None
         watched = None if self._watch_every is None else Watched(self._watch_every)
         fit = Fit(
             self,
-            self._work,
+            work,
             feed,
             held_out,
             epochs=epochs,
             checkpoint=path,
             checkpoint_every=checkpoint_every,
             native=native,
-            step=self._step(self._work, feed) if compile else None,
-            watched=None if watched is None else WatchedStep(self._work, Probe(self.model, watched), compile),
+            step=self._step(work, feed) if compile else None,
+            watched=None if watched is None else WatchedStep(work, Probe(self.model, watched), compile),
         )
         if self._unused_seed is not None:
             manual_seed(self._unused_seed)
@@ -215,17 +221,25 @@ class Trainer:
         """Whether batches are only known when they come."""
         return not (feed.rows is not None and NativeLoop.suits(work, feed.rows))
 
-    def _native(self, work: Work, feed: Feed, threads: int | None) -> NativeLoop | None:
-        """The compiled loop over batches, made once for data of the same arrays; None where it cannot be."""
+    def _served(self, work: Work, feed: Feed) -> bool:
+        """Whether the compiled loop of the last fit serves this one as it is."""
+        rows, size = feed.rows, feed.loader.batch_size
+        if self._loop is None or rows is None or size is None or not NativeLoop.suits(work, rows):
+            return False
+        with in_mode(self.model, training=True):
+            return self._loop.serves(work, rows, size)
+
+    def _native(self, work: Work, feed: Feed, threads: int | None, served: bool) -> NativeLoop | None:
+        """The compiled loop over batches, that of the last fit if it serves; None where there can be none."""
         rows = feed.rows
         if rows is None or self._streams(work, feed) or feed.loader.batch_size is None:
             return None
         try:
+            if served and self._loop is not None:
+                self._loop.attach(work, rows, threads)
+                return self._loop
             with in_mode(self.model, training=True):
-                if self._loop is None or not self._loop.serves(work, rows, feed.loader.batch_size):
-                    self._loop = NativeLoop(work, rows, feed.loader.batch_size, threads)
-                    return self._loop
-            self._loop.attach(work, rows, threads)
+                self._loop = NativeLoop(work, rows, feed.loader.batch_size, threads)
             return self._loop
         except GraphError as error:
             runs_eagerly(error)
