@@ -35,7 +35,7 @@ def test_pieces_are_the_network():
     backlit.manual_seed(0)
     model = nn.Sequential(nn.Linear(1, 9), nn.ReLU(), nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 2))
     for piece in pieces(model, -5, 5).data:
-        x = piece.corners.mean()
+        x = piece.parts[0].mean()
         given = backlit.tensor([[x]]).float()
         assert model(given).detach().numpy()[0] == pytest.approx(piece.slope[:, 0] * x + piece.offset, abs=1e-5)
 
@@ -52,19 +52,52 @@ def test_lines_in_the_plane_cut_it_as_by_hand():
     lines = linear([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]], [0.0, 0.0, -0.5, -50.0])
     found = pieces(nn.Sequential(lines, nn.ReLU(), nn.Linear(4, 1)), -1, 1)
     assert found.count == 7
-    areas = [
-        abs(np.dot(p.corners[:, 0], np.roll(p.corners[:, 1], 1)) - np.dot(p.corners[:, 1], np.roll(p.corners[:, 0], 1)))
-        for p in found.data
-    ]
-    assert sum(areas) / 2 == pytest.approx(4)
-    assert len(found._figure.axes[0].collections[0].get_paths()) == 7
+    assert sum(area(part) for piece in found.data for part in piece.parts) == pytest.approx(4)
+    cells, seams = found._figure.axes[0].collections[::-1]
+    assert len(cells.get_paths()) == 7
+    # Each of the three lines is cut into three by the two others.
+    assert len(seams.get_segments()) == 9
+
+
+def test_lines_that_bend_nothing_part_no_pieces():
+    # Three neurons cut the square into quarters, but only the first is heard: it bends along x₂ = 0.
+    inner = linear([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.0]], [0.0, 0.0, 0.0])
+    hidden = linear([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]], [0.0, -9.0])
+    model = nn.Sequential(inner, nn.ReLU(), hidden, nn.ReLU(), linear([[1.0, 0.0]], [0.0]))
+    found = pieces(model, -1, 1)
+    assert found.count == 2
+    assert sorted(round(sum(map(area, piece.parts)), 9) for piece in found.data) == [2, 2]
+    (seam,) = np.unique(np.round(found._figure.axes[0].collections[0].get_segments(), 9)[:, :, 1])
+    assert seam == 0
+
+
+def test_pieces_without_a_common_border_stay_apart():
+    # relu(x - 0.5) - relu(-x - 0.5): both sides have slope 1, and a flat strip lies between them.
+    bend = linear([[1.0, 0.0], [-1.0, 0.0]], [-0.5, -0.5])
+    same = nn.Sequential(bend, nn.ReLU(), linear([[1.0, -1.0]], [0.0]))
+    assert pieces(same, -1, 1).count == 3
+
+
+def area(corners):
+    x, y = corners.T
+    return abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+
+
+def test_cells_without_a_common_function_are_all_counted():
+    # Random networks in general position: no two neighbours agree, so every cell is a piece.
+    rng = np.random.default_rng(0)
+    count = 20
+    lines = linear(rng.normal(size=(count, 2)).tolist(), (0.1 * rng.normal(size=count)).tolist())
+    found = pieces(nn.Sequential(lines, nn.ReLU(), linear(rng.normal(size=(1, count)).tolist(), [0.0])), -50, 50)
+    # So far out every crossing of two lines is in reach: 1 + n + n (n - 1) / 2 regions (Zaslavsky, 1975).
+    assert found.count == 1 + count + count * (count - 1) // 2
 
 
 def test_pieces_of_the_plane_are_the_network():
     backlit.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 1))
     for piece in pieces(model, -3, 3).data:
-        middle = piece.corners.mean(0)
+        middle = piece.parts[0].mean(0)
         given = backlit.tensor(middle[None]).float()
         assert model(given).item() == pytest.approx((piece.slope @ middle + piece.offset)[0], abs=1e-5)
 

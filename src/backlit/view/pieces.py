@@ -2,7 +2,9 @@
 
 A network of linear layers and ReLUs is piecewise linear. Its pieces are found by cutting: each layer's neurons cut the
 pieces of the layers before where their sums are 0 (Montúfar et al., "On the Number of Linear Regions of Deep Neural
-Networks", 2014). Exact up to rounding in float64; pieces thinner than 1e-12 of the drawn range are not told apart.
+Networks", 2014). Neighbours on which the network is the same linear function are one piece: there the bends of several
+neurons cancel, or none of them is heard. Exact up to rounding in float64; pieces thinner than 1e-12 of the drawn range
+are not told apart.
 """
 
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from backlit.view.plot import Plot, new_figure, series, signed_colors, styled
 from backlit.view.theme import Theme, number, theme_of
 
 _THIN = 1e-12
+# Slopes and borders that differ by less, relative to the largest, are the same.
+_SAME = 1e-9
 _MOST = 20_000
 Floats = NDArray[np.float64]
 
@@ -26,22 +30,35 @@ class Piece:
     """A part of the input on which the network is one linear function: y = slope x + offset.
 
     Attributes:
-        corners: Of one input, its two ends, (2, 1); of two inputs, the corners of the polygon, (m, 2).
+        parts: Of one input, the interval's two ends, (2, 1); of two inputs, convex polygons side by side, the corners of
+            each, (m, 2).
         slope: (outputs, inputs).
         offset: (outputs,).
     """
+
+    parts: tuple[Floats, ...]
+    slope: Floats
+    offset: Floats
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A convex polygon on which the same neurons are active, (m, 2), and the linear function there."""
 
     corners: Floats
     slope: Floats
     offset: Floats
 
 
+# Two cells, by number, and the ends of the line where they meet, (2, 2).
+_Border = tuple[int, int, Floats]
+
+
 class Pieces(Plot):
     """A piecewise linear function, drawn. Saved as `Picture`.
 
     Attributes:
-        data: Its pieces. For one input they are those of the function: neighbours with one slope are one piece. For two
-            they are those of the neurons: on each, the same neurons are active.
+        data: Its pieces.
     """
 
     data: list[Piece]
@@ -58,9 +75,9 @@ class Pieces(Plot):
         Raises:
             ArgumentError: There are two inputs.
         """
-        if self.data[0].corners.shape[1] != 1:
+        if self.data[0].parts[0].shape[1] != 1:
             raise ArgumentError("breakpoints: pieces of two inputs meet along lines; see .data")
-        return np.array([piece.corners[1, 0] for piece in self.data[:-1]])
+        return np.array([piece.parts[0][1, 0] for piece in self.data[:-1]])
 
 
 def pieces(model: Any, low: float = -1.0, high: float = 1.0, *, theme: str = "light") -> Pieces:
@@ -84,15 +101,20 @@ def pieces(model: Any, low: float = -1.0, high: float = 1.0, *, theme: str = "li
     colors = theme_of(theme)
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ArgumentError(f"view.pieces: low must be less than high, both finite, got {low!r} and {high!r}")
+    low, high = float(low), float(high)
     layers = _layers(model)
-    if layers[0].values.size == 1:
-        found = _intervals(layers, float(low), float(high))
-        draw = _draw_line
-    else:
-        found = _polygons(layers, float(low), float(high))
-        draw = _draw_plane
     with styled(colors):
-        return Pieces(draw(found, float(low), float(high), colors), found, colors, "linear pieces")
+        if layers[0].values.size == 1:
+            found = _intervals(layers, low, high)
+            figure = _draw_line(found, low, high, colors)
+        else:
+            cells = _cells(layers, low, high)
+            borders = _borders(cells, high - low)
+            home = _homes(cells, borders, high - low)
+            found = _joined(cells, home)
+            seams = [ends for a, b, ends in borders if home[a] != home[b]]
+            figure = _draw_plane(found, seams, low, high, colors)
+        return Pieces(figure, found, colors, "linear pieces")
 
 
 def _layers(model: Any) -> list[Neurons]:
@@ -141,32 +163,32 @@ def _intervals(layers: list[Neurons], low: float, high: float) -> list[Piece]:
         active = slopes * middles[:, None] + offsets > 0
         slopes, offsets = slopes * active, offsets * active
     size = np.abs(slopes).max(initial=0.0)
-    new = np.append(True, (np.abs(np.diff(slopes, axis=0)) > 1e-9 * size).any(1))
+    new = np.append(True, (np.abs(np.diff(slopes, axis=0)) > _SAME * size).any(1))
     starts = np.flatnonzero(new)
     ends = np.append(edges[starts[1:]], high)
     return [
-        Piece(np.array([[edges[i]], [end]]), slopes[i][:, None], offsets[i])
+        Piece((np.array([[edges[i]], [end]]),), slopes[i][:, None], offsets[i])
         for i, end in zip(starts, ends, strict=True)
     ]
 
 
-def _polygons(layers: list[Neurons], low: float, high: float) -> list[Piece]:
+def _cells(layers: list[Neurons], low: float, high: float) -> list[_Cell]:
     square = np.array([[low, low], [high, low], [high, high], [low, high]])
-    found = [Piece(square, np.eye(2), np.zeros(2))]
+    found = [_Cell(square, np.eye(2), np.zeros(2))]
     for layer in layers[1:]:
         weight, bias = _affine(layer)
-        following: list[Piece] = []
-        for piece in found:
-            slope, offset = weight @ piece.slope, weight @ piece.offset + bias
+        following: list[_Cell] = []
+        for cell in found:
+            slope, offset = weight @ cell.slope, weight @ cell.offset + bias
             if layer.activation == "identity":
-                following.append(Piece(piece.corners, slope, offset))
+                following.append(_Cell(cell.corners, slope, offset))
                 continue
-            parts = [piece.corners]
+            parts = [cell.corners]
             for a, b in zip(slope, offset, strict=True):
                 parts = [half for part in parts for half in _halves(part, a, b, high - low)]
             for part in parts:
                 active = slope @ part.mean(0) + offset > 0
-                following.append(Piece(part, slope * active[:, None], offset * active))
+                following.append(_Cell(part, slope * active[:, None], offset * active))
             if len(following) > _MOST:
                 raise ArgumentError(f"view.pieces: more than {_MOST:,} pieces; draw a smaller range or network")
         found = following
@@ -193,6 +215,61 @@ def _halves(corners: Floats, slope: Floats, offset: float, span: float) -> list[
     return [np.array(half) for half in halves if len(half) > 2]
 
 
+def _borders(cells: list[_Cell], span: float) -> list[_Border]:
+    """All pairs of cells that meet along a line: their corners go round counterclockwise, so edges run opposite."""
+    owner = np.concatenate([np.full(len(cell.corners), i) for i, cell in enumerate(cells)])
+    begin = np.concatenate([cell.corners for cell in cells])
+    end = np.concatenate([np.roll(cell.corners, -1, axis=0) for cell in cells])
+    length = np.linalg.norm(end - begin, axis=1)
+    kept = length > _SAME * span
+    owner, begin, end, length = owner[kept], begin[kept], end[kept], length[kept]
+    along = (end - begin) / length[:, None]
+    # Distance of the edge's line from the origin, to the side on which the cell lies; of a neighbour's edge its negative.
+    side = along[:, 0] * begin[:, 1] - along[:, 1] * begin[:, 0]
+    order = np.argsort(side)
+    ordered, near = side[order], _SAME * span
+    first, last = np.searchsorted(ordered, -side - near), np.searchsorted(ordered, -side + near)
+    found = []
+    for i in range(len(owner)):
+        others = order[first[i] : last[i]]
+        others = others[(owner[others] > owner[i]) & (np.abs(along[others] + along[i]).max(1) < 1e-6)]
+        if not len(others):
+            continue
+        # Both edges as stretches on the line of edge i.
+        low = np.maximum((end[others] - begin[i]) @ along[i], 0.0)
+        high = np.minimum((begin[others] - begin[i]) @ along[i], length[i])
+        for j, a, b in zip(others, low, high, strict=True):
+            if b - a > near:
+                found.append((int(owner[i]), int(owner[j]), begin[i] + np.outer([a, b], along[i])))
+    return found
+
+
+def _homes(cells: list[_Cell], borders: list[_Border], span: float) -> list[int]:
+    """For each cell the first cell of its piece: neighbours with one linear function are one piece."""
+    size = max(float(np.abs(cell.slope).max(initial=0.0)) for cell in cells)
+    home = list(range(len(cells)))
+
+    def first(cell: int) -> int:
+        while home[cell] != cell:
+            home[cell] = cell = home[home[cell]]
+        return cell
+
+    for a, b, _ in borders:
+        slopes = np.abs(cells[a].slope - cells[b].slope).max(initial=0.0)
+        offsets = np.abs(cells[a].offset - cells[b].offset).max(initial=0.0)
+        if slopes <= _SAME * size and offsets <= _SAME * size * span:
+            one, other = sorted((first(a), first(b)))
+            home[other] = one
+    return [first(cell) for cell in range(len(cells))]
+
+
+def _joined(cells: list[_Cell], home: list[int]) -> list[Piece]:
+    parts: dict[int, list[Floats]] = {}
+    for cell, place in zip(cells, home, strict=True):
+        parts.setdefault(place, []).append(cell.corners)
+    return [Piece(tuple(own), cells[place].slope, cells[place].offset) for place, own in parts.items()]
+
+
 # -- pictures --------------------------------------------------------------------------------------------------------
 
 
@@ -201,31 +278,36 @@ def _draw_line(found: list[Piece], low: float, high: float, theme: Theme) -> Any
     axes = figure.subplots()
     colors = series(theme)
     for place, piece in enumerate(found):
-        ends = piece.corners[:, 0]
+        ends = piece.parts[0][:, 0]
         for output, (slope, offset) in enumerate(zip(piece.slope[:, 0], piece.offset, strict=True)):
             axes.plot(
                 ends, slope * ends + offset, color=colors[place % 2], linestyle=("-", "--", ":", "-.")[output % 4]
             )
-    joints = np.array([piece.corners[1, 0] for piece in found[:-1]])
+    joints = np.array([piece.parts[0][1, 0] for piece in found[:-1]])
     for output in range(len(found[0].offset)):
-        heights = [piece.slope[output, 0] * piece.corners[1, 0] + piece.offset[output] for piece in found[:-1]]
+        heights = [piece.slope[output, 0] * x + piece.offset[output] for piece, x in zip(found, joints, strict=False)]
         axes.plot(joints, heights, "o", color=theme.ink, markersize=3.5 if len(joints) < 60 else 1.5)
     axes.set(xlabel="x", ylabel="f(x)", xlim=(low, high))
     axes.set_title(f"{_pieces_text(len(found))}, {len(joints):,} breakpoint{'s' * (len(joints) != 1)}")
     return figure
 
 
-def _draw_plane(found: list[Piece], low: float, high: float, theme: Theme) -> Any:
-    from matplotlib.collections import PolyCollection
+def _draw_plane(found: list[Piece], seams: list[Floats], low: float, high: float, theme: Theme) -> Any:
+    from matplotlib.collections import LineCollection, PolyCollection
 
     figure = new_figure(5.6, 4.8)
     axes = figure.subplots()
-    values = np.array([(piece.slope @ piece.corners.mean(0) + piece.offset)[0] for piece in found])
+    values = [np.mean([(piece.slope @ part.mean(0) + piece.offset)[0] for part in piece.parts]) for piece in found]
     top = float(np.abs(values).max()) or 1.0
     drawn = PolyCollection(
-        [piece.corners for piece in found], array=values, cmap=signed_colors(theme), edgecolors=theme.ink,
-        linewidths=0.7 if len(found) < 300 else 0.25,
-    )  # fmt: skip
+        [part for piece in found for part in piece.parts],
+        array=np.repeat(values, [len(piece.parts) for piece in found]),
+        cmap=signed_colors(theme),
+        edgecolors="face",
+        linewidths=0.3,
+    )
+    thickness = 0.7 if len(found) < 300 else 0.25
+    axes.add_collection(LineCollection(seams, colors=theme.ink, linewidths=thickness, zorder=2))
     drawn.set_clim(-top, top)
     axes.add_collection(drawn)
     bar = figure.colorbar(drawn, ax=axes, label="f(x) in the middle of the piece")
