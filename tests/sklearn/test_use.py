@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from backlit.sklearn import MLPClassifier, NetClassifier
-from backlit.sklearn.engine import threads
+from backlit.sklearn.blocks import threads
 
 # Few epochs are enough to see the machinery work.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -139,13 +139,18 @@ class Design:
         return activation(self.output)(self.scores(parameters, buffers, x, None))
 
     def losses(self, scores: Any, target: Any, weight: Any | None) -> tuple[Any, Any]:
-        """What is minimised, and what is shown as the loss: averages over rows, without the penalty.
+        """What is minimised, and what is shown as the loss: added up over the rows, without the penalty.
 
         They differ for several targets of regression, where scikit-learn's gradient is that of the sum over targets
         and its loss their mean.
         """
         rows = self._rows(scores, target)
-        objective = _mean(rows.sum(1) if rows.ndim == 2 else rows, weight)
+        if rows.ndim == 0:
+            # A loss that is averaged already knows nothing of weights.
+            objective = rows * (scores.shape[0] if weight is None else weight.sum())
+        else:
+            rows = rows.sum(1) if rows.ndim == 2 else rows
+            objective = (rows if weight is None else rows * weight).sum()
         if self.loss == "squared_error" and self.sizes[-1] > 1:
             return objective, objective * (1 / self.sizes[-1])
         return objective, objective
@@ -163,13 +168,6 @@ class Design:
         if self.output == "softmax":
             return F.cross_entropy(scores, target, reduction="none")
         return F.binary_cross_entropy_with_logits(scores, target, reduction="none")
-
-
-def _mean(rows: Any, weight: Any | None) -> Any:
-    """The average over rows; a loss that is averaged already stays as it is."""
-    if rows.ndim == 0:
-        return rows
-    return rows.mean() if weight is None else (rows * weight).sum() / weight.sum()
 
 
 def initial(design: Design, draw: np.random.RandomState) -> Iterator[tuple[Any, Any]]:

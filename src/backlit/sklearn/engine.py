@@ -1,43 +1,24 @@
 """Networks as machine code: training steps that run a whole epoch at once, loss and gradient, and prediction."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.compiler.compiled import Specialised
 from backlit.core.modes import no_grad
-from backlit.core.tensor_base import Symbol, make
-from backlit.core.threads import get_num_threads
 from backlit.errors import DataError
 from backlit.ops import Generator, cat, from_numpy
 from backlit.ops.gradients import grad
+from backlit.sklearn.blocks import BLOCK, WORTH_SHARING, Blocks, compiled, threads
 from backlit.sklearn.design import Design, activation
 
 Array = NDArray[Any]
 # Epochs of more multiply-adds than this run on a thread of their own, so that Ctrl-C is heard.
 _LONG = 200_000_000
-# Threads meet after each operation: for batches of fewer multiply-adds than this, one alone is faster.
-_WORTH_SHARING = 4_000_000
-# Rows predicted at once: their values stay in the processor's cache.
-_BLOCK = 1024
 _MOST_KEPT = 8
-
-
-def threads() -> int:
-    """How many threads to use: one inside a worker of joblib, which runs as many workers as there are processors."""
-    from joblib.parallel import get_active_backend  # type: ignore[import-untyped]  # it has no types
-
-    return 1 if get_active_backend()[0].nesting_level else get_num_threads()
-
-
-def compiled(function: Callable[..., Any], likes: Sequence[Array], rows: int, guards: int = 0) -> Specialised:
-    """Machine code for batches of rows of such arrays, typically so many."""
-    stand_ins = [make(Symbol((rows, *like.shape[1:]), like.dtype)) for like in likes]
-    return Specialised(function, stand_ins, keep_grads=False, guards=guards)
 
 
 class Network:
@@ -100,19 +81,19 @@ class Stepper:
         self._alpha = from_numpy(np.zeros((), design.dtype))
         self._generator = Generator()
         self._code = compiled(self._step, likes, rows, guards=1)
-        self._measures: dict[int, Specialised] = {}
+        self._measures: dict[int, Blocks] = {}
 
     def _step(self, x: Any, target: Any, weight: Any | None = None) -> Any:
         network = self.network
         scores = self.design.scores(network.parameters, network.buffers, x, self._generator)
         objective, shown = self.design.losses(scores, target, weight)
-        total = 1 / x.shape[0] if weight is None else 1 / weight.sum()
+        share = 1 / x.shape[0] if weight is None else 1 / weight.sum()
         weights = network.parameters[: len(self.design.sizes) - 1]
-        penalty = sum((w.square().sum() for w in weights[1:]), weights[0].square().sum()) * (self._alpha * 0.5 * total)
-        gradients = grad(objective + penalty, network.parameters)
+        penalty = sum((w.square().sum() for w in weights[1:]), weights[0].square().sum()) * (self._alpha * 0.5)
+        gradients = grad((objective + penalty) * share, network.parameters)
         with no_grad():
             self._update(gradients)
-        return (shown + penalty,)
+        return ((shown + penalty) * share,)
 
     def _update(self, gradients: Sequence[Any]) -> None:
         """scikit-learn's updates: velocities hold the rate, and Adam's epsilon is not corrected for bias."""
@@ -189,16 +170,18 @@ class Stepper:
             return activation(design.output)(scores), design.losses(scores, target, weight)[1]
 
         if len(data) not in self._measures:
-            with no_grad():
-                self._measures[len(data)] = compiled(measured, data, _BLOCK)
-        outputs, loss, total = [], 0.0, 0.0
-        for at in range(0, len(data[0]), _BLOCK):
-            block = [from_numpy(array[at : at + _BLOCK]) for array in data]
-            found, mean = self._measures[len(data)].run(block, len(block[0]))
-            share = block[2].sum().item() if len(block) > 2 else len(block[0])
-            outputs.append(found.numpy())
-            loss, total = loss + mean.item() * share, total + share
-        return np.concatenate(outputs), loss / total if total else np.nan
+            self._measures[len(data)] = Blocks(measured, data, design.work)
+        outputs = np.empty((len(data[0]), design.sizes[-1]), design.dtype)
+        losses = np.zeros(threads())
+
+        def take(thread: int, place: slice, found: Any) -> None:
+            outputs[place] = found[0].numpy()
+            losses[thread] += found[1].item()
+
+        with no_grad():
+            self._measures[len(data)].run(data, take)
+        total = data[2].sum(dtype=np.float64) if len(data) > 2 else len(data[0])
+        return outputs, float(losses.sum() / total) if total else np.nan
 
     def run(self, order: NDArray[np.int64], first: int = 0, last: int | None = None) -> tuple[float, int]:
         """Run batches of an epoch, from `first` up to `last`.
@@ -223,7 +206,7 @@ class Stepper:
         executable.status[0] = 0
         self._code.about_to_run()
         run = executable.run_epoch if self.design.work * rows < _LONG else self._run_apart
-        status = run(threads() if self.design.work * size > _WORTH_SHARING else 1)
+        status = run(threads() if self.design.work * size > WORTH_SHARING else 1)
         self._code.has_run()
         executable.raise_error()
         if status:
@@ -259,37 +242,53 @@ class Objective:
         design: The network.
         data: Inputs, targets, and weights of rows if there are any.
         alpha: The penalty's factor.
+
+    Attributes:
+        network: The network at the parameters that were looked at last.
+        shown: The loss there as it is shown.
     """
 
     def __init__(self, design: Design, data: Sequence[Array], alpha: float) -> None:
         sizes = [int(np.prod(shape)) for shape in design.shapes]
-        self.vector = np.zeros(sum(sizes), design.dtype)
-        parts = np.split(self.vector, np.cumsum(sizes)[:-1])
+        self._vector = np.zeros(sum(sizes), design.dtype)
+        parts = np.split(self._vector, np.cumsum(sizes)[:-1])
         parameters = [part.reshape(shape) for part, shape in zip(parts, design.shapes, strict=True)]
         buffers = [np.zeros(shape, design.dtype) for shape in design.buffer_shapes]
         self.network = Network(design, [*parameters, *buffers])
+        # The penalty is on the weights of layers, which come first.
+        self._penalised = sum(sizes[: len(design.sizes) - 1])
         self._alpha = alpha
-        self._data = [from_numpy(np.ascontiguousarray(array)) for array in data]
+        self._data = [np.ascontiguousarray(array) for array in data]
+        self._total = self._data[2].sum(dtype=np.float64) if len(data) > 2 else len(data[0])
         self._generator = Generator()
-        self._code = compiled(self._evaluate, data, len(data[0]))
+        # Batch normalisation looks at all rows together.
+        self._blocks = Blocks(self._evaluate, data, design.work, whole=design.normalization == "batch")
 
     def _evaluate(self, x: Any, target: Any, weight: Any | None = None) -> Any:
         network, design = self.network, self.network.design
         objective, shown = design.losses(
             design.scores(network.parameters, network.buffers, x, self._generator), target, weight
         )
-        total = 1 / x.shape[0] if weight is None else 1 / weight.sum()
-        weights = network.parameters[: len(design.sizes) - 1]
-        penalty = sum((w.square().sum() for w in weights[1:]), weights[0].square().sum()) * (0.5 * self._alpha * total)
-        gradients = grad(objective + penalty, network.parameters)
-        return objective + penalty, shown + penalty, cat([g.reshape(-1) for g in gradients])
+        gradients = grad(objective, network.parameters)
+        return objective, shown, cat([g.reshape(-1) for g in gradients])
 
     def __call__(self, vector: Array) -> tuple[float, NDArray[np.float64]]:
         """What is minimised at a vector, and its gradient."""
-        self.vector[:] = vector
-        value, shown, gradient = self._code.run(self._data, len(self._data[0]))
+        self._vector[:] = vector
+        count = threads()
+        losses, gradients = np.zeros((count, 2)), np.zeros((count, len(vector)))
+
+        def take(thread: int, place: slice, found: Any) -> None:
+            losses[thread] += found[0].item(), found[1].item()
+            gradients[thread] += found[2].numpy()
+
+        self._blocks.run(self._data, take)
+        weights = self._vector[: self._penalised].astype(np.float64)
+        value, shown = (losses.sum(0) + 0.5 * self._alpha * (weights @ weights)) / self._total
+        gradient = gradients.sum(0)
+        gradient[: self._penalised] += self._alpha * weights
         self.shown = float(shown)
-        return float(value), gradient.numpy().astype(np.float64)
+        return float(value), gradient / self._total
 
 
 class Predictor:
@@ -297,20 +296,24 @@ class Predictor:
 
     def __init__(self, design: Design, arrays: Sequence[Array], n_columns: int) -> None:
         self.arrays = list(arrays)
+        self._shape = (design.sizes[-1],)
         network = Network(design, arrays)
         like = np.empty((1, n_columns), design.dtype)
         with no_grad():
-            self._code = compiled(lambda x: design.outputs(network.parameters, network.buffers, x), [like], _BLOCK)
+            self._blocks = Blocks(lambda x: design.outputs(network.parameters, network.buffers, x), [like], design.work)
 
     def __call__(self, x: Array) -> Array:
         """The outputs for rows, (n, outputs)."""
-        if len(x) <= _BLOCK:
-            return self._code.run([from_numpy(x)], len(x))[0].numpy()
-        blocks = [
-            self._code.run([from_numpy(x[at : at + _BLOCK])], len(x[at : at + _BLOCK]))[0].numpy()
-            for at in range(0, len(x), _BLOCK)
-        ]
-        return np.concatenate(blocks)
+        if len(x) <= BLOCK:
+            return self._blocks.at_once([x])[0].numpy()
+        outputs = np.empty((len(x), *self._shape), x.dtype)
+
+        def take(thread: int, place: slice, found: Any) -> None:
+            outputs[place] = found[0].numpy()
+
+        with no_grad():
+            self._blocks.run([x], take)
+        return outputs
 
 
 _kept: dict[Any, list[Stepper]] = {}

@@ -18,8 +18,8 @@ from backlit.compiler.compiled import compile
 from backlit.core.modes import no_grad
 from backlit.errors import ArgumentError, ArgumentTypeError, DataError, GraphError, suggest
 from backlit.ops import default_generator, from_numpy
+from backlit.sklearn.blocks import threads
 from backlit.sklearn.checks import check_parameters
-from backlit.sklearn.engine import threads
 from backlit.sklearn.tables import dense, weights_of
 from backlit.train import EarlyStopping, Trainer
 from backlit.train.loop import in_mode
