@@ -51,7 +51,7 @@ from backlit.nn.layers.normalization import BatchNorm1d, LayerNorm
 from backlit.nn.layers.perceptron import Perceptron, PerceptronFit
 from backlit.nn.layers.regularization import Dropout
 from backlit.nn.layers.shape import Flatten, Unflatten
-from backlit.nn.layers.table import Bilinear, Embedding
+from backlit.nn.layers.table import Bilinear, Embedding, TableInput
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 
@@ -106,6 +106,7 @@ __all__ = [
     "Softshrink",
     "Softsign",
     "Step",
+    "TableInput",
     "Tanh",
     "Tanhshrink",
     "Threshold",

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit.data.tables import CategoryColumn, NumberColumn, embedding_size, is_missing
 from backlit.errors import ArgumentError, DataError, suggest
 
 Array = NDArray[Any]
@@ -77,7 +78,8 @@ class Columns:
         dtype: The type of the numbers.
 
     Attributes:
-        categories: The categories of each categorical column.
+        numbers: What is done to each column of numbers.
+        categorical: What is done to each categorical column.
 
     Raises:
         ArgumentError: `chosen` names no column.
@@ -86,38 +88,33 @@ class Columns:
 
     def __init__(self, X: Any, chosen: Any, impute: bool, dtype: str) -> None:
         self._impute, self._dtype = impute, dtype
-        self._categorical = _numbers(X, names_of(X), chosen)
-        self._lookups: list[dict[Any, int]] = []
-        for number in self._categorical:
-            values = {v for v in np.asarray(column(X, number)).tolist() if not _missing(v)}
-            self._lookups.append({v: n for n, v in enumerate(sorted(values, key=lambda v: (str(type(v)), v)))})
+        names = names_of(X)
+        self._categorical = _numbers(X, names, chosen)
+        self.categorical = [
+            CategoryColumn.fit(names[n], (v for v in _values(X, n) if not is_missing(v)), flagged=False)
+            for n in self._categorical
+        ]
         plain = self._plain(X)
-        gaps = np.isnan(plain)
-        self._gappy = np.flatnonzero(gaps.any(0))
-        known = np.maximum((~gaps).sum(0), 1)
-        self._means = np.where(gaps, 0, plain).sum(0) / known
-
-    @property
-    def categories(self) -> list[list[Any]]:
-        """The categories of each categorical column, in order."""
-        return [list(lookup) for lookup in self._lookups]
+        others = [name for n, name in enumerate(names) if n not in self._categorical]
+        self.numbers = [
+            NumberColumn.fit(name, values, fill="mean", standardise=False)
+            for name, values in zip(others, plain.T, strict=True)
+        ]
 
     @property
     def embeddings(self) -> tuple[tuple[int, int], ...]:
         """(rows, size) of a table of embeddings for each categorical column."""
-        return tuple((len(known) + 1, min(50, (len(known) + 2) // 2)) for known in self._lookups)
+        return tuple((column.count + 1, embedding_size(column.count)) for column in self.categorical)
 
     def transform(self, X: Any) -> Array:
         """Rows as numbers, (n, columns); errors as when it was made."""
-        plain = self._plain(X)
-        gaps = np.isnan(plain)
-        filled = np.where(gaps, self._means, plain) if gaps.any() else plain
-        codes = []
-        for number, lookup in zip(self._categorical, self._lookups, strict=True):
-            values = np.asarray(column(X, number)).tolist()
-            codes.append([len(lookup) if _missing(v) else lookup.get(v, len(lookup)) for v in values])
-        parts = [filled, gaps[:, self._gappy], *(np.asarray(code)[:, None] for code in codes)]
-        return np.concatenate([np.asarray(part, self._dtype) for part in parts], axis=1)
+        encoded = [column.encode(values) for column, values in zip(self.numbers, self._plain(X).T, strict=True)]
+        codes = [column.codes(_values(X, n)) for column, n in zip(self.categorical, self._categorical, strict=True)]
+        parts = [*(parts[0] for parts in encoded), *(flag for parts in encoded for flag in parts[1:]), *codes]
+        result = np.empty((len(X), len(parts)), self._dtype)
+        for at, part in enumerate(parts):
+            result[:, at] = part
+        return result
 
     def _plain(self, X: Any) -> Array:
         """The columns of numbers."""
@@ -148,8 +145,8 @@ def _only(X: Any, number: int, name: Any) -> Any:
     return X[[name]] if hasattr(X, "columns") else np.asarray(X)[:, [number]]
 
 
-def _missing(value: Any) -> bool:
-    return value is None or value != value
+def _values(X: Any, number: int) -> list[Any]:
+    return np.asarray(column(X, number)).tolist()
 
 
 def _numbers(X: Any, names: Sequence[Any], chosen: Any) -> list[int]:

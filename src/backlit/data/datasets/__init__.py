@@ -1,14 +1,14 @@
 """Data sets by name, from files, and generated."""
 
 from backlit.core.entrance import answer_at
-from backlit.data.datasets.catalog import digits, fashion_mnist, load, load_features, mnist
+from backlit.data.datasets.catalog import digits, fashion_mnist, guess_target, is_table, load, load_features, mnist
 from backlit.data.datasets.description import ArrayData
 from backlit.data.datasets.generated import circles, spirals, two_moons, xor
 from backlit.data.datasets.idx import read_idx
 from backlit.data.datasets.images import MNIST, FashionMNIST
 from backlit.data.datasets.pictures import read_picture
 from backlit.data.datasets.streams import ArrayFiles, TableStream
-from backlit.data.datasets.table import Columns, Target, read_columns
+from backlit.data.datasets.table import Columns, Target, arrow, kind_of, read_columns
 
 __all__ = [
     "MNIST",
@@ -18,9 +18,13 @@ __all__ = [
     "FashionMNIST",
     "TableStream",
     "Target",
+    "arrow",
     "circles",
     "digits",
     "fashion_mnist",
+    "guess_target",
+    "is_table",
+    "kind_of",
     "load",
     "load_features",
     "mnist",

@@ -81,7 +81,7 @@ def load(name_or_path: str | Path, target: str | int | None = None, *, task: Tas
     if path.suffix == ".npz":
         return _load_npz(path, target, task)
     columns = read_columns(path)
-    where = columns.index(_guess_target(columns) if target is None else target)
+    where = columns.index(guess_target(columns.names) if target is None else target)
     features = [column for number, column in enumerate(columns.names) if number != where]
     if not features:
         raise DataError(f"{path}: expected a target and at least one more column, got {columns.names}")
@@ -199,9 +199,18 @@ def _member(path: Path, keys: Sequence[str]) -> tuple[str, NDArray[Any]]:
     raise ArgumentError(f"{path}: no array called {' or '.join(keys)}; it has {', '.join(arrays) or 'none'}")
 
 
-def _guess_target(columns: Columns) -> str | int:
-    lowered = {name.lower(): name for name in columns.names}
-    return next((lowered[name] for name in _TARGET_COLUMNS if name in lowered), -1)
+def guess_target(names: Sequence[str]) -> str:
+    """The column that is taken for the target where none is named: one called so, else the last."""
+    lowered = {name.lower(): name for name in names}
+    return next((lowered[name] for name in _TARGET_COLUMNS if name in lowered), names[-1])
+
+
+def is_table(name_or_path: str | Path) -> bool:
+    """Whether `load` would read a table file, with named columns: a file, and neither a data set nor an archive."""
+    path = Path(name_or_path)
+    if str(name_or_path).lower().replace("_", "-") in _KNOWN or not path.is_file():
+        return False
+    return path.suffix != ".npz" and path.suffix.lower() not in PICTURE_SUFFIXES
 
 
 def _unknown(name: str, path: Path) -> Exception:

@@ -29,7 +29,7 @@ _KINDS: dict[str, Kind] = {
 Task = Literal["classification", "regression"]
 
 # Whole numbers with more distinct values than this are counts or measurements, not classes.
-_MOST_CLASSES = 20
+MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Columns:
         if column_values.dtype.kind == "O":
             column_values = np.array([str(value) for value in column_values.tolist()])
         classes, codes = np.unique(column_values, return_inverse=True)
-        if task is None and column_values.dtype.kind in "iu" and len(classes) > _MOST_CLASSES:
+        if task is None and column_values.dtype.kind in "iu" and len(classes) > MOST_CLASSES:
             return Target(self._numbers(where), ())
         if len(classes) < 2:
             only = f"only {classes[0]!s}" if len(classes) else "no rows"
@@ -199,7 +199,7 @@ def read_columns(path: str | Path) -> Columns:
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"no file {path}")
-    columns = _columns_of_array(path, load_array(path)) if path.suffix == ".npy" else _read_arrow(path)
+    columns = columns_of_array(path, load_array(path)) if path.suffix == ".npy" else _read_arrow(path)
     names = columns.names
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
@@ -323,7 +323,8 @@ def _read_arrow(path: Path) -> Columns:
         raise FileError(f"{path}: cannot be read as {kind}: {error}") from error
 
 
-def _columns_of_array(path: Path, array: NDArray[Any]) -> Columns:
+def columns_of_array(path: Path, array: NDArray[Any]) -> Columns:
+    """The columns of a structured array, by its names, or of a two-dimensional one, called x0, x1, and so on."""
     if array.dtype.names:
         return Columns(str(path), array.dtype.names, tuple(array[name] for name in array.dtype.names))
     if array.ndim != 2:

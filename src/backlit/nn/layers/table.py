@@ -1,6 +1,7 @@
 """Layers that look rows up in a table, or multiply two inputs."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from backlit.core.modes import no_grad
@@ -8,9 +9,10 @@ from backlit.errors import ArgumentError, DtypeError, ShapeError
 from backlit.nn import functional as F
 from backlit.nn import init
 from backlit.nn.checks import check_sizes, require_floats, require_tensors, where
+from backlit.nn.layers.containers import ModuleList
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
-from backlit.ops import empty
+from backlit.ops import arange, cat, empty
 from backlit.ops.tensor import Tensor
 
 
@@ -94,6 +96,58 @@ class Embedding(Module):
         """The sizes."""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+class TableInput(Module):
+    """The first layer for rows of a table: numbers pass, and numbers of categories become vectors.
+
+    A category's vector is one-hot, or learnt (C. Guo and F. Berkhahn, "Entity embeddings of categorical variables",
+    arXiv 1604.06737). The number after a column's last category stands for one that is not known: its vector is zero.
+
+    Args:
+        numbers: How many columns pass as they are; they come first.
+        categories: How many categories each further column has.
+        sizes: The size of each such column's vectors; 0: one-hot.
+
+    Attributes:
+        out_features: Size of the last dimension of the output.
+        embeddings: An `Embedding` for each column with learnt vectors, in order.
+
+    Raises:
+        ArgumentError: Negative numbers, or `categories` and `sizes` of unequal lengths.
+        ShapeError: When called: another number of columns.
+    """
+
+    def __init__(self, numbers: int, categories: Sequence[int], sizes: Sequence[int]) -> None:
+        super().__init__()
+        if len(categories) != len(sizes) or min(numbers, *categories, *sizes, 0) < 0:
+            raise ArgumentError(
+                f"TableInput: expected a size for each column of categories and no negative numbers, got {numbers}, "
+                f"{list(categories)} and {list(sizes)}"
+            )
+        self.numbers = numbers
+        self.categories, self.sizes = list(categories), list(sizes)
+        self.embeddings = ModuleList(
+            [Embedding(n + 1, size, padding_idx=n) for n, size in zip(categories, sizes, strict=True) if size]
+        )
+        self.out_features = numbers + sum(size or n for n, size in zip(categories, sizes, strict=True))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, numbers + columns of categories) to (n, out_features)."""
+        require_floats(self, input=input)
+        columns = self.numbers + len(self.categories)
+        if input.ndim != 2 or input._array.shape[1] != columns:
+            raise ShapeError(f"{where(self)}: got an input of shape {tuple(input.shape)}, expected (n, {columns})")
+        parts = [input[:, : self.numbers]] if self.numbers else []
+        learnt = iter(self.embeddings)
+        for at, (count, size) in enumerate(zip(self.categories, self.sizes, strict=True), self.numbers):
+            code = input[:, at]
+            parts.append(next(learnt)(code.long()) if size else (code[:, None] == arange(count)).to(input.dtype))
+        return cat(parts, 1)
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        return f"numbers={self.numbers}, categories={self.categories}, sizes={self.sizes}"
 
 
 class Bilinear(Module):

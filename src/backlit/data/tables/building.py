@@ -1,0 +1,206 @@
+"""A column put together from blocks: numbers and times become arrays at once, texts become numbers of categories."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlit.data.datasets.table import arrow
+from backlit.data.tables.table import Column
+from backlit.errors import DataError
+
+# A column of more different texts than this holds names or sentences; nothing is learnt from their numbers.
+MOST_CATEGORIES = 50_000
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+# Orders of day and month as people write them; ISO 8601 is read without.
+_FORMATS = ("%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y%m%d %H:%M")
+# A float32 keeps a value to this share of it.
+_FLOAT32_EPS = 6e-8
+
+
+class NotNumbersError(Exception):
+    """Text after blocks of numbers or times: the column must be read again as text."""
+
+
+class Builder:
+    """A column in the making.
+
+    Args:
+        source: The file's name, for messages.
+        name: The column's name.
+        first_row: The number of the first row in messages.
+        as_text: Whether it is text, whatever it looks like.
+        keep_all: Whether all texts are kept, however many there are.
+
+    Attributes:
+        n_rows: Rows so far.
+    """
+
+    def __init__(self, source: str, name: str, first_row: int, as_text: bool, keep_all: bool) -> None:
+        self.source, self.name, self.first_row, self.n_rows = source, name, first_row, 0
+        self._as_text, self._most = as_text, np.inf if keep_all else MOST_CATEGORIES
+        self._kind = "text" if as_text else ""
+        self._chunks: list[NDArray[Any]] = []
+        self._whole, self._boolean = True, False
+        self._numbers: dict[str, int] = {}
+        self._overfull = False
+        self._n_numeric = 0
+        self._stray: tuple[int, str] | None = None
+
+    def add(self, array: Any) -> None:
+        """Add a block of cells, an array of pyarrow.
+
+        Raises:
+            NotNumbersError: The column began as numbers or times and holds text as well.
+            DataError: An infinite number, or cells of a type that is no value.
+        """
+        pa = arrow()
+        types = pa.types
+        if types.is_dictionary(array.type):
+            array = array.cast(array.type.value_type)
+        chunk: NDArray[Any]
+        if array.null_count == len(array):
+            chunk = np.full(len(array), np.nan, np.float32)
+        elif self._kind == "text":
+            chunk = self._texts(self._as_strings(array))
+        elif types.is_string(array.type) or types.is_large_string(array.type):
+            chunk = self._parsed(array)
+        elif types.is_date(array.type) or types.is_timestamp(array.type):
+            chunk = self._keep("time", _times(array.cast(pa.timestamp("us", getattr(array.type, "tz", None)))))
+        elif types.is_boolean(array.type):
+            self._boolean = True
+            chunk = self._keep("number", self._compact(array.cast(pa.int64())))
+        elif types.is_integer(array.type) or types.is_floating(array.type) or types.is_decimal(array.type):
+            chunk = self._keep("number", self._compact(array))
+        else:
+            chunk = self._keep("text", self._texts(self._as_strings(array)))
+        self._chunks.append(chunk)
+        self.n_rows += len(array)
+
+    def column(self) -> Column:
+        """The column, when all blocks are there."""
+        if self._kind == "text":
+            return self._text_column()
+        if self._kind == "time":
+            empty = np.datetime64("NaT", "s")
+            chunks = [c if c.dtype.kind == "M" else np.full(len(c), empty) for c in self._chunks]
+            return Column(self.name, np.concatenate(chunks))
+        whole = self._kind == "number" and self._whole
+        return Column(self.name, np.concatenate(self._chunks), whole=whole, boolean=whole and self._boolean)
+
+    def _text_column(self) -> Column:
+        codes = np.concatenate([np.full(len(c), -1, np.int32) if c.dtype.kind == "f" else c for c in self._chunks])
+        if self._overfull:
+            codes[codes > 0] = 0
+        texts = () if self._overfull else tuple(self._numbers)
+        lowered = {text.lower() for text in texts}
+        if texts and lowered <= {"true", "false"} and not self._as_text:
+            truths = np.array([*(text.lower() == "true" for text in texts), np.nan])
+            values = truths[codes]
+            return Column(self.name, _narrow(values), whole=True, boolean=True)
+        known = int(np.count_nonzero(codes >= 0))
+        return Column(self.name, codes, texts, stray=self._stray, numeric_share=self._n_numeric / max(known, 1))
+
+    def _keep(self, kind: str, chunk: NDArray[Any]) -> NDArray[Any]:
+        if self._kind not in ("", kind):
+            raise NotNumbersError
+        self._kind = kind
+        return chunk
+
+    def _parsed(self, array: Any) -> NDArray[Any]:
+        """Text of a CSV file as numbers or times, if all of it is."""
+        pa = arrow()
+        if self._kind in ("", "number"):
+            for kind in (pa.int64(), pa.float64()) if self._whole else (pa.float64(),):
+                try:
+                    return self._keep("number", self._compact(array.cast(kind)))
+                except pa.ArrowInvalid:
+                    continue
+        if self._kind in ("", "time"):
+            times = _read_times(array)
+            if times is not None:
+                return self._keep("time", times)
+        return self._keep("text", self._texts(array))
+
+    def _as_strings(self, array: Any) -> Any:
+        pa = arrow()
+        try:
+            return array.cast(pa.string())
+        except pa.ArrowException as error:
+            raise DataError(
+                f"{self.source}: column {self.name!r} holds cells of the type {array.type}, which are no numbers, "
+                "times or texts; leave it out"
+            ) from error
+
+    def _compact(self, array: Any) -> NDArray[Any]:
+        """Numbers in the smallest type that keeps them."""
+        pa = arrow()
+        if pa.types.is_integer(array.type) and not array.null_count:
+            return _narrow(array.to_numpy(zero_copy_only=False))
+        self._whole &= pa.types.is_integer(array.type)
+        values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        infinite = np.isinf(values)
+        if infinite.any():
+            row = int(infinite.argmax())
+            raise DataError(
+                f"{self.source}: row {self.n_rows + row + self.first_row:,}, column {self.name!r} is {values[row]}; "
+                "make it a number, or empty the cell if nothing is known"
+            )
+        return _narrow(values)
+
+    def _texts(self, array: Any) -> NDArray[np.int32]:
+        """Texts as numbers of categories, in the order in which they come."""
+        pa = arrow()
+        pc = pa.compute
+        encoded = pc.dictionary_encode(array)
+        local = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        texts = pc.utf8_trim_whitespace(encoded.dictionary)
+        numeric = pc.match_substring_regex(texts, _NUMBER).to_numpy(zero_copy_only=False)
+        counts = np.bincount(local[local >= 0], minlength=len(texts))
+        self._n_numeric += int(counts[numeric].sum())
+        if self._stray is None and not numeric.all():
+            strange = np.flatnonzero(~np.append(numeric, True)[local])
+            self._stray = (self.n_rows + int(strange[0]), texts[int(local[strange[0]])].as_py())
+        if not self._overfull and len(self._numbers) + len(texts) > self._most:
+            self._overfull = len(self._numbers.keys() | set(texts.to_pylist())) > self._most
+            self._numbers = {} if self._overfull else self._numbers
+        if self._overfull:
+            return np.where(local >= 0, 0, -1).astype(np.int32)
+        numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in texts.to_pylist()]
+        return np.array([*numbers, -1], np.int32)[local]
+
+
+def _narrow(values: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers in fewer bytes: the smallest integers that hold them, float32 where it tells them apart."""
+    if values.dtype.kind in "iu":
+        least, most = int(values.min(initial=0)), int(values.max(initial=0))
+        for kind in (np.int8, np.int16, np.int32):
+            if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max:
+                return values.astype(kind)
+        return values
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return values.astype(np.float32)
+    largest, spread = float(np.abs(known).max()), float(known.std())
+    fits = largest < float(np.finfo(np.float32).max)
+    return values.astype(np.float32) if fits and largest * _FLOAT32_EPS <= 1e-4 * spread else values
+
+
+def _times(array: Any) -> NDArray[Any]:
+    return array.to_numpy(zero_copy_only=False).astype("datetime64[s]")
+
+
+def _read_times(array: Any) -> NDArray[Any] | None:
+    """Times of texts: ISO 8601 or one of the usual orders of day and month; None where they are none."""
+    pa = arrow()
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            return _times(array.cast(kind))
+        except pa.ArrowInvalid:
+            continue
+    for order in _FORMATS:
+        try:
+            return _times(pa.compute.strptime(array, format=order, unit="s"))
+        except pa.ArrowInvalid:
+            continue
+    return None

@@ -1,0 +1,88 @@
+"""New rows for a fitted encoder: read as it expects them, with words for what is other than it was."""
+
+from pathlib import Path
+
+import numpy as np
+
+from backlit.data.tables.encoder import TableEncoder
+from backlit.data.tables.encodings import CategoryColumn, DateColumn, Encoding
+from backlit.data.tables.reading import read_names, read_table
+from backlit.data.tables.table import Column, Table
+from backlit.errors import DataError, suggest
+
+_SHOWN = 3
+
+
+def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = ()) -> tuple[Table, list[str]]:
+    """Reads new rows of a table that an encoder was fitted on.
+
+    Args:
+        path: The file.
+        encoder: What its columns become.
+        known: Further columns of the first table, which are not missed and not remarkable: targets, and columns that
+            were left out.
+
+    Returns:
+        The rows, with the columns that the encoder uses; and a sentence about all that is other than it was.
+
+    Raises:
+        DataError: Columns are missing, or hold what cannot be made into numbers; they are named.
+        MissingFileError, FileError, MissingPackageError: As for `read_table`.
+    """
+    path = Path(path)
+    names = read_names(path)
+    wanted = [str(column.name) for column in encoder.columns]
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        told = ", ".join(f"{name!r}{suggest(name, [n for n in names if n not in wanted])}" for name in absent)
+        raise DataError(f"{path}: missing columns that the network learnt from: {told}")
+    extra = [name for name in names if name not in wanted]
+    strange = [name for name in extra if name not in known]
+    text = [str(column.name) for column in encoder.columns if isinstance(column, CategoryColumn)]
+    table = read_table(path, drop=extra, text=text)
+    notes = [f"ignored columns that the network did not learn from: {', '.join(strange)}"] if strange else []
+    for encoding in encoder.columns:
+        notes += _differences(table, table[str(encoding.name)], encoding)
+    return table, notes
+
+
+def _differences(table: Table, column: Column, encoding: Encoding) -> list[str]:
+    name, gaps = column.name, column.n_missing
+    if gaps == len(column.values):
+        return [f"column {name!r} holds no value in any row; {_filling(encoding)}"]
+    notes = []
+    if isinstance(encoding, CategoryColumn):
+        notes = _unseen(table, column, encoding)
+    elif column.is_text or column.is_time != isinstance(encoding, DateColumn):
+        wanted = "times" if isinstance(encoding, DateColumn) else "numbers"
+        if column.stray is not None and wanted == "numbers":
+            row, content = column.stray
+            raise DataError(f"{table.cell(name, row)}: {content!r} is not a number; mend or empty the cell")
+        content = next(value for value in column.told() if value is not None)
+        raise DataError(
+            f"{table.source}: column {name!r} held {wanted} when the network was trained, and holds {content!r} now"
+        )
+    if gaps and not encoding.flagged:
+        notes.append(f"column {name!r}: {gaps:,} missing, of which training knew none; {_filling(encoding)}")
+    return notes
+
+
+def _unseen(table: Table, column: Column, encoding: CategoryColumn) -> list[str]:
+    known, texts = set(encoding.values), column.categories or ()
+    strange = np.array([text not in known for text in texts], bool)
+    if not strange.any():
+        return []
+    counts = np.bincount(column.values[column.values >= 0], minlength=len(texts))
+    shown = [repr(texts[number]) for number in np.flatnonzero(strange)]
+    rest = f" and {len(shown) - _SHOWN:,} more" if len(shown) > _SHOWN else ""
+    rows = int(counts[strange].sum())
+    return [
+        f"column {column.name!r}: {rows:,} {'row has a category' if rows == 1 else 'rows have categories'} that "
+        f"training did not know ({', '.join(shown[:_SHOWN])}{rest}); taken as unknown"
+    ]
+
+
+def _filling(encoding: Encoding) -> str:
+    if isinstance(encoding, CategoryColumn):
+        return "taken as unknown"
+    return "filled with the training rows' median"

@@ -1,0 +1,141 @@
+"""Table files read block by block into columns of few bytes: memory holds one block of text at a time."""
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backlit.data.datasets.table import arrow, columns_of_array, csv_options, kind_of, load_array
+from backlit.data.tables.building import Builder, NotNumbersError
+from backlit.data.tables.table import Table
+from backlit.errors import ArgumentError, DataError, FileError, MissingFileError, suggest
+
+# Text of a CSV file, and rows of the other kinds, that are held at once.
+_BLOCK_BYTES = 1 << 22
+_BLOCK_ROWS = 1 << 16
+# Cells that mean that nothing is there, besides those of pyarrow.
+_NOTHING = ("?", "-", "None", "none", "NONE", "NAN", "missing", " ")
+
+
+def read_table(
+    path: str | Path, *, drop: Collection[str] = (), text: Collection[str] = (), whole: Collection[str] = ()
+) -> Table:
+    """Reads a table file by its suffix.
+
+    Args:
+        path: A file as `read_columns` takes it. In CSV, empty cells, `NA`, `null`, `nan`, `?`, `-` and `None` are
+            missing ones.
+        drop: Columns that are not wanted.
+        text: Columns that are read as text, whatever they look like.
+        whole: Columns of text of which all values are kept, however many there are.
+
+    Raises:
+        MissingFileError: There is no such file.
+        FileError: The file is damaged or not what its suffix says.
+        ArgumentError: `drop`, `text` or `whole` names no column.
+        DataError: No rows, two columns of one name, an infinite number, or a column that holds no cells of one value.
+        MissingPackageError: pyarrow is not installed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(f"no file {path}")
+    pa = arrow()
+    try:
+        with _blocks(path, None) as (names, first_row, blocks):
+            _check_names(path, names, (*drop, *text, *whole))
+            wanted = [name for name in names if name not in drop]
+            builders = [Builder(path.name, name, first_row, name in text, name in whole) for name in wanted]
+            again = _build(builders, blocks)
+        if again:
+            # Their first blocks held numbers, of which the text is gone.
+            for name in again:
+                builders[wanted.index(name)] = Builder(path.name, name, first_row, True, name in whole)
+            with _blocks(path, again) as (_, _, blocks):
+                _build([builder for builder in builders if builder.name in again], blocks)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        words = "save the file as UTF-8" if "UTF8" in str(error) else str(error)
+        raise FileError(f"{path}: cannot be read as {path.suffix[1:]}: {words}") from error
+    n_rows = builders[0].n_rows if builders else 0
+    if not n_rows:
+        raise DataError(f"{path}: no rows of data")
+    return Table(path.name, tuple(builder.column() for builder in builders), n_rows, first_row)
+
+
+def _build(builders: Sequence[Builder], blocks: Iterator[Any]) -> list[str]:
+    """Fill the builders; return the names of columns that must be read again, as text."""
+    again: dict[str, None] = {}
+    for block in blocks:
+        for builder in builders:
+            if builder.name not in again:
+                try:
+                    builder.add(block.column(builder.name))
+                except NotNumbersError:
+                    again[builder.name] = None
+    return list(again)
+
+
+def _check_names(path: Path, names: Sequence[str], asked: Sequence[str]) -> None:
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise DataError(f"{path}: two columns are named {twice[0]!r}; give each its own name")
+    for name in asked:
+        if name not in names:
+            raise ArgumentError(f"{path}: no column {name!r}{suggest(name, names)}")
+
+
+@contextlib.contextmanager
+def _blocks(path: Path, only: Sequence[str] | None) -> Iterator[tuple[list[str], int, Iterator[Any]]]:
+    """The columns' names, the number of the first row, and the file's blocks, with some columns or all."""
+    pa = arrow()
+    if path.suffix == ".npy":
+        columns = columns_of_array(path, load_array(path))
+        arrays = [np.ascontiguousarray(values) for values in columns.values]
+        block = pa.record_batch([pa.array(values) for values in arrays], names=list(columns.names))
+        yield list(columns.names), 1, iter([block])
+        return
+    kind = kind_of(path)
+    with contextlib.ExitStack() as stack:
+        if kind == "csv":
+            options, first_row = csv_options(path)
+            options["read_options"].block_size = _BLOCK_BYTES
+            names = _csv_names(path, options)
+            convert = pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[*pa.csv.ConvertOptions().null_values, *_NOTHING],
+                strings_can_be_null=True,
+                include_columns=list(only or ()),
+            )
+            reader = stack.enter_context(pa.csv.open_csv(path, convert_options=convert, **options))
+            yield names, first_row, iter(reader)
+        elif kind == "parquet":
+            file = stack.enter_context(pa.parquet.ParquetFile(path))
+            yield file.schema_arrow.names, 1, file.iter_batches(_BLOCK_ROWS, columns=only)
+        else:
+            file = pa.ipc.open_file(stack.enter_context(pa.memory_map(str(path))))
+            batches = (file.get_batch(number) for number in range(file.num_record_batches))
+            yield file.schema.names, 1, batches
+
+
+def _csv_names(path: Path, options: dict[str, Any]) -> list[str]:
+    """The names of a CSV file's columns, of which the types of all can then be told beforehand."""
+    pa = arrow()
+    if options["read_options"].column_names:
+        return list(options["read_options"].column_names)
+    with pa.csv.open_csv(path, **options) as reader:
+        return list(reader.schema.names)
+
+
+def read_names(path: str | Path) -> list[str]:
+    """The names of a table file's columns; raises what `read_table` raises."""
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(f"no file {path}")
+    pa = arrow()
+    try:
+        with _blocks(path, None) as (names, _, _):
+            _check_names(path, names, ())
+            return names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{path}: cannot be read as {path.suffix[1:]}: {error}") from error

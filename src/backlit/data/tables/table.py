@@ -1,0 +1,136 @@
+"""A table in memory, each column in as few bytes as it needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlit.errors import ArgumentError, suggest
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column as it was read.
+
+    Attributes:
+        name: What it is called.
+        values: (n_rows,): numbers, NaN where one is missing; times, datetime64, NaT where one is missing; or, for text,
+            numbers of categories, -1 where one is missing.
+        categories: The texts that the numbers stand for; None where this is no text. Empty where there are more than a
+            reader keeps: all texts then have the number 0.
+        whole: Whether all numbers were written as whole numbers.
+        boolean: Whether the numbers, 0 and 1, are truth values.
+        stray: In a column of text, row and content of the first cell that is no number.
+        numeric_share: In a column of text, the share of the cells that look like numbers.
+    """
+
+    name: str
+    values: NDArray[Any]
+    categories: tuple[str, ...] | None = None
+    whole: bool = False
+    boolean: bool = False
+    stray: tuple[int, str] | None = None
+    numeric_share: float = 0.0
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds text."""
+        return self.categories is not None
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds dates or times."""
+        return self.values.dtype.kind == "M"
+
+    @property
+    def overfull(self) -> bool:
+        """Whether it holds more different texts than were kept."""
+        return self.categories == () and bool((self.values >= 0).any())
+
+    @cached_property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which cells are missing, (n_rows,)."""
+        if self.is_text:
+            return self.values < 0
+        if self.values.dtype.kind in "fM":
+            return np.isnat(self.values) if self.is_time else np.isnan(self.values)
+        return np.zeros(len(self.values), bool)
+
+    @cached_property
+    def n_missing(self) -> int:
+        """How many cells are missing."""
+        return int(np.count_nonzero(self.missing))
+
+    @cached_property
+    def n_distinct(self) -> int:
+        """How many different values there are besides missing ones; of an overfull column, 1."""
+        known = self.values[~self.missing] if self.n_missing else self.values
+        if self.is_text:
+            return int(np.count_nonzero(np.bincount(known, minlength=1))) if len(known) else 0
+        return len(np.unique(known))
+
+    def cells(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[Any]:
+        """The cells of rows as an array: numbers, times, or objects for text, None where one is missing."""
+        if self.categories is None:
+            return self.values[rows]
+        texts = np.array([*(self.categories or ("",)), None], object)
+        return texts[self.values[rows]]
+
+    def told(self, rows: NDArray[np.int64] | slice = slice(None)) -> list[Any]:
+        """The cells of rows as Python shows them: numbers, texts, times in ISO 8601; None where missing."""
+        values, missing = self.values[rows], self.missing[rows]
+        if self.categories is not None:
+            known: list[Any] = [self.categories[v] if v >= 0 and self.categories else None for v in values.tolist()]
+            return known
+        if self.is_time:
+            return [None if gone else str(v) for v, gone in zip(values, missing, strict=True)]
+        if self.boolean:
+            return [None if gone else bool(v) for v, gone in zip(values.tolist(), missing.tolist(), strict=True)]
+        if self.whole:
+            return [None if gone else int(v) for v, gone in zip(values.tolist(), missing.tolist(), strict=True)]
+        # The shortest number that a float32 stands for is the one that was read.
+        return [None if gone else float(str(v)) for v, gone in zip(values, missing, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of the same rows.
+
+    Attributes:
+        source: The file's name, for messages.
+        columns: The columns, in order.
+        n_rows: How many rows there are.
+        first_row: The number of the first row in messages, as a spreadsheet shows it.
+    """
+
+    source: str
+    columns: tuple[Column, ...]
+    n_rows: int
+    first_row: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(column.name for column in self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        """A column by its name.
+
+        Raises:
+            ArgumentError: There is none of that name.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ArgumentError(f"{self.source}: no column {name!r}{suggest(name, self.names)}")
+
+    def cell(self, name: str, row: int) -> str:
+        """Words for a cell; `row` counts from 0."""
+        return f"{self.source}: row {row + self.first_row:,}, column {name!r}"
+
+    def only(self, names: Sequence[str]) -> "Table":
+        """The table with some of its columns, in this order; raises what `table[name]` raises."""
+        return Table(self.source, tuple(self[name] for name in names), self.n_rows, self.first_row)

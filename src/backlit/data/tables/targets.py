@@ -1,0 +1,98 @@
+"""What is to be predicted of a table: classes or values, of one column or several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlit.data.datasets.table import MOST_CLASSES, Task
+from backlit.data.tables.table import Column, Table
+from backlit.errors import ArgumentError, DataError, suggest
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Encoded targets.
+
+    Attributes:
+        names: Their columns.
+        rows: The rows in which all of them are there, int64, (n,).
+        y: Class numbers, int64, or values, float64; (n,), or (n, targets) for several of them.
+        class_names: The name of each class number, for each target; empty for values.
+    """
+
+    names: tuple[str, ...]
+    rows: NDArray[np.int64]
+    y: NDArray[Any]
+    class_names: tuple[tuple[str, ...], ...]
+
+
+def read_targets(table: Table, names: Sequence[str], task: Task | None = None) -> Targets:
+    """The targets of a table; rows in which one is missing are left out.
+
+    Text, truth values and at most 20 different whole numbers are classes; all else are values.
+
+    Args:
+        table: The table.
+        names: One or more columns.
+        task: What to learn, where the columns are not to decide.
+
+    Raises:
+        ArgumentError: No such column, one named twice, or an unknown task.
+        DataError: No row has them all, a single class, text where values are wanted, or a mixture of kinds.
+    """
+    if task not in (None, "classification", "regression"):
+        raise ArgumentError(f"unknown task {task!r}{suggest(str(task), ('classification', 'regression'))}")
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise ArgumentError(f"the target {twice[0]!r} is named twice")
+    columns = [table[name] for name in names]
+    rows = np.flatnonzero(~np.logical_or.reduce([column.missing for column in columns]))
+    if not len(rows):
+        raise DataError(f"{table.source}: no row has a value of the target {' and '.join(map(repr, names))}")
+    found = [_target(table, column, rows, task) for column in columns]
+    class_names = tuple(classes for _, classes in found)
+    if len(found) > 1 and {len(classes) for classes in class_names} not in ({0}, {2}):
+        told = ", ".join(
+            f"{n!r} has {f'{len(c)} classes' if c else 'values'}" for n, c in zip(names, class_names, strict=True)
+        )
+        raise DataError(
+            f"{table.source}: several targets must all be values, or all be two classes, but {told}; choose one kind, "
+            "or make the kind of all of them with --task"
+        )
+    y = found[0][0] if len(found) == 1 else np.stack([values for values, _ in found], 1)
+    return Targets(tuple(names), rows, y, class_names)
+
+
+def _target(
+    table: Table, column: Column, rows: NDArray[np.int64], task: Task | None
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    values = column.values[rows]
+    countable = column.is_text or column.boolean or (column.whole and len(np.unique(values)) <= MOST_CLASSES)
+    if task != "classification" and (task == "regression" or not countable):
+        return _values(table, column, rows), ()
+    if column.overfull:
+        raise DataError(f"{table.source}: target {column.name!r} holds too many different texts to be classes")
+    told = column.told(rows)
+    classes = sorted(set(told))
+    if len(classes) < 2:
+        raise DataError(
+            f"{table.source}: target {column.name!r} must hold at least two classes, it has only {classes[0]!s}"
+        )
+    numbers = {value: number for number, value in enumerate(classes)}
+    return np.fromiter((numbers[v] for v in told), np.int64, len(told)), tuple(map(str, classes))
+
+
+def _values(table: Table, column: Column, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    if column.stray is not None:
+        row, content = column.stray
+        raise DataError(f"{table.cell(column.name, row)}: {content!r} is not a number; mend or empty the cell")
+    if column.is_text or column.is_time:
+        what = "times" if column.is_time else "text"
+        raise DataError(f"{table.source}: target {column.name!r} holds {what}, and no numbers to learn")
+    values = column.values[rows].astype(np.float64)
+    if len(values) > 1 and np.ptp(values) == 0:
+        raise DataError(f"{table.source}: target {column.name!r} is {values[0]:g} in every row; nothing can be learnt")
+    return values
