@@ -38,7 +38,7 @@ PHASES = {
     "llvmlite.ir:Module.__repr__": "emit",
     "backlit.compiler.llvm:target_machine": "LLVM",
     "backlit.compiler.llvm:optimise": "LLVM",
-    "llvmlite.binding:TargetMachine.emit_object": "LLVM",
+    "backlit.compiler.llvm:side_by_side": "LLVM",
     "backlit.compiler.llvm:Library.__init__": "link",
     "backlit.compiler.cache:load": "disk",
     "backlit.compiler.cache:save": "disk",

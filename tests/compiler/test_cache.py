@@ -488,7 +488,7 @@ def test_code_from_the_disk_is_not_emitted_again_and_does_the_same(
         path.write_bytes(path.read_bytes()[:-1])
         with pytest.raises(AssertionError, match="emitted"):
             run_once()
-    assert "define" in str(code.module), "LLVM's text is there on demand"
+    assert "define" in str(code.modules()[0]), "LLVM's text is there on demand"
     assert run_once()[0] == loss
     assert path.exists()
 

@@ -47,8 +47,7 @@ def native(emit, kind, lanes, inputs=1, result=None):
     b.cbranch(b.icmp_signed("<", following, built.args[inputs + 1]), body, after)
     b.position_at_end(after)
     b.ret_void()
-    machine = llvm.target_machine().emit_object(llvm.optimise(str(module)))
-    library = llvm.Library(machine, ("loop",), {})
+    library = llvm.Library([llvm.machine_code(str(module))], ("loop",), {})
     loop = library.function("loop", ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (inputs + 1), ctypes.c_int64))
 
     def run(*arrays):

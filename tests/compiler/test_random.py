@@ -34,8 +34,7 @@ words_64 = st.integers(-(2**63), 2**63 - 1)
 
 
 def compiled(module, *symbols):
-    code = llvm.target_machine().emit_object(llvm.optimise(str(module)))
-    return llvm.Library(code, symbols, {})
+    return llvm.Library([llvm.machine_code(str(module))], symbols, {})
 
 
 @functools.cache

@@ -182,13 +182,14 @@ class Compiled:
 
     def llvm(self, *args: Any, **kwargs: Any) -> str:
         """The LLVM code for arguments like these; without any, for those of the last call."""
-        return str(self.specialised(*args, **kwargs).executable.code.module)
+        return "\n".join(map(str, self.specialised(*args, **kwargs).executable.code.modules()))
 
     def assembly(self, *args: Any, **kwargs: Any) -> str:
         """The host's assembly code for arguments like these; without any, for those of the last call."""
         from backlit.compiler.llvm import target_machine
 
-        return str(target_machine().emit_assembly(self.specialised(*args, **kwargs).executable.code.module))
+        modules = self.specialised(*args, **kwargs).executable.code.modules()
+        return "\n".join(map(target_machine().emit_assembly, modules))
 
     def _variant(self, tensors: Sequence[Any], skeleton: Any, rows: int | None) -> _Variant:
         kinds = []

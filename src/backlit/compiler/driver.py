@@ -6,13 +6,14 @@ runs the step, notes the loss, collects further results, and looks at the stop f
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import llvmlite.ir as ir
 import numpy as np
 
 from backlit.compiler.cores import emit_core
-from backlit.compiler.frame import I64, POINTER, loop, number
+from backlit.compiler.frame import I64, POINTER, SIGNATURE, loop, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.products import is_packed
@@ -115,6 +116,8 @@ class Control:
 _PARALLEL_PRODUCT = 1_000_000
 _PARALLEL_LOOP = 60_000
 _PARALLEL_WORDS = 20_000
+# Instructions of a module, of which each costs as much as a hundred more of these, but has a thread for itself.
+_MODULE = 600
 # How often a thread looks at a barrier before it lets others have its processor.
 _SPINS = 4000
 _STEP = ir.FunctionType(I64, [POINTER, I64, I64, I64, POINTER])
@@ -143,8 +146,8 @@ def worth_sharing(plan: Plan, kernel: Kernel, rows: int) -> bool:
 
 def emit(
     plan: Plan, places: dict[Any, int], width: int, *, rows: int, guards: tuple[int, ...], arguments: int
-) -> ir.Module:
-    """The module of a plan: its kernels, `step` and `epoch`.
+) -> Iterator[ir.Module]:
+    """The modules of a plan, which are compiled side by side: some kernels in each; `step` and `epoch` in the last.
 
     Args:
         plan: The plan.
@@ -154,19 +157,24 @@ def emit(
         guards: The steps whose values must be finite before anything outside is written; the first is the loss.
         arguments: How many of the inputs, counted from the first, are rows of batches.
     """
-    module = ir.Module("backlit")
-    kernels = []
+    module, size = ir.Module("backlit"), 0
+    names = []
     for position, kernel in enumerate(plan.kernels):
+        if size > _MODULE:
+            yield module
+            module, size = ir.Module("backlit"), 0
         shared = worth_sharing(plan, kernel, rows)
         packed = is_packed(plan, kernel, rows)
         emitter = KernelEmitter(module, plan, kernel, f"kernel{position}", places, width, shared, packed)
         emit_core(emitter)
-        kernels.append(emitter.function)
+        names.append(emitter.function.name)
+        size += sum(len(block.instructions) for block in emitter.function.blocks)
+    kernels = [module.globals.get(name) or ir.Function(module, SIGNATURE, name) for name in names]
     barrier = _emit_barrier(module)
     step = _emit_step(module, plan, kernels, barrier, places, rows, guards)
     if guards:
         _emit_epoch(module, plan, step, barrier, places, guards, arguments)
-    return module
+    yield module
 
 
 def _emit_barrier(module: ir.Module) -> Any:

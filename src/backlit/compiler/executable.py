@@ -6,6 +6,7 @@ import itertools
 import sys
 import threading
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import llvmlite.ir as ir
@@ -60,9 +61,9 @@ def _shuffle() -> llvm.Library:
     if code is None:
         module = ir.Module(PERMUTE)
         emit_permute(module)
-        code = llvm.target_machine().emit_object(llvm.optimise(str(module)))
+        code = llvm.machine_code(str(module))
         cache.save(PERMUTE, code)
-    return llvm.Library(code, ("permute",), {})
+    return llvm.Library([code], ("permute",), {})
 
 
 # More threads than this meet too often for what each of them does.
@@ -103,20 +104,22 @@ class Code:
         key = f"{program}\n{made_from}"
         machine_code = cache.load(key)
         if machine_code is None:
-            machine_code = llvm.target_machine().emit_object(self.module)
+            machine_code = llvm.packed(llvm.side_by_side(self._modules()))
             cache.save(key, machine_code)
         self.imports = {**_IMPORTS, PERMUTE: _shuffle().address("permute")} if guards else _IMPORTS
-        self._library = llvm.Library(machine_code, ("step", "epoch") if guards else ("step",), self.imports)
+        symbols = ("step", "epoch") if guards else ("step",)
+        self._library = llvm.Library(llvm.unpacked(machine_code), symbols, self.imports)
         self.step = self._library.function("step", _STEP)
         self.epoch: Any = self._library.function("epoch", _EPOCH) if guards else None
 
-    @property
-    def module(self) -> Any:
-        """The optimised LLVM module, made when asked for: code from the disk comes without one."""
-        emitted = driver.emit(
+    def _modules(self) -> Iterator[ir.Module]:
+        return driver.emit(
             self.plan, self.places, llvm.vector_bytes(), rows=self.rows, guards=self.guards, arguments=self.arguments
         )
-        return llvm.optimise(str(emitted))
+
+    def modules(self) -> list[Any]:
+        """The optimised LLVM modules, made when asked for: code from the disk comes without any."""
+        return [llvm.optimise(str(module)) for module in self._modules()]
 
 
 def _per_row(program: Program, output: int) -> bool:

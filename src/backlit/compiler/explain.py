@@ -209,12 +209,10 @@ def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
     for name, kernel in zip(names, code.plan.kernels, strict=True):
         emitter = KernelEmitter(module, code.plan, kernel, name, code.places, llvm.vector_bytes(), False)
         emit_core(emitter)
-        emitter.function.linkage = "external"
     # What remains of a measured time when nothing is done.
     ir.IRBuilder(ir.Function(module, SIGNATURE, "empty").append_basic_block()).ret_void()
     names.append("empty")
-    machine_code = llvm.target_machine().emit_object(llvm.optimise(str(module)))
-    library = llvm.Library(machine_code, tuple(names), code.imports)
+    library = llvm.Library([llvm.machine_code(str(module))], tuple(names), code.imports)
     return library, [library.function(name, _KERNEL) for name in names]
 
 

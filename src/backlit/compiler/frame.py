@@ -90,7 +90,6 @@ class KernelFrame:
         self.places = places
         self.width = width
         self.function = ir.Function(module, SIGNATURE, name)
-        self.function.linkage = "internal"
         self.table, self.rows, self.thread, self.threads = self.function.args
         self.entry = self.function.append_basic_block("entry")
         self.builder = ir.IRBuilder(self.function.append_basic_block("body"))
@@ -172,7 +171,7 @@ class KernelFrame:
             at = self._element(pointer, place, kind)
             if self.mask is None:
                 return self._as_bool(b.load(at, typ=vector, align=item_size(kind)), kind)
-            zero = ir.Constant(vector, [0] * code.lanes)
+            zero = ir.Constant(vector, None)
             loaded = code.call(
                 f"llvm.masked.load.{overload(vector)}.p0", vector, at, number32(item_size(kind)), self.mask, zero
             )
@@ -187,12 +186,13 @@ class KernelFrame:
         if code.lanes == 1:
             return self._as_bool(b.load(self._element(pointer, places, kind), typ=memory, align=item_size(kind)), kind)
         vector = ir.VectorType(memory, code.lanes)
-        mask = self.mask or ir.Constant(ir.VectorType(ir.IntType(1), code.lanes), [1] * code.lanes)
-        result = ir.Constant(vector, [0] * code.lanes)
+        result: Any = ir.Constant(vector, None)
         for lane in range(code.lanes):
             position = number32(lane)
-            # Lanes beyond the end read the first element, which exists.
-            place = b.select(b.extract_element(mask, position), b.extract_element(places, position), number(0))
+            place = b.extract_element(places, position)
+            if self.mask is not None:
+                # Lanes beyond the end read the first element, which exists.
+                place = b.select(b.extract_element(self.mask, position), place, number(0))
             one = b.load(self._element(pointer, place, kind), typ=memory, align=item_size(kind))
             result = b.insert_element(result, one, position)
         return self._as_bool(result, kind)
@@ -200,8 +200,7 @@ class KernelFrame:
     def _as_bool(self, value: Any, kind: str) -> Any:
         if kind != "b1":
             return value
-        zero = ir.Constant(value.type, [0] * value.type.count if isinstance(value.type, ir.VectorType) else 0)
-        return self.builder.icmp_unsigned("!=", value, zero)
+        return self.builder.icmp_unsigned("!=", value, ir.Constant(value.type, None))
 
     def store(self, root: int, index: Index, value: Any) -> None:
         """Write a root's value to all of its places."""

@@ -1,17 +1,26 @@
 """LLVM: the host's target machine, optimisation, machine code, and linking it into the process."""
 
+import ctypes
 import functools
 import itertools
+import os
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
 
+# Beyond that, writing the modules takes longer than compiling them.
+_MOST_THREADS = 4
 _names = itertools.count()
 
 
 @functools.cache
 def target_machine() -> Any:
-    """The target machine of the host, with all that its processor can do."""
+    """The target machine of the host, with all that its processor can do; for one thread at a time."""
+    return _new_target_machine()
+
+
+def _new_target_machine() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     # LLVM keeps to 256-bit vectors on AVX-512 hosts unless told otherwise.
@@ -29,8 +38,8 @@ def vector_bytes() -> int:
 
 def optimise(text: str) -> Any:
     """Parse, check and optimise a module."""
-    machine = target_machine()
-    module = llvm.parse_assembly(text)
+    # A context of its own lets other threads work on other modules.
+    module = llvm.parse_assembly(text, llvm.create_context())
     module.verify()
     # The loops are written as they should run, so LLVM's own pipeline would take five times as long for nothing.
     passes = llvm.create_new_module_pass_manager()
@@ -39,15 +48,64 @@ def optimise(text: str) -> Any:
     passes.add_loop_rotate_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
-    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
+    builder = llvm.create_pass_builder(target_machine(), llvm.create_pipeline_tuning_options())
+    _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
     return module
+
+
+def _unlocked(name: str) -> Any:
+    """A function of LLVM without llvmlite's lock around it, which would let one thread work at a time.
+
+    LLVM itself asks no more than that threads share neither contexts nor target machines (LLVM Programmer's Manual,
+    "Threads and LLVM").
+    """
+    function = getattr(llvm.ffi.lib, name)
+    return getattr(function, "_cfn", function)
+
+
+def machine_code(text: str) -> bytes:
+    """Machine code of a module, made beside that of others where several threads ask."""
+    with llvm.ffi.OutputString() as error:
+        emit = _unlocked("LLVMPY_TargetMachineEmitToMemory")
+        buffer = emit(_new_target_machine(), optimise(text), 1, error)
+        if not buffer:
+            raise RuntimeError(str(error))
+    library = llvm.ffi.lib
+    try:
+        return ctypes.string_at(library.LLVMPY_GetBufferStart(buffer), library.LLVMPY_GetBufferSize(buffer))
+    finally:
+        library.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+def side_by_side(modules: Iterable[Any]) -> list[bytes]:
+    """Machine code of modules, made on other threads while this one writes those that follow."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as threads:
+        return list(threads.map(machine_code, map(str, modules)))
+
+
+def packed(objects: Iterable[bytes]) -> bytes:
+    """Several pieces of machine code as one."""
+    return b"".join(len(one).to_bytes(8) + one for one in objects)
+
+
+def unpacked(code: bytes) -> Iterator[bytes]:
+    """The pieces that were packed."""
+    place = 0
+    while place < len(code):
+        begin = place + 8
+        place = begin + int.from_bytes(code[place:begin])
+        yield code[begin:place]
 
 
 class Library:
     """Machine code in the process."""
 
-    def __init__(self, code: bytes, symbols: tuple[str, ...], imports: dict[str, int]) -> None:
-        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+    def __init__(self, objects: Iterable[bytes], symbols: tuple[str, ...], imports: dict[str, int]) -> None:
+        builder = llvm.JITLibraryBuilder().add_current_process()
+        for one in objects:
+            builder = builder.add_object_img(one)
         for symbol, address in imports.items():
             builder = builder.import_symbol(symbol, address)
         for symbol in symbols:

@@ -34,6 +34,18 @@ def item_size(kind: str) -> int:
     return int(kind[1:])
 
 
+class Repeated(ir.Constant):  # type: ignore[misc]  # LLVM's classes have no types
+    """One number in every lane, which the text of a module says once and not lane by lane."""
+
+    def __init__(self, vector: ir.VectorType, element: ir.Constant) -> None:
+        super().__init__(vector, [element] * vector.count)
+        self._reference = f"splat ({element})"
+
+    def get_reference(self) -> str:
+        """The constant as an operand is written."""
+        return self._reference
+
+
 class Code:
     """Emits instructions on values of `lanes` lanes; 1 means single numbers.
 
@@ -59,17 +71,19 @@ class Code:
         elif kind[0] != "f":
             value = int(value)
         element = ir.Constant(scalar_type(kind), value)
-        return element if self.lanes == 1 else ir.Constant(self.type(kind), [element] * self.lanes)
+        return element if self.lanes == 1 else Repeated(self.type(kind), element)
 
     def splat(self, value: Any) -> Any:
         """A single number repeated in every lane."""
         if self.lanes == 1:
             return value
         vector = ir.VectorType(value.type, self.lanes)
-        undefined = ir.Constant(vector, ir.Undefined)
-        first = self.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-        places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, undefined, places)
+        if isinstance(value, ir.Constant):
+            return Repeated(vector, value)
+        nothing = ir.Constant(vector, None)
+        first = self.builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+        places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        return self.builder.shuffle_vector(first, nothing, places)
 
     def steps(self) -> Any:
         """0, 1, 2, ... in the lanes."""
