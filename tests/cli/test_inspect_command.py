@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 
 from backlit.cli import main
-from backlit.cli.inspecting import Judged
 from backlit.cli.preprocessing import Preprocessing
 from backlit.data.datasets import ArrayData
-from backlit.ops import from_numpy
-from backlit.train import Head
 
 
 class Page(html.parser.HTMLParser):
@@ -28,7 +25,7 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         self._tag = tag
         values = dict(attrs)
-        places = [values.get("src"), values.get("href"), values.get("xlink:href")]
+        places = [values.get(name) for name in ("src", "srcset", "href", "xlink:href")]
         self.loads += [place for place in places if place and not place.startswith(("#", "data:"))]
 
     def handle_data(self, data):
@@ -37,7 +34,7 @@ class Page(html.parser.HTMLParser):
             self.heads.append(data.strip())
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["auto", "light", "dark"])
 def test_the_page_of_a_classifier(folder, capsys, theme):
     assert main(["train", "digits", "--epochs", "2", "--hidden", "16", "--out", "run"]) == 0
     assert main(["inspect", "run", "--theme", theme]) == 0
@@ -46,10 +43,17 @@ def test_the_page_of_a_classifier(folder, capsys, theme):
     assert not page.loads
     heads = [head for head in page.heads if head]
     assert heads[0] == "digits: a network of 1,210 parameters"
-    for head in ("Summary", "Training", "What the first layer looks for", "Confusion matrix", "The worst mistakes"):
+    for head in (
+        "How good it is",
+        "Summary",
+        "Training",
+        "What the first layer looks for",
+        "Confusion matrix",
+        "The worst mistakes",
+    ):
         assert any(found.startswith(head) for found in heads)
     accuracy = json.loads((folder / "run" / "config.json").read_text())["results"]["test"]["accuracy"]
-    assert f"{accuracy:.4g}" in page.words
+    assert f"{accuracy:.2%}" in page.words
 
 
 def test_the_page_of_a_regression(folder):
@@ -59,31 +63,7 @@ def test_the_page_of_a_regression(folder):
     assert main(["train", "table.csv", "--epochs", "2", "--hidden", "4", "--out", "run"]) == 0
     assert main(["inspect", "run", "--out", "page.html"]) == 0
     page = Page((folder / "page.html").read_text(encoding="utf-8"))
-    assert {"test row", "actual", "predicted", "size", "weight"} <= set(page.words)
-
-
-def judged(predicted, actual, outputs=None, names=()) -> Judged:
-    data = ArrayData("t", np.zeros((len(actual), 1), np.float32), np.array(actual), ("x",), names)
-    outputs = None if outputs is None else from_numpy(np.array(outputs, np.float32))
-    return Judged(None, Head(names), data, data.X, outputs, np.array(predicted))
-
-
-def test_the_worst_mistakes_are_the_wrong_ones_by_their_certainty():
-    outputs = [[9.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 1.0]]
-    found = judged([0, 1, 1, 2], [0, 0, 2, 2], outputs, ("a", "b", "c"))
-    assert found.worst().tolist() == [2, 1]
-    assert found.told(2) == ("c (0.7%)", "b (98.7%)")
-
-
-def test_the_worst_errors_of_a_regression_come_first():
-    found = judged([1.0, 2.0, 3.0], [1.5, 0.0, 3.0])
-    assert found.worst(2).tolist() == [1, 0]
-
-
-def test_a_run_without_mistakes_says_so(folder):
-    from backlit.cli.inspecting import _mistakes
-
-    assert "There are none" in _mistakes(judged([0, 1], [0, 1], [[-3.0], [3.0]], ("a", "b")), "light")
+    assert {"row", "actual", "predicted", "size", "weight"} <= set(page.words)
 
 
 def test_preprocessing_survives_its_words():

@@ -163,7 +163,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     inspect.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
     inspect.add_argument("--out", type=Path, metavar="FILE", help="the page (default: inspect.html in the folder)")
-    inspect.add_argument("--theme", default="light", choices=("light", "dark"), help="the page's colours")
+    inspect.add_argument(
+        "--theme",
+        default="auto",
+        choices=("auto", "light", "dark"),
+        help="the page's colours (default: auto, the reader's own)",
+    )
     inspect.set_defaults(parser=inspect)
     return parser
 

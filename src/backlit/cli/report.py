@@ -5,42 +5,58 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backlit import view
-from backlit.cli.inspecting import PAGE_FILE, Judged, write_page
+from backlit.cli.judging import NETWORK, Judged
+from backlit.cli.page import PAGE_FILE, shown, write_page
 from backlit.errors import MissingPackageError
-from backlit.train import Run
+from backlit.train.evaluation import found_classes
 
 CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
 
 
 def print_table(
-    run: Run, folder: Path, name: str, results: Sequence[Mapping[str, float]], seconds: float, page: Path | None
+    judged: Judged, folder: Path, results: Sequence[Mapping[str, float]], seconds: float, page: Path | None
 ) -> None:
-    """Print losses and scores on training and test rows, the parameters, the time, and where the page is."""
+    """Print losses and scores, those of the baselines, the parameters, the time, and where the page is.
+
+    Args:
+        judged: The run and its held-out rows.
+        folder: The run's folder.
+        results: The trainer's figures for training and test rows.
+        seconds: How long the training took.
+        page: Where the page is, if there is one.
+    """
     from rich.console import Console
     from rich.table import Table
 
+    run, names = judged.run, judged.problem.head.class_names
     data = run.config["data"]
-    kind = f"{len(data['class_names'])} classes" if data["class_names"] else f"values of {data['target_name']}"
-    table = Table(title=f"{name}: {kind}")
+    kind = f"{len(names)} classes" if names else f"values of {', '.join(judged.problem.target_names)}"
+    table = Table(title=f"{data['name']}: {kind}")
     table.add_column()
     for part, rows in zip(("train", "test"), data["rows"], strict=True):
         table.add_column(f"{part} ({rows:,} rows)", justify="right")
     for figure in results[0]:
-        table.add_row({"r2": "R2"}.get(figure, figure), *(_shown(figure, result[figure]) for result in results))
+        table.add_row({"r2": "R2"}.get(figure, figure), *(shown(figure, result[figure]) for result in results))
     table.add_section()
     table.add_row("parameters", f"{run.config['parameters']:,}")
     table.add_row("time", f"{seconds:.1f} s, {len(run.history['loss'])} epochs")
     console = Console()
     console.print(table)
+    for target, scores in judged.scores.items():
+        beside = Table(title=f"{target}, on {judged.said_rows}")
+        beside.add_column()
+        for model in scores:
+            beside.add_column(model, justify="right")
+        for figure in scores[NETWORK]:
+            beside.add_row(figure, *(shown(figure, score[figure]) for score in scores.values()))
+        console.print(beside)
+    for line in (*judged.notes(), *judged.verdicts()):
+        console.print(line, highlight=False, soft_wrap=True)
     if run.interrupted:
         console.print(f"Interrupted. `backlit train --resume {folder}` goes on.", highlight=False, soft_wrap=True)
     console.print(f"The run is in {folder}", highlight=False, soft_wrap=True)
     if page is not None:
         console.print(f"What it learnt is to be seen in {page}", highlight=False, soft_wrap=True)
-
-
-def _shown(figure: str, value: float) -> str:
-    return f"{value:.2%}" if figure == "accuracy" else f"{value:.4f}"
 
 
 def draw(judged: Judged, folder: Path) -> Path | None:
@@ -51,11 +67,12 @@ def draw(judged: Judged, folder: Path) -> Path | None:
     Returns:
         The page, or None.
     """
-    data = judged.data
+    names = judged.problem.head.class_names
     try:
         view.training(judged.run).save(folder / CURVES_FILE)
-        if data.class_names:
-            view.confusion(data.y, judged.predicted, data.class_names).save(folder / CONFUSION_FILE)
+        if names and len(judged.problem.inputs) and judged.finite.all():
+            found = found_classes(judged.own)
+            view.confusion(judged.problem.actual, found, names).save(folder / CONFUSION_FILE)
         write_page(judged, folder / PAGE_FILE)
     except MissingPackageError as error:
         sys.stderr.write(f"No pictures: {error}\n")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backlit import nn
 from backlit.cli.arguments import TrainRequest
-from backlit.cli.inspecting import Judged
+from backlit.cli.judging import Judged, Problem
 from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.report import draw, print_table
 from backlit.cli.settings import TrainSettings
@@ -98,8 +98,8 @@ class _Command:
         results = [self.trainer.evaluate(part) for part in rows]
         run.config |= self._config() | {"results": {"train": results[0], "test": results[1]}, "seconds": seconds}
         run.save(folder)
-        page = draw(Judged.of(run, self.parts[1], self.preprocessing), folder)
-        print_table(run, folder, self.data.name, results, seconds, page)
+        judged = Judged.of(run, Problem.of(self.parts, self.preprocessing))
+        print_table(judged, folder, results, seconds, draw(judged, folder))
         return run
 
     def _rows(self, part: ArrayData) -> tuple[NDArray[np.float32], NDArray[Any]]:

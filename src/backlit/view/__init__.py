@@ -2,6 +2,7 @@
 
 from backlit.view.activations import activations
 from backlit.view.computation import graph
+from backlit.view.evaluating import calibration, importances, residuals
 from backlit.view.explanation import explain
 from backlit.view.function import Snapshots, approximation, function
 from backlit.view.images import pixels, weights
@@ -26,17 +27,20 @@ __all__ = [
     "activations",
     "agreement",
     "approximation",
+    "calibration",
     "confusion",
     "explain",
     "function",
     "gallery",
     "graph",
+    "importances",
     "interpolation",
     "landscape",
     "network",
     "node",
     "pieces",
     "pixels",
+    "residuals",
     "steps",
     "summary",
     "training",

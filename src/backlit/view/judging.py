@@ -92,12 +92,7 @@ def agreement(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, t
         DataError: No rows.
     """
     colors = theme_of(theme)
-    pair = [np.asarray(side, np.float64) for side in (actual, predicted)]
-    if pair[0].ndim != 1 or pair[0].shape != pair[1].shape:
-        raise ShapeError(f"view.agreement: expected two vectors of one length, got {pair[0].shape} and {pair[1].shape}")
-    if not pair[0].size:
-        raise DataError("view.agreement: no rows")
-    both = np.column_stack(pair)
+    both = value_pair("view.agreement", actual, predicted)
     shown = both[np.isfinite(both).all(1)]
     with styled(colors):
         figure = new_figure(4.6, 4.6)
@@ -110,6 +105,21 @@ def agreement(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, t
         missing = len(both) - len(shown)
         axes.set_title(f"{len(both):,} rows" + (f", {missing:,} not finite" if missing else ""), fontsize=10)
         return Plot(figure, both, colors, "predictions against actual values")
+
+
+def value_pair(name: str, actual: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
+    """Two vectors side by side, (n, 2).
+
+    Raises:
+        ShapeError: Not two vectors of one length.
+        DataError: No rows.
+    """
+    pair = [np.asarray(side, np.float64) for side in (actual, predicted)]
+    if pair[0].ndim != 1 or pair[0].shape != pair[1].shape:
+        raise ShapeError(f"{name}: expected two vectors of one length, got {pair[0].shape} and {pair[1].shape}")
+    if not pair[0].size:
+        raise DataError(f"{name}: no rows")
+    return np.column_stack(pair)
 
 
 def gallery(images: ArrayLike, titles: Sequence[str], *, theme: str = "light") -> Plot:

@@ -1,0 +1,144 @@
+"""What a run is judged by: the worst rows, words about what scores can tell, and the page that says so."""
+
+import numpy as np
+import pytest
+
+from backlit import nn
+from backlit.cli.judging import Judged, Problem
+from backlit.cli.page import cell, write_page
+from backlit.ops import manual_seed
+from backlit.train import Head, Run
+from backlit.view.theme import THEMES
+
+
+def problem(actual, names=(), targets=("answer",), rows=60, inputs=None, **more) -> Problem:
+    """Three columns, of which the last two make one; the answer follows from the first."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 3)).astype(np.float32)
+    values = x[:, :1] * np.arange(1, len(targets) + 1)
+    train = (x[:, 0] > 0).astype(int) % len(names) if names else values
+    head = Head(tuple(names))
+    seen = rng.normal(size=(len(actual), 3)).astype(np.float32) if inputs is None else inputs
+    return Problem(
+        name="t",
+        head=head,
+        target_names=targets,
+        columns={"size": seen[:, 0], "colour": np.array(["red", None] * len(seen), object)[: len(seen)]},
+        groups={"size": (0,), "colour": (1, 2)},
+        inputs=seen,
+        actual=np.array(actual),
+        train_inputs=x,
+        train_targets=head.targets(train) if names else values,
+        train_actual=train,
+        restore=lambda outputs: outputs,
+        **more,
+    )
+
+
+def run(outputs: int, bias=0.0) -> Run:
+    manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, outputs))
+    model[0].bias.data = model[0].bias.data + bias
+    return Run({"loss": [1.0], "val_loss": [1.0]}, model, {"parameters": 4})
+
+
+def judged(given: Problem, predictions) -> Judged:
+    return Judged(None, given, {"network": np.array(predictions)}, 60)
+
+
+def page(found: Judged, folder, theme: str = "auto") -> str:
+    write_page(found, folder / "page.html", theme)
+    return (folder / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_worst_mistakes_are_the_wrong_ones_by_their_certainty():
+    predictions = [[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.0, 0.99, 0.01], [0.2, 0.2, 0.6], [np.nan] * 3]
+    found = judged(problem([0, 0, 2, 2, 1], ("a", "b", "c")), predictions)
+    assert found.worst(9).tolist() == [4, 2, 1]
+
+
+def test_the_worst_errors_of_a_regression_come_first_each_target_in_its_own_spread():
+    assert judged(problem([[1.5], [0.0], [3.0]]), [[1.0], [2.0], [3.0]]).worst(2).tolist() == [1, 0]
+    given = problem([[0.0, 0.0], [0.0, 0.0]], targets=("small", "large"))
+    assert judged(given, [[0.0, 1.5], [1.0, 0.0]]).worst(2).tolist() == [1, 0]
+
+
+def test_the_three_models_are_scored_side_by_side():
+    found = Judged.of(run(1), problem([0, 1, 1, 0, 1], ("no", "yes")))
+    assert list(found.scores["answer"]) == ["network", "linear model", "majority class"]
+    assert found.scores["answer"]["majority class"]["ROC AUC"] == 0.5
+    several = Judged.of(run(2), problem([[0.0, 1.0], [2.0, 1.0], [1.0, 0.0]], targets=("a", "b")))
+    assert list(several.scores) == ["a", "b"]
+    assert several.scores["b"]["mean"]["R²"] < 0.01
+
+
+def test_the_words_are_honest():
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(200, 3)).astype(np.float32)
+    bent = problem(np.abs(inputs[:, :1]), inputs=inputs)
+    exact = {"network": np.abs(inputs[:, :1]), "linear model": np.zeros((200, 1)), "mean": np.zeros((200, 1))}
+    (sentence,) = Judged(None, bent, exact, 60).verdicts()
+    assert sentence.startswith("The network beats the linear model: RMSE 0 against ")
+    swapped = exact | {"network": exact["linear model"], "linear model": exact["network"]}
+    assert Judged(None, bent, swapped, 60).verdicts()[0].startswith("The network is worse than the linear model")
+    near = exact | {"linear model": exact["network"]}
+    assert Judged(None, bent, near, 60).verdicts() == [
+        "The network is no better than the linear model: RMSE 0 against 0."
+    ]
+
+
+def test_importances_are_those_of_whole_columns():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(100, 3)).astype(np.float32)
+    trained = run(1)
+    trained.model[0].weight.data = trained.model[0].weight.data * 0
+    trained.model[0].weight.data[0, 1] = 2.0
+    found = Judged.of(trained, problem(2 * inputs[:, 1:2], inputs=inputs)).importances()
+    assert list(found) == ["size", "colour"]
+    assert found["size"].tolist() == [0] * 5
+    assert found["colour"].mean() > 1
+
+
+def test_the_page_follows_the_readers_theme_unless_told_otherwise(tmp_path):
+    found = Judged.of(run(1), problem([0, 1, 1, 0, 1], ("no", "yes")))
+    text = page(found, tmp_path)
+    assert "@media (prefers-color-scheme: dark)" in text
+    assert text.count("<source media=") == text.count("<img ") > 3
+    assert "<source" not in page(found, tmp_path, "dark")
+    assert f"background: {THEMES['dark'].ground}" in page(found, tmp_path, "dark")
+
+
+@pytest.mark.parametrize(
+    ("given", "outputs", "words"),
+    [
+        (problem(np.zeros(0, int), ("no", "yes"), inputs=np.zeros((0, 3), np.float32)), 1, ["No rows were held out"]),
+        (problem([1], ("no", "yes")), 1, ["One row is held out", "At least two held-out rows"]),
+        (problem([[1.0]]), 1, ["One row is held out", "A single row cannot tell"]),
+        (problem([1, 1, 1], ("no", "yes")), 1, ["No held-out row is of the class no", "<td>ROC AUC</td><td>–"]),
+        (problem([[1.0, 2.0], [2.0, 1.0]], targets=("a<b", "c")), 2, ["a&lt;b, on 2", "residuals of c"]),
+    ],
+)
+def test_what_the_rows_cannot_tell_is_said(given, outputs, words, tmp_path):
+    text = page(Judged.of(run(outputs), given), tmp_path)
+    for word in words:
+        assert word in text
+
+
+@pytest.mark.parametrize("names", [(), ("no", "yes"), ("a", "b", "c")])
+def test_predictions_that_are_not_finite_are_said(names, tmp_path):
+    actual = [0, 1, 1] if names else [[0.0], [1.0], [1.0]]
+    broken = run(3 if len(names) == 3 else 1, bias=np.float32("nan"))
+    text = page(Judged.of(broken, problem(actual, names)), tmp_path)
+    assert "For 3 of 3 held-out rows (0, 1, 2) the network gives no finite prediction" in text
+    assert "None of them is finite" in text
+
+
+def test_a_run_without_mistakes_says_so(tmp_path):
+    certain = problem([1, 1], ("a", "b"), inputs=np.zeros((2, 3), np.float32))
+    assert "There are none: each held-out row is predicted right" in page(Judged.of(run(1, 9.0), certain), tmp_path)
+
+
+def test_cells_are_shown_as_they_are():
+    assert [cell(value) for value in (None, np.nan, "red", 3, np.float32(-0.5), True)] == [
+        "missing", "missing", "red", "3", "−0.5", "true",
+    ]  # fmt: skip
