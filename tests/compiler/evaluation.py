@@ -61,6 +61,8 @@ def computed(step: Any, args: list[Any], arrays: list[Any]) -> Any:
         result = args[0].copy()
         np.add.at(result, key, args[1]) if step.op == "add" else result.__setitem__(key, args[1])
         return result
+    if step.kind == "measure":
+        return getattr(NUMPY, step.op)(*args)
     if step.kind == "random":
         return NUMPY.random_bits(args[0], step.shape[0])
     places, settings, index = step.attrs

@@ -42,6 +42,10 @@ FAULTS = {
     "scatter add(%0, %0, %0)(0,) : f4[r, 3]": "do not name places",
     "scatter add(%2, %0, %1)(0,) : f4[r, 3]": "changes its first argument",
     "random(%1) : u8[4]": "a generator's state",
+    "measure moments(%0, %1) : f4[2, 5]": "of its arguments' type",
+    "measure moments(%0) : f4[2, 5]": "there is no measure moments of these",
+    "measure at_least(%2, %0) : f4[1, 2]": "there is no measure at_least of these",
+    "measure median(%0) : f4[1, 5]": "there is no measure median",
     "call unheard_of(%0) ((None,),(),0) : f4[r, 3]": "there is no operation unheard_of",
     "call exp(%0) ((None, None),(),0) : f4[r, 3]": "a place for each argument",
 }

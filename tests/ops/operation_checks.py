@@ -317,6 +317,12 @@ class JaxNamespace:
     def scatter_set(self, x: Any, index: Any, values: Any) -> Any:
         return x.at[index].set(values)
 
+    def moments(self, *arrays: Any) -> Any:
+        return jnp.zeros((len(arrays), 5), arrays[0].dtype)
+
+    def at_least(self, marks: Any, *arrays: Any) -> Any:
+        return jnp.zeros(marks.shape, marks.dtype)
+
     def random_bits(self, state: Any, count: int) -> Any:
         return jnp.zeros(count, jnp.uint64)
 

@@ -9,7 +9,7 @@ import backlit
 from backlit import nn, optim
 from backlit.errors import ArgumentError, NonFiniteError
 from backlit.optim.lr_scheduler import OneCycleLR
-from backlit.train import Run, Trainer
+from backlit.train import Run, Trainer, Watched
 from backlit.utils.data import DataLoader, IterableDataset
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
@@ -22,6 +22,14 @@ def trainer(watch: bool | int = 3, scheduled: bool = False, **options) -> Traine
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     schedule = OneCycleLR(optimizer, 0.1, total_steps=100) if scheduled else None
     return Trainer(model, nn.MSELoss(), optimizer, seed=0, watch=watch, scheduler=schedule, **options)
+
+
+def alike(one: Watched, other: Watched) -> bool:
+    """Whether the same was measured, bit for bit."""
+    parts = zip(one.parts, other.parts, strict=True)
+    return one.every == other.every and all(
+        (a.places, a.steps) == (b.places, b.steps) and np.array_equal(a.rows, b.rows) for a, b in parts
+    )
 
 
 @pytest.mark.parametrize("compile", [True, False])
@@ -90,13 +98,13 @@ def test_a_resumed_run_has_all_statistics(tmp_path):
     whole = trainer().fit((X, Y), epochs=4, batch_size=8).watched
     trainer().fit((X, Y), epochs=2, batch_size=8, checkpoint=tmp_path / "state")
     resumed = trainer().fit((X, Y), epochs=4, batch_size=8, resume=tmp_path / "state").watched
-    assert resumed == whole
+    assert alike(resumed, whole)
 
 
 def test_a_saved_run_keeps_its_statistics(tmp_path):
     run = trainer().fit((X, Y), epochs=2, batch_size=8)
     run.save(tmp_path)
-    assert Run.load(tmp_path).watched == run.watched
+    assert alike(Run.load(tmp_path).watched, run.watched)
     assert run.model.training or not any(module._hooks_of("forward") for module in run.model.modules())
 
 

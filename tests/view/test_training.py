@@ -7,6 +7,7 @@ import backlit
 from backlit import nn, optim
 from backlit.errors import ArgumentError, ArgumentTypeError
 from backlit.train import Run, Trainer, Watched
+from backlit.train.watching import Part
 from backlit.view import training
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
@@ -70,7 +71,7 @@ def test_frozen_layers_empty_histories_and_numbers_that_are_none():
     assert empty._figure.get_axes()[0].texts[0].get_text() == "loss: no epoch was finished"
     nan = float("nan")
     broken = Run(
-        {"loss": [nan, 1.0]}, nn.ReLU(), watched=Watched(1, {"values": {"": [[0.0, nan, nan, nan, nan, 0.0]]}})
+        {"loss": [nan, 1.0]}, nn.ReLU(), watched=Watched(1, [Part([("values", "")], [0], [np.full((1, 21), nan)])])
     )
     assert training(broken).svg.startswith("<svg")
 

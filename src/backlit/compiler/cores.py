@@ -5,6 +5,7 @@ import llvmlite.ir as ir
 from backlit.compiler.elementwise import emit_loop
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
+from backlit.compiler.measures import emit_measure
 from backlit.compiler.products import emit_product
 from backlit.compiler.random_words import emit_random
 from backlit.compiler.reductions import emit_reduction
@@ -38,4 +39,5 @@ _CORES = {
     "scatter": emit_scatter,
     "call": _call,
     "random": emit_random,
+    "measure": emit_measure,
 }

@@ -95,7 +95,8 @@ class Control:
 
     def resume(self, first: int, last: int) -> None:
         """Run from a batch up to another."""
-        self._words[[FIRST, LAST]] = first, last
+        self._words[FIRST] = first
+        self._words[LAST] = last
 
     def stop(self) -> None:
         """Ask for an end after the batch that runs."""
@@ -133,7 +134,7 @@ def worth_sharing(plan: Plan, kernel: Kernel, rows: int) -> bool:
     core = None if kernel.core is None else steps[kernel.core]
     if core is None:
         return size > _PARALLEL_LOOP
-    if core.kind in ("call", "scatter"):
+    if core.kind in ("call", "scatter", "measure"):
         return False
     if core.kind == "random":
         return size > _PARALLEL_WORDS

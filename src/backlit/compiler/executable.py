@@ -185,6 +185,11 @@ class Executable:
         if slot is not None:
             self.table[slot] = address
 
+    def share(self, other: "Executable") -> None:
+        """Take part in the epochs of another executable: under its control block, with its status."""
+        self.control, self.status = other.control, other.status
+        self.put(("status", 0), self.status.ctypes.data)
+
     def prepare(self, rows: int) -> None:
         """Lay out the arena for up to so many rows."""
         if rows <= self.capacity:

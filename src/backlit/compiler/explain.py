@@ -34,7 +34,8 @@ class KernelReport:
     """One kernel: a nest of loops that computes several steps at once.
 
     Attributes:
-        kind: What is at its core: "product", "reduce", "scatter", "call", "random", or "loop" for elementwise work.
+        kind: What is at its core: "product", "reduce", "scatter", "call", "random", "measure"; "loop" for elementwise
+            work.
         operations: The operations that it computes, with the module each came from.
         shape: The shape of its loops.
         flops: Floating-point operations for one batch; a function such as exp counts as one.
@@ -190,7 +191,7 @@ def _report(plan: Plan, kernel: Kernel, rows: int, seconds: float, share: float)
         size = math.prod(at(d, rows) for d in step.shape)
         if step.kind == "product":
             flops += 2 * size * at(steps[step.args[0]].shape[-1], rows)
-        elif step.kind in ("reduce", "scatter"):
+        elif step.kind in ("reduce", "scatter", "measure"):
             flops += math.prod(at(d, rows) for d in steps[step.args[-1 if step.kind == "scatter" else 0]].shape)
         elif step.kind == "pointwise" and step.dtype[0] == "f" and step.op not in _FREE:
             flops += size

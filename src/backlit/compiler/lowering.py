@@ -12,7 +12,7 @@ import numpy as np
 from backlit.compiler.formulas import placed, where
 from backlit.compiler.program import Program, ProgramBuilder
 from backlit.compiler.symbolic import LoweredArray, NotLowered, kind_of
-from backlit.core.namespace import NumpyNamespace
+from backlit.core.namespace import MOMENTS, NumpyNamespace
 from backlit.graph.graph import Graph, Node, Ref
 
 
@@ -83,6 +83,16 @@ class LoweringNamespace(NumpyNamespace):
     def eye(self, n: int, m: int, dtype: Any) -> Any:
         """Ones on the diagonal."""
         return (self.arange(n).reshape(n, 1) == self.arange(m)).astype(dtype)
+
+    def moments(self, *arrays: Any) -> Any:
+        """Mean, standard deviation, minimum, maximum and share of zeros."""
+        numbers = tuple(a.number for a in arrays)
+        return arrays[0]._add("measure", "moments", numbers, (), (len(arrays), len(MOMENTS)), arrays[0].dtype)
+
+    def at_least(self, marks: Any, *arrays: Any) -> Any:
+        """Shares that reach marks."""
+        numbers = tuple(a.number for a in arrays)
+        return marks._add("measure", "at_least", (marks.number, *numbers), (), marks.shape, marks.dtype)
 
     def random_bits(self, state: Any, count: int) -> Any:
         """Random words."""

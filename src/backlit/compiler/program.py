@@ -17,6 +17,7 @@ Kinds:
 - "scatter": the first argument with the second added ("add") or put ("set") at the places that the others name in the
   same way.
 - "random": words of `xp.random_bits` from the argument, a generator's state.
+- "measure": `op` ("moments" or "at_least") of `xp`, a row for each array.
 - "call": the forward rule itself, called back; `attrs` is (primitive, arguments' places and numbers, settings, result).
 """
 

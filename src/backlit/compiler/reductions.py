@@ -8,7 +8,7 @@ import llvmlite.ir as ir
 from backlit.compiler.elementwise import emit_roots
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
-from backlit.compiler.values import OPERATIONS, scalar_type
+from backlit.compiler.values import OPERATIONS, Code, scalar_type
 
 _IDENTITY = {"sum": 0, "prod": 1}
 _COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
@@ -76,7 +76,7 @@ def emit_reduction(k: KernelEmitter) -> None:
             k.nest([shape[d] for d in inner], rows)
             k.code.lanes = lanes
             total = b.load(memory[0], typ=k.code.type(kind))
-            total = _across(k, total, combine, kind)
+            total = across(k.code, total, combine, kind)
             k.code.lanes = 1
             finish(total, tuple((o, False) for o in outer_list))
 
@@ -107,17 +107,17 @@ def emit_reduction(k: KernelEmitter) -> None:
     k.nest(outer_shape, columns, k.share(k.size(outer_shape[0])) if outer_shape else None)
 
 
-def _across(k: KernelEmitter, vector: Any, combine: Any, kind: str) -> Any:
+def across(code: Code, vector: Any, combine: Any, kind: str) -> Any:
     """All lanes combined into one number, halves first."""
-    b, lanes = k.builder, k.code.lanes
+    b, lanes = code.builder, code.lanes
     while lanes > 1:
         lanes //= 2
         places = ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(lanes)))
         upper = ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(lanes, 2 * lanes)))
         nothing = ir.Constant(vector.type, ir.Undefined)
         low, high = b.shuffle_vector(vector, nothing, places), b.shuffle_vector(vector, nothing, upper)
-        k.code.lanes = lanes
-        vector = combine(k.code, kind, low, high)
+        code.lanes = lanes
+        vector = combine(code, kind, low, high)
     if isinstance(vector.type, ir.VectorType):
         return b.extract_element(vector, ir.Constant(ir.IntType(32), 0))
     return vector

@@ -169,6 +169,13 @@ class Specialised:
         if self.executable.status[0]:
             raise IndexRangeError("a compiled program was given an index that is out of range: a label or a row number")
 
+    def take_over(self, before: "Specialised") -> None:
+        """Get ready to run after another program of the same states, of whose writes nobody was told yet."""
+        # Programs that work on the states' own arrays see each other's writes as they are.
+        if self._loose or before._loose:
+            before.has_run()
+            self.about_to_run()
+
     def run(self, tensors: Sequence[TensorBase], rows: int | None) -> list[Any]:
         """Run on arguments of the types compiled for; the results.
 

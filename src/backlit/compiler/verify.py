@@ -162,6 +162,14 @@ def _random(step: Step, args: Sequence[Step]) -> str | None:
     return None if fits and len(step.shape) == 1 else "words u8 are drawn from a generator's state, i8[3]"
 
 
+def _measure(step: Step, args: Sequence[Step]) -> str | None:
+    if step.dtype[0] != "f" or {a.dtype for a in args} != {step.dtype} or len(step.shape) != 2:
+        return "a measure is a matrix of floats of its arguments' type"
+    marked = step.op == "at_least"
+    fits = step.shape[0] == len(args) - marked and (args[0].shape == step.shape if marked else step.op == "moments")
+    return None if fits else f"there is no measure {step.op} of these"
+
+
 def _call(step: Step, args: Sequence[Step]) -> str | None:
     if step.op not in Primitive.registry:
         return f"there is no operation {step.op}"
@@ -180,5 +188,6 @@ _CHECKS: dict[str, Any] = {
     "take": _take,
     "scatter": _scatter,
     "random": _random,
+    "measure": _measure,
     "call": _call,
 }

@@ -10,6 +10,9 @@ import numpy as np
 
 from backlit.core.tensor_base import Array
 
+# What `xp.moments` gives, in order.
+MOMENTS = ("mean", "std", "min", "max", "zeros")
+
 
 class NumpyNamespace:
     """NumPy as the namespace of forward rules. Names that it does not define are NumPy's own."""
@@ -56,6 +59,15 @@ class NumpyNamespace:
         result = x.copy()
         result[index] = values
         return result
+
+    def moments(self, *arrays: Array) -> Array:
+        """A row for each array, `MOMENTS` of all its elements: the deviation over n, and zeros as their share."""
+        return np.array([[x.mean(), x.std(), x.min(), x.max(), np.mean(x == 0)] for x in arrays], arrays[0].dtype)
+
+    def at_least(self, marks: Array, *arrays: Array) -> Array:
+        """For each array and each mark in its row of `marks`, the share of elements that are as large or larger."""
+        rows = zip(arrays, marks, strict=True)
+        return np.array([[np.mean(x >= mark) for mark in row] for x, row in rows], marks.dtype)
 
     def random_bits(self, state: Array, count: int) -> Array:
         """`count` unsigned 64-bit words of Philox 4x64-10.

@@ -1,4 +1,4 @@
-"""Variances, standard deviations and norms."""
+"""Variances, standard deviations and norms; and measures of whole tensors."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backlit.core.dtypes import dtype
+from backlit.core.namespace import MOMENTS
 from backlit.core.primitive import primitive
 from backlit.errors import ArgumentError
 from backlit.ops.choice import where
@@ -219,3 +220,52 @@ def norm(
     input = to_type(input, dtype)
     require_float(input, "norm")
     return _norm.bind(input, p=float(p), dim=reduced_dims(dim, input._array.ndim, "norm"), keepdim=keepdim)
+
+
+# -- measures of whole tensors, for those who watch a training; they have no gradients -------------------------------
+
+
+@primitive(
+    role="stops",
+    notation="moments of {tensors}",
+    samples=lambda rng: [((rng.normal(size=(3, 70)), rng.normal(size=4)), {})],
+)
+def _moments(xp: Any, *tensors: Any) -> Any:
+    return xp.moments(*tensors)
+
+
+_moments.shape(lambda *tensors: ((len(tensors), len(MOMENTS)), tensors[0].dtype))
+
+
+def moments(*tensors: "Tensor") -> "Tensor":
+    """A row for each tensor, (n, 5): mean, standard deviation (over n), minimum, maximum, share of zeros.
+
+    Args:
+        tensors: Floating-point numbers, at least one in each, of any shapes.
+    """
+    return _moments.bind(*tensors)
+
+
+@primitive(
+    role="stops",
+    notation="shares that reach {marks}",
+    samples=lambda rng: [((rng.normal(size=(2, 3)), rng.normal(size=(3, 70)), rng.normal(size=4)), {})],
+)
+def _at_least(xp: Any, marks: Any, *tensors: Any) -> Any:
+    return xp.at_least(marks, *tensors)
+
+
+_at_least.shape(lambda marks, *tensors: (marks.shape, marks.dtype))
+
+
+def at_least(marks: "Tensor", *tensors: "Tensor") -> "Tensor":
+    """For each tensor, and each mark in its row, the share of elements as large or larger, 0 to 1; NaN reaches none.
+
+    Args:
+        marks: (n, k).
+        tensors: n of them, floating-point numbers, at least one in each, of any shapes.
+
+    Returns:
+        (n, k).
+    """
+    return _at_least.bind(marks, *tensors)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backlit.errors import FileError, StateError
-from backlit.ops import default_generator, from_numpy
+from backlit.ops import default_generator
 from backlit.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from backlit.train.callbacks import Callbacks
 from backlit.train.feed import Feed
@@ -18,7 +18,7 @@ from backlit.train.progress import ProgressBar
 from backlit.train.rates import RateTable
 from backlit.train.step import CompiledStep
 from backlit.train.storage import read_state, write_state
-from backlit.train.watching import WatchedStep
+from backlit.train.watching import Watched, WatchedStep
 
 if TYPE_CHECKING:
     from backlit.train.trainer import Trainer
@@ -37,7 +37,7 @@ class Fit:
         checkpoint_every: Also after so many steps, or None.
         native: Runs epochs as machine code, or None.
         step: Runs single batches as machine code where epochs cannot be; None: eagerly.
-        watched: Runs the batches at which a probe looks, or None.
+        watched: Its probe looks at batches; runs them where `native` does not. None: nobody looks.
     """
 
     def __init__(
@@ -113,12 +113,7 @@ class Fit:
         awaited = awaited or bool(self.work.metrics) or self.trainer.scheduler is not None
         saved = self.val is not None or self.checkpoint is not None or self.batch != 0
         rows = self.train.rows
-        return (
-            not (awaited or saved or self.watched)
-            and rows is not None
-            and rows.index is None
-            and self.train.draws() is not None
-        )
+        return not (awaited or saved) and rows is not None and rows.index is None and self.train.draws() is not None
 
     def _epochs(self, native: NativeLoop) -> None:
         """Train for all epochs that are left, in native code from end to end."""
@@ -126,7 +121,7 @@ class Fit:
         if draws is None:
             return
         used = self.train.used(self.train.n_rows or 0)
-        sums, rest = native.run_epochs(used, self.epochs - trainer.epoch, *draws, self._watch)
+        sums, rest = native.run_epochs(used, self.epochs - trainer.epoch, *draws, self._watch, step=trainer.step)
         for one in sums:
             for name, value in one.means([]).items():
                 trainer.history[name].append(value)
@@ -148,7 +143,7 @@ class Fit:
             if then is not None:
                 self._set_random_states(then)
             if self.watched is not None:
-                return all(self._run_alone(batch) for batch in batches)
+                return all(self._run_alone(batch, self.watched) for batch in batches)
             if self.step is None:
                 return run_epoch(self.work, batches, self.sums, self._after_step)
             return self.step.run_epoch(batches, self.sums, self._after_step)
@@ -159,21 +154,13 @@ class Fit:
         size = self.native.batch_size
         last = -(-len(order) // size)
         while self.batch < last:
-            if self._due() is not None and self.train.rows is not None:
-                inputs, target = self.train.rows.take(order[self.batch * size : (self.batch + 1) * size])
-                if not self._run_alone((from_numpy(inputs), from_numpy(target))):
-                    return False
-            elif self._after_steps(self._run_native(self.native, order, self._next_stop(last))):
+            if self._after_steps(self._run_native(self.native, order, self._next_stop(last))):
                 return False
         return True
 
-    def _due(self) -> WatchedStep | None:
-        """What runs the next step if a probe is to look at it."""
-        return None if self.watched is None or not self.watched.probe.due(self.trainer.step) else self.watched
-
-    def _run_alone(self, batch: tuple[Any, Any]) -> bool:
+    def _run_alone(self, batch: tuple[Any, Any], watched: WatchedStep) -> bool:
         """Run one batch, watched if that is due; whether to go on."""
-        step = self._due() or self.step
+        step = watched if watched.due(self.trainer.step) else self.step
         if step is None:
             return run_epoch(self.work, [batch], self.sums, self._after_step)
         return step.run_epoch([batch], self.sums, self._after_step)
@@ -184,7 +171,7 @@ class Fit:
         if self._scheduler_steps:
             rates = RateTable(self.trainer.scheduler, self.trainer.optimizer, stop - first)
         try:
-            return native.run(order, first, stop, self.sums, self._watch, rates) - first
+            return native.run(order, first, stop, self.sums, self._watch, rates, step=self.trainer.step) - first
         finally:
             if rates is not None:
                 rates.settle(native.reached - first)
@@ -193,8 +180,6 @@ class Fit:
         """The batch before which Python is due again."""
         if self.callbacks.has("on_batch_end"):
             return self.batch + 1
-        if self.watched is not None:
-            last = min(last, self.batch + self.watched.probe.until_due(self.trainer.step))
         if self.checkpoint is not None and self.checkpoint_every:
             return min(last, self.batch + self.checkpoint_every - self.trainer.step % self.checkpoint_every)
         return last
@@ -280,7 +265,7 @@ class Fit:
             "sums": {"rows": self.sums.rows, "loss": self.sums.loss, "metrics": self.sums.metrics},
             "losses": {"first": self.work.first_loss, "last": self.work.last_loss},
             "history": trainer.history,
-            "watched": None if self.watched is None else self.watched.probe.watched.rows,
+            "watched": None if self.watched is None else self.watched.probe.watched.state_dict(),
         }
         write_state(path, state)
 
@@ -306,5 +291,5 @@ class Fit:
         self.sums = Sums(sums["rows"], sums["loss"], [np.asarray(value) for value in sums["metrics"]])
         self.work.first_loss, self.work.last_loss = state["losses"]["first"], state["losses"]["last"]
         trainer.history = state["history"]
-        if self.watched is not None:
-            self.watched.probe.watched.rows = state.get("watched") or {}
+        if self.watched is not None and state.get("watched") is not None:
+            self.watched.probe.watched = Watched.from_state(state["watched"])

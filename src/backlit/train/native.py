@@ -23,6 +23,7 @@ from backlit.optim import LBFGS
 from backlit.train.loop import Sums, Work, run_epoch
 from backlit.train.rates import RateTable
 from backlit.train.step import training_step
+from backlit.train.watching import Probe, watched_step
 
 # A run of batches is kept on this thread if it is expected to end within so many seconds.
 _INLINE_SECONDS = 0.05
@@ -37,6 +38,7 @@ class NativeLoop:
         rows: The training data's arrays.
         batch_size: Rows of a batch.
         threads: Threads to use; None: as many as the machine has.
+        probe: Looks at every k-th step, which then runs as a program of its own that measures too; None: nobody does.
 
     Raises:
         GraphError: The step cannot be traced; the message says why.
@@ -45,8 +47,10 @@ class NativeLoop:
         reached: The batch before which the last run ended, also where it raised an error.
     """
 
-    def __init__(self, work: Work, rows: Rows, batch_size: int, threads: int | None) -> None:
-        self.batch_size, self.reached = batch_size, 0
+    def __init__(
+        self, work: Work, rows: Rows, batch_size: int, threads: int | None, probe: Probe | None = None
+    ) -> None:
+        self.batch_size, self.reached, self.probe = batch_size, 0, probe
         self._key = self._identity(work, rows, batch_size)
         self._compile(work, rows)
         self.attach(work, rows, threads)
@@ -64,37 +68,45 @@ class NativeLoop:
 
     def serves(self, work: Work, rows: Rows, batch_size: int) -> bool:
         """Whether a fit of these can use the code as it is."""
-        return self._key == self._identity(work, rows, batch_size) and self.step.is_current()
+        return self._key == self._identity(work, rows, batch_size) and self._is_current()
+
+    def _is_current(self) -> bool:
+        return all(step.is_current() for step in self._steps)
 
     def _compile(self, work: Work, rows: Rows) -> None:
         work.optimizer.prepare()
-        step, self._guards = training_step(work)
+        plain, self._guards = training_step(work)
+        programs = [plain] if self.probe is None else [plain, watched_step(plain, self.probe)]
         like = tuple(make(Symbol((self.batch_size, *a.shape[1:]), a.dtype)) for a in rows.arrays)
-        self.step = Specialised(step, like, keep_grads=False, guards=self._guards)
-        if not self.step.uniform:
+        self._steps = [Specialised(p, like, keep_grads=False, guards=self._guards) for p in programs]
+        if not all(step.uniform for step in self._steps):
             raise GraphError("its program is not the same for every number of rows")
-        self.executable = self.step.executable
+        self.step, self.executable = self._steps[0], self._steps[0].executable
         self._batch = [np.empty((self.batch_size, *a.shape[1:]), a.dtype) for a in rows.arrays]
-        for position, array in enumerate(self._batch):
-            self.executable.put(("input", position), array.ctypes.data)
+        for step in self._steps:
+            step.executable.share(self.executable)
+            for position, array in enumerate(self._batch):
+                step.executable.put(("input", position), array.ctypes.data)
         self._seconds_per_batch: float | None = None
 
     def attach(self, work: Work, rows: Rows, threads: int | None) -> None:
         """Point the code at a fit's data."""
         left_over = (len(rows.arrays[0]) if rows.index is None else len(rows.index)) % self.batch_size
-        if left_over and not self.step.serves(left_over):
+        if left_over and not all(step.serves(left_over) for step in self._steps):
             raise GraphError(f"its program is another one for the {left_over} rows of the last batch")
         self.work, self.rows = work, rows
         self.threads = threads or os.cpu_count() or 1
         self.arrays = [np.ascontiguousarray(array) for array in rows.arrays]
-        for position, array in enumerate(self.arrays):
-            self.executable.put(("data", position), array.ctypes.data)
+        for step in self._steps:
+            for position, array in enumerate(self.arrays):
+                step.executable.put(("data", position), array.ctypes.data)
         if work.metrics:
             program = self.executable.code.plan.program
             result = program.steps[program.outputs[self._guards]]
             count = len(self.arrays[0]) if rows.index is None else len(rows.index)
             self._predictions = np.empty((count, *result.shape[1:]), np.dtype(result.dtype))
-            self.executable.put(("collect", self._guards), self._predictions.ctypes.data)
+            for step in self._steps:
+                step.executable.put(("collect", self._guards), self._predictions.ctypes.data)
 
     def run(
         self,
@@ -104,6 +116,8 @@ class NativeLoop:
         sums: Sums,
         watch: Callable[[int], bool],
         rates: RateTable | None = None,
+        *,
+        step: int,
     ) -> int:
         """Run batches `first` to `last` of an epoch.
 
@@ -114,6 +128,7 @@ class NativeLoop:
             sums: Added to.
             watch: Called now and then with the number of the batch that runs; true asks to stop after it.
             rates: The rates of these batches, where a scheduler sets new ones for each.
+            step: The fit's number of the first step.
 
         Returns:
             The batch before which the run ended.
@@ -122,7 +137,7 @@ class NativeLoop:
             NonFiniteError: The loss is NaN or infinite; the message names the cause, the batch has changed nothing.
         """
         order = order if self.rows.index is None else np.ascontiguousarray(self.rows.index[order])
-        losses = self._start(order, len(order), first, last, epochs=1)
+        losses = self._start(order, len(order), first, last, epochs=1, step=step)
         if rates is not None:
             places = np.array([rate._array.ctypes.data for rate in rates.tensors], np.int64)
             self.executable.control.schedule(rates.values, places, first)
@@ -144,6 +159,8 @@ class NativeLoop:
         seeds: Generator,
         shuffles: Generator | None,
         watch: Callable[[int], bool],
+        *,
+        step: int,
     ) -> tuple[list[Sums], int]:
         """Run several whole epochs, drawing their orders as a loader would.
 
@@ -153,6 +170,7 @@ class NativeLoop:
             seeds: The generator of which a loader draws a number before each pass.
             shuffles: The generator of the orders; None: the order stays.
             watch: As in `run`; batches are counted through all epochs.
+            step: The fit's number of the first step.
 
         Returns:
             The sums of the finished epochs, and the number of batches done in one that was not finished.
@@ -162,7 +180,7 @@ class NativeLoop:
         """
         batches = -(-used // self.batch_size)
         order = np.arange(len(self.arrays[0]))
-        losses = self._start(order, used, 0, batches, epochs=epochs, seeds=seeds, shuffles=shuffles)
+        losses = self._start(order, used, 0, batches, epochs=epochs, step=step, seeds=seeds, shuffles=shuffles)
         done, found = 0, [Sums() for _ in range(epochs)]
         while done < epochs * batches:
             status, done = self._go(done, epochs * batches, watch)
@@ -185,59 +203,87 @@ class NativeLoop:
         used: int,
         first: int,
         last: int,
+        *,
         epochs: int,
+        step: int,
         seeds: Generator | None = None,
         shuffles: Generator | None = None,
     ) -> NDArray[np.float64]:
         """Fill the control block; the array in which the losses of all batches will stand."""
-        if not self.step.is_current():
+        if not self._is_current():
             self._compile(self.work, self.rows)
             self.attach(self.work, self.rows, self.threads)
-        executable = self.executable
-        executable.prepare(self.batch_size)
+        for one in self._steps:
+            one.executable.prepare(self.batch_size)
         losses = np.empty(max(epochs * last, 1))
-        executable.control.begin(
+        self.executable.control.begin(
             order, used, self.batch_size, first, last, losses,
             None if seeds is None else seeds.state._array,
             None if shuffles is None else shuffles.state._array,
         )  # fmt: skip
+        self._steps_before = step - first
         return losses
 
     def _go(self, start: int, last: int, watch: Callable[[int], bool]) -> tuple[int, int]:
         """Run batches until the last, a wish to stop or a bad loss: the native status, and where that was."""
         control, status = self.executable.control, 0
         self.executable.status[0] = 0
-        self.step.about_to_run()
+        for step in self._steps:
+            step.about_to_run()
+        self._latest = self.step
         while start < last and not status and not control.stopped:
             known = self._seconds_per_batch
             stop = min(last, start + _FIRST_BATCHES) if known is None else last
-            control.resume(start, stop)
             begin = time.perf_counter()
             if known is None or known * (stop - start) < _INLINE_SECONDS:
-                status = self.executable.run_epoch(self.threads)
+                status = self._run_batches(start, stop)
             else:
-                status = self._run_watched(watch)
+                status = self._run_aside(start, stop, watch)
             done = control.done
             if done > start:
                 self._seconds_per_batch = (time.perf_counter() - begin) / (done - start)
             start = done
         try:
-            self.executable.raise_error()
+            for step in self._steps:
+                step.executable.raise_error()
         except BaseException as error:
             error.add_note(f"In batch {start - 1} of compiled training, whose update is not to be relied on.")
             raise
-        self.step.has_run()
+        self._latest.has_run()
         for group in self.work.optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
         return status, start
 
-    def _run_watched(self, watch: Callable[[int], bool]) -> int:
+    def _run_batches(self, start: int, stop: int) -> int:
+        """Run batches on this thread, those that the probe looks at by their own program; the native status."""
+        control, probe = self.executable.control, self.probe
+        if probe is None:
+            control.resume(start, stop)
+            return self.executable.run_epoch(self.threads)
+        plain, watched = self._steps
+        measured = watched.executable.view(watched.executable.code.plan.program.outputs[-1], self.batch_size)
+        while start < stop and not control.stopped:
+            left = probe.until_due(self._steps_before + start)
+            step, end = (plain, min(start + left, stop)) if left else (watched, start + 1)
+            if step is not self._latest:
+                step.take_over(self._latest)
+                self._latest = step
+            control.resume(start, end)
+            status = step.executable.run_epoch(self.threads)
+            if status:
+                return status
+            if step is watched:
+                probe.note(self._steps_before + start, measured)
+            start = control.done
+        return 0
+
+    def _run_aside(self, start: int, stop: int, watch: Callable[[int], bool]) -> int:
         """Run on another thread, while this one keeps signals and the progress bar."""
         control, found = self.executable.control, [0]
 
         def run() -> None:
-            found[0] = self.executable.run_epoch(self.threads)
+            found[0] = self._run_batches(start, stop)
 
         thread = threading.Thread(target=run, name="backlit-epoch")
         thread.start()

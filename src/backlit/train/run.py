@@ -64,7 +64,7 @@ class Run:
         write_state(folder / MODEL_FILE, dict(self.model.state_dict()))
         write_json(folder / HISTORY_FILE, {"history": self.history, "interrupted": self.interrupted})
         if self.watched is not None:
-            write_state(folder / WATCHED_FILE, {"every": self.watched.every, "rows": self.watched.rows})
+            write_state(folder / WATCHED_FILE, self.watched.state_dict())
         self.save_config(folder)
 
     def save_config(self, folder: Path) -> None:
@@ -101,7 +101,7 @@ class Run:
         model.load_state_dict(weights)
         watched = None
         if (folder / WATCHED_FILE).exists():
-            watched = Watched(**read_state(folder / WATCHED_FILE))
+            watched = Watched.from_state(read_state(folder / WATCHED_FILE))
         return cls(past["history"], model, config, bool(past.get("interrupted")), watched)
 
 

@@ -87,7 +87,8 @@ class Trainer:
         self.metrics = resolve_metrics(metrics, loss)
         self.callbacks = Callbacks(callbacks)
         self.clip_grad_norm, self.seed = clip_grad_norm, seed
-        self._watch_every = read_every(watch)
+        every = read_every(watch)
+        self._probe = None if every is None else Probe(model, every)
         self.history: dict[str, list[float]] = {}
         self.epoch = self.step = 0
         self.stop = False
@@ -172,7 +173,9 @@ class Trainer:
             check_targets(self.model, self.loss, held_out)
         self._work = work
         native = self._native(work, feed, threads, served) if compile else None
-        watched = None if self._watch_every is None else Watched(self._watch_every)
+        probe = self._probe
+        if probe is not None:
+            probe.watched = Watched(probe.watched.every)
         fit = Fit(
             self,
             work,
@@ -183,13 +186,14 @@ class Trainer:
             checkpoint_every=checkpoint_every,
             native=native,
             step=self._step(work, feed) if compile else None,
-            watched=None if watched is None else WatchedStep(work, Probe(self.model, watched), compile),
+            watched=None if probe is None else WatchedStep(work, probe, compile),
         )
         if self._unused_seed is not None:
             manual_seed(self._unused_seed)
             self._unused_seed = None
         with _threads(threads):
             fit.run(earlier, progress)
+        watched = None if probe is None else probe.watched
         return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted, watched)
 
     def evaluate(self, data: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> dict[str, float]:
@@ -239,7 +243,7 @@ class Trainer:
                 self._loop.attach(work, rows, threads)
                 return self._loop
             with in_mode(self.model, training=True):
-                self._loop = NativeLoop(work, rows, feed.loader.batch_size, threads)
+                self._loop = NativeLoop(work, rows, feed.loader.batch_size, threads, self._probe)
             return self._loop
         except GraphError as error:
             runs_eagerly(error)

@@ -1,50 +1,104 @@
-"""`Trainer(watch=…)`: statistics of values, weights, gradients and updates, taken at every k-th step.
+"""`Trainer(watch=…)`: how values, weights, gradients and updates are distributed, measured at every k-th step.
 
-In compiled training such a step runs a program of its own, which computes the statistics too.
+In compiled training such a step runs a program of its own, which computes the measures too.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backlit.core.modes import no_grad
-from backlit.errors import ArgumentError
+from backlit.core.namespace import MOMENTS
+from backlit.core.tape import Binding, now
+from backlit.core.tensor_base import tape_of
+from backlit.errors import ArgumentError, GradientError
 from backlit.nn import Module
-from backlit.ops import Tensor, stack
+from backlit.ops import Tensor, activation, arange, cat, piecewise
+from backlit.ops.statistics import at_least, moments
 from backlit.train.loop import Sums, Work
 from backlit.train.step import CompiledStep, training_step
 
 Kind = Literal["values", "weights", "gradients", "updates"]
-FIGURES = ("step", "mean", "std", "min", "max", "zeros")
-# Rare enough for a step that runs alone, measured, to cost little beside the steps between.
+FIGURES = ("step", *MOMENTS)
+# Rare enough for a step that measures too, measured, to cost little beside the steps between.
 EVERY = 50
+# Marks between which elements are counted: in standard deviations from the mean; for the ratio of an update to its
+# weight in powers of ten.
+_MARKS = 16
+_FIRST_DEVIATION, _DEVIATIONS = -3.0, 0.4
+_FIRST_POWER, _POWERS = -6.0, 0.5
+_FUNCTIONS = {*activation.__all__, *piecewise.__all__}
 
 
 @dataclass
+class Part:
+    """Watched steps in which the same things were measured.
+
+    Attributes:
+        places: What: a kind and a name each.
+        steps: The steps' numbers, counted from 0.
+        rows: For each step (places, 21): `MOMENTS`, then the shares of elements that reach each mark.
+    """
+
+    places: list[tuple[str, str]]
+    steps: list[int]
+    rows: list[NDArray[np.floating[Any]]]
+
+
 class Watched:
-    """Statistics of a training.
+    """What was measured in a training.
+
+    Kinds are "values" (by the path of the module that gives them, or where a function such as `relu` was called in a
+    module, that path and `relu()`), "weights", "gradients" (after clipping) and "updates" (what a step adds to a
+    weight), each by the parameter's name.
 
     Attributes:
         every: Each step whose number, counted from 0, is a multiple of this was watched.
-        rows: For "values" (by the path of the module that gives them), "weights", "gradients" (after clipping) and
-            "updates" (what a step adds to a weight), each by the parameter's name: a row of `FIGURES` for each step,
-            where "zeros" is the share of elements that are 0.
+        parts: The measures.
     """
 
-    every: int
-    rows: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)
+    def __init__(self, every: int, parts: list[Part] | None = None) -> None:
+        self.every = every
+        self.parts: list[Part] = [] if parts is None else parts
+
+    def add(self, step: int, places: list[tuple[str, str]], rows: NDArray[np.floating[Any]]) -> None:
+        """Note what was measured in a step."""
+        if not self.parts or self.parts[-1].places != places:
+            self.parts.append(Part(places, [], []))
+        self.parts[-1].steps.append(step)
+        self.parts[-1].rows.append(rows)
 
     def names(self, kind: Kind) -> list[str]:
         """What was watched, in the order of the network."""
-        return list(self.rows.get(kind, {}))
+        found = (name for part in self.parts for of, name in part.places if of == kind)
+        return list(dict.fromkeys(found))
 
     def series(self, kind: Kind, name: str) -> NDArray[np.float64]:
-        """Statistics over time, (steps, 6), the columns being `FIGURES`."""
-        return np.array(self.rows[kind][name], np.float64)
+        """Statistics over time, (steps, 6), the columns being `FIGURES`; "zeros" is a share of the elements."""
+        return self._rows(kind, name)[:, : len(FIGURES)]
+
+    def histogram(self, kind: Kind, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How the elements were distributed over time: edges of bins (steps, 18), shares of elements (steps, 17).
+
+        Bins lie between the minimum, marks 0.4 standard deviations apart, and the maximum. Those of "updates" count the
+        size of an element's update divided by that of the weight, between 0, powers of ten half a power apart, and
+        infinity.
+        """
+        rows = self._rows(kind, name)
+        mean, std, low, high = rows[:, 1:5, None].transpose(1, 0, 2)
+        reached = rows[:, len(FIGURES) :]
+        ends = np.ones((len(rows), 1)), np.zeros((len(rows), 1))
+        shares = -np.diff(np.hstack([ends[0], reached, ends[1]]))
+        places = np.arange(_MARKS)
+        if kind == "updates":
+            marks = np.tile(10.0 ** (_FIRST_POWER + _POWERS * places), (len(rows), 1))
+            return np.hstack([ends[1], marks, np.full((len(rows), 1), np.inf)]), shares
+        marks = np.clip(mean + std * (_FIRST_DEVIATION + _DEVIATIONS * places), low, high)
+        return np.hstack([low, marks, high]), shares
 
     def ratios(self, name: str) -> NDArray[np.float64]:
         """Steps, and the root mean square of a weight's update divided by that of the weight, (steps, 2)."""
@@ -53,26 +107,41 @@ class Watched:
             ratio = np.hypot(update[:, 1], update[:, 2]) / np.hypot(weight[:, 1], weight[:, 2])
         return np.column_stack([update[:, 0], ratio])
 
+    def _rows(self, kind: str, name: str) -> NDArray[np.float64]:
+        found = []
+        for part in self.parts:
+            if (kind, name) in part.places:
+                place = part.places.index((kind, name))
+                found += [[step, *rows[place]] for step, rows in zip(part.steps, part.rows, strict=True)]
+        return np.array(found, np.float64).reshape(-1, len(FIGURES) + _MARKS)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The measures, fit for a file."""
+        parts = [{"places": p.places, "steps": p.steps, "rows": np.array(p.rows)} for p in self.parts]
+        return {"every": self.every, "parts": parts}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Watched":
+        """What `state_dict` gave, from a file."""
+        parts = [Part([*map(tuple, p["places"])], p["steps"], [*p["rows"].numpy()]) for p in state["parts"]]
+        return cls(state["every"], parts)
+
 
 class Probe:
     """Measures the steps of a fit.
 
     Args:
         model: The network.
-        watched: Where the statistics are noted.
+        every: Every how many steps.
+
+    Attributes:
+        watched: Where the measures are noted; a fit puts one of its own here.
     """
 
-    def __init__(self, model: Module, watched: Watched) -> None:
-        self.watched = watched
+    def __init__(self, model: Module, every: int) -> None:
+        self.watched = Watched(every)
         self._model = model
-        self._leaves = [(path, module) for path, module in model.named_modules() if not list(module.children())]
         self._places: list[tuple[str, str]] = []
-        self._step = 0
-
-    def due(self, step: int) -> bool:
-        """Whether a step is to be watched."""
-        self._step = step
-        return step % self.watched.every == 0
 
     def until_due(self, step: int) -> int:
         """How many steps come before the next one that is to be watched."""
@@ -81,11 +150,14 @@ class Probe:
     @contextmanager
     def attached(self) -> Iterator[Callable[[], Any]]:
         """Look at a step that runs inside; the function given, called after the step, returns what was measured."""
-        values: dict[str, Any] = {}
+        values: dict[str, tuple[int, Any]] = {}
+        leaves = [(path, module) for path, module in self._model.named_modules() if not list(module.children())]
+        own = {path for path, module in leaves if type(module).__module__.startswith("backlit.")}
         handles = [
             module.register_forward_hook(lambda _, __, output, path=path: _keep(values, path, output))
-            for path, module in self._leaves
+            for path, module in leaves
         ]
+        handles.append(self._model.register_forward_hook(lambda _, __, output: _keep_functions(values, own, output)))
         with no_grad():
             before = {name: parameter.detach().clone() for name, parameter in self._model.named_parameters()}
         try:
@@ -95,22 +167,45 @@ class Probe:
                 handle.remove()
 
     @no_grad()
-    def _measured(self, values: dict[str, Any], before: dict[str, Any]) -> Any:
-        """One row of statistics for each tensor, (tensors, 5) in float64."""
-        found: dict[tuple[str, str], Any] = {("values", path): value for path, value in values.items()}
+    def _measured(self, values: dict[str, tuple[int, Any]], before: dict[str, Any]) -> Any:
+        """A row for each place, as in `Part`."""
+        found: dict[str, dict[str, Any]] = {kind: {} for kind in ("values", "weights", "gradients", "updates")}
+        ratios: list[Any] = []
+        found["values"] = {name: tensor for name, (_, tensor) in sorted(values.items(), key=lambda v: v[1][0])}
         for name, parameter in self._model.named_parameters():
-            found["weights", name] = before[name]
+            if not parameter.numel():
+                continue
+            found["weights"][name] = before[name]
             if parameter.grad is not None:
-                found["gradients", name] = parameter.grad
-                found["updates", name] = parameter.detach() - before[name]
-        found = {place: tensor for place, tensor in found.items() if tensor.numel()}
-        self._places = list(found)
-        return stack([_statistics(tensor) for tensor in found.values()])
+                found["gradients"][name] = parameter.grad
+                found["updates"][name] = parameter.detach() - before[name]
+                ratios.append(found["updates"][name].abs() / before[name].abs())
+        self._places = [(kind, name) for kind, tensors in found.items() for name in tensors]
+        tensors = [tensor.detach() for of_kind in found.values() for tensor in of_kind.values()]
+        moment = moments(*tensors)
+        spread = len(tensors) - len(ratios)
+        places = arange(_MARKS)
+        marks = moment[:spread, :1] + moment[:spread, 1:2] * (_FIRST_DEVIATION + _DEVIATIONS * places)
+        shares = at_least(marks, *tensors[:spread])
+        if ratios:
+            powers = (10.0 ** (_FIRST_POWER + _POWERS * places)).to(moment.dtype).expand(len(ratios), _MARKS)
+            shares = cat([shares, at_least(powers, *ratios)])
+        return cat([moment, shares], 1)
 
-    def note(self, measured: Any) -> None:
-        """Add what was measured in the step that `due` was last asked about."""
-        for (kind, name), row in zip(self._places, measured.numpy().tolist(), strict=True):
-            self.watched.rows.setdefault(kind, {}).setdefault(name, []).append([float(self._step), *row])
+    def note(self, step: int, measured: NDArray[np.floating[Any]]) -> None:
+        """Add what was measured in a step."""
+        self.watched.add(step, self._places, measured.copy())
+
+
+def watched_step(step: Callable[[Any, Any], Any], probe: Probe) -> Callable[[Any, Any], Any]:
+    """A training step whose last result is what the probe measured in it."""
+
+    def watched(inputs: Any, target: Any) -> Any:
+        with probe.attached() as measured:
+            results = step(inputs, target)
+            return (*results, measured())
+
+    return watched
 
 
 class WatchedStep(CompiledStep):
@@ -125,35 +220,57 @@ class WatchedStep(CompiledStep):
     def __init__(self, work: Work, probe: Probe, compile: bool) -> None:
         super().__init__(work, compile)
         self.probe = probe
+        self._step = 0
+
+    def due(self, step: int) -> bool:
+        """Whether a step, which runs next, is to be watched."""
+        self._step = step
+        return not self.probe.until_due(step)
 
     def _program(self) -> tuple[Callable[[Any, Any], Any], int]:
         plain, guards = training_step(self.work)
-
-        def step(inputs: Any, target: Any) -> Any:
-            with self.probe.attached() as measured:
-                results = plain(inputs, target)
-                return (*results, measured())
-
-        return step, guards
+        return watched_step(plain, self.probe), guards
 
     def _has_run(self, results: list[Any]) -> None:
-        self.probe.note(results[-1])
+        self.probe.note(self._step, results[-1].numpy())
 
     def _run_eagerly(self, inputs: Any, target: Any, sums: Sums) -> None:
         with self.probe.attached() as measured:
             super()._run_eagerly(inputs, target, sums)
-            self.probe.note(measured())
+            self.probe.note(self._step, measured().numpy())
 
 
-def _keep(values: dict[str, Any], path: str, output: Any) -> None:
-    if isinstance(output, Tensor) and output.is_floating_point():
-        values[path] = output.detach()
+def _keep(values: dict[str, tuple[int, Any]], path: str, output: Any) -> None:
+    if isinstance(output, Tensor) and output.is_floating_point() and output.numel():
+        values[path] = now(), output.detach()
 
 
-def _statistics(tensor: Any) -> Any:
-    flat = tensor.detach().double().reshape(-1)
-    zeros = (flat == 0).double()
-    return stack([flat.mean(), flat.std(correction=0), flat.min(), flat.max(), zeros.mean()])
+def _keep_functions(values: dict[str, tuple[int, Any]], modules: set[str], output: Any) -> None:
+    """Keep results of activations that were called as functions, found on the tape behind the network's output.
+
+    Args:
+        values: Where to keep them.
+        modules: Paths of modules whose own functions are known by the module's output.
+        output: The network's output; nothing is found behind what is no tensor.
+    """
+    waiting = [tape_of(output)[0]] if isinstance(output, Tensor) else []
+    seen: dict[int, Binding] = {}
+    while waiting:
+        binding = waiting.pop()
+        if binding is not None and binding.sequence not in seen:
+            seen[binding.sequence] = binding
+            waiting += [edge[0] for edge in binding.edges if isinstance(edge, tuple)]
+    for sequence, binding in sorted(seen.items()):
+        if binding.primitive.name not in _FUNCTIONS or binding.path in modules:
+            continue
+        # An in-place operation may have changed what was kept.
+        with suppress(GradientError), no_grad():
+            given, result = binding.kept()
+            if result is None:
+                result = binding.primitive.bind(*given, **binding.settings)
+            name = f"{binding.path}.{binding.primitive.name}()".removeprefix(".")
+            twins = sum(key.startswith(name) for key in values)
+            values[f"{name} {twins + 1}" if twins else name] = sequence, result.detach()
 
 
 def read_every(watch: Any) -> int | None:

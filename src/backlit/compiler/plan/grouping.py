@@ -7,7 +7,7 @@ kernel: a bias, an activation and its gradient, an optimizer's update, all in re
 from backlit.compiler.plan.draft import Draft
 from backlit.compiler.plan.result import Kernel
 
-_CORES = ("product", "reduce", "scatter", "call", "random")
+_CORES = ("product", "reduce", "scatter", "call", "random", "measure")
 
 
 def group(draft: Draft) -> None:

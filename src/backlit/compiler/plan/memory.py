@@ -8,7 +8,7 @@ from backlit.compiler.plan.draft import Draft
 from backlit.compiler.plan.reading import access, same_dims
 from backlit.compiler.program import Step
 
-_ALWAYS = ("input", "product", "reduce", "scatter", "call", "random")
+_ALWAYS = ("input", "product", "reduce", "scatter", "call", "random", "measure")
 
 
 def choose_memory(draft: Draft) -> None:
@@ -86,4 +86,4 @@ def _repeats(draft: Draft, step: Step) -> bool:
     return spread and draft.program.steps[step.args[0]].kind in ("pointwise", "take")
 
 
-_DEMANDS = {"product": _product, "call": _all, "random": _all, "take": _take, "view": _view}
+_DEMANDS = {"product": _product, "call": _all, "random": _all, "measure": _all, "take": _take, "view": _view}
