@@ -10,11 +10,11 @@ from benchmarks.jobs import Job
 from benchmarks.peers.torch_style import network
 
 
-def build(job: Job, X: Any, y: Any) -> Callable[[], float]:
+def build(job: Job, X: Any, y: Any, watch: bool = False) -> Callable[[], float]:
     backlit.manual_seed(0)
     model = network(nn, job)
     optimizer = getattr(optim, job.optimizer)(model.parameters(), lr=job.lr)
-    trainer = Trainer(model, nn.CrossEntropyLoss(), optimizer)
+    trainer = Trainer(model, nn.CrossEntropyLoss(), optimizer, watch=watch)
     whole = job.batches * job.batch_size
     rows = X[:whole], y[:whole]
 
