@@ -14,33 +14,38 @@ from backlit.compiler.plan import access
 
 
 def is_transposed(k: KernelEmitter) -> bool:
-    """Whether a kernel does nothing but copy the transpose of a matrix of fixed size."""
-    if k.kernel.core is not None or len(k.kernel.roots) != 1:
+    """Whether a kernel does nothing but copy the transposes of matrices of one fixed size."""
+    shape = k.kernel.shape
+    if k.kernel.core is not None or len(shape) != 2 or not all(isinstance(n, int) and n > 1 for n in shape):
         return False
-    root = k.kernel.roots[0]
-    step = k.steps[root]
-    if step.kind != "view" or len(step.shape) != 2 or not all(isinstance(n, int) for n in step.shape):
+    return all(_is_transpose(k, root) for root in k.kernel.roots)
+
+
+def _is_transpose(k: KernelEmitter, root: int) -> bool:
+    if k.steps[root].kind != "view":
         return False
-    found = access(k.plan.program, root, k.stored - {root})
-    return found is not None and found.strides[0] == 1 and found.offset == 0 and min(step.shape) > 1
+    found = access(k.plan.program, root, k.stored - set(k.kernel.roots))
+    return found is not None and found.strides[0] == 1 and found.offset == 0
 
 
 def emit_transpose(k: KernelEmitter) -> None:
-    """Emit the loops over blocks."""
-    root = k.kernel.roots[0]
+    """Emit the loops over blocks, one matrix after the other."""
+    for root in k.kernel.roots:
+        _emit_one(k, root)
+
+
+def _emit_one(k: KernelEmitter, root: int) -> None:
     step = k.steps[root]
     rows, columns = step.shape
     lanes = k.lanes(max(rows, columns), {step.dtype})
-    found = k.reach(root)
-    source, stride = k.plan.memory[found.number], found.strides[1]
     start, stop = k.share(k.size(rows // lanes))
     b = k.builder
 
     def band(i: Any, height: int) -> None:
         full = columns // lanes * lanes
-        k.loop(number(0), number(full), lanes, lambda j: _block(k, source, stride, i, j, lanes, height, lanes))
+        k.loop(number(0), number(full), lanes, lambda j: _block(k, root, i, j, lanes, height, lanes))
         if columns % lanes:
-            _block(k, source, stride, i, number(full), lanes, height, columns % lanes)
+            _block(k, root, i, number(full), lanes, height, columns % lanes)
 
     k.loop(start, stop, 1, lambda i: band(b.mul(i, number(lanes)), lanes))
     if rows % lanes:
@@ -48,12 +53,10 @@ def emit_transpose(k: KernelEmitter) -> None:
             band(number(rows // lanes * lanes), rows % lanes)
 
 
-def _block(
-    k: KernelEmitter, source: tuple[str, int], stride: int, i: Any, j: Any, lanes: int, height: int, width: int
-) -> None:
+def _block(k: KernelEmitter, root: int, i: Any, j: Any, lanes: int, height: int, width: int) -> None:
     """One block of `height` rows and `width` columns of the result, both at most `lanes`."""
-    root = k.kernel.roots[0]
-    step, b, code = k.steps[root], k.builder, k.code
+    step, b, code, found = k.steps[root], k.builder, k.code, k.reach(root)
+    source, stride = k.plan.memory[found.number], found.strides[1]
     code.lanes = lanes
     nothing = ir.Constant(code.type(step.dtype), ir.Undefined)
     vectors: list[Any] = []
