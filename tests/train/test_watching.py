@@ -77,6 +77,77 @@ def test_statistics_are_those_of_the_tensors():
     assert run.watched.ratios("weight")[0] == pytest.approx([0, ratio], rel=1e-4)
 
 
+def test_histograms_count_the_elements():
+    model = nn.Linear(3, 1)
+    weight = model.weight.detach().numpy().copy()
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    run = Trainer(model, nn.MSELoss(), optimizer, watch=1).fit((X, Y), epochs=2, batch_size=10)
+    gradient = run.watched.series("gradients", "weight")
+    edges, shares = run.watched.histogram("gradients", "weight")
+    assert edges.shape == (4, 18)
+    assert np.allclose(edges[:, [0, -1]], gradient[:, 3:5])
+    assert (np.diff(edges) >= 0).all()
+    assert np.allclose(shares.sum(1), 1, atol=1e-6)
+    edges, shares = run.watched.histogram("weights", "weight")
+    for place in range(1, 17):
+        if weight.min() < edges[0, place] < weight.max():
+            assert shares[0, place:].sum() == pytest.approx((weight >= edges[0, place]).mean(), abs=1e-6)
+    edges, shares = run.watched.histogram("updates", "weight")
+    middle = np.searchsorted(edges[0], run.watched.ratios("weight")[0, 1])
+    assert shares[0, middle - 3 : middle + 3].sum() > 0.5
+
+
+class Functional(nn.Module):
+    """Calls its activations as functions, in its own forward and in that of a block that has no modules inside."""
+
+    class Block(nn.Module):
+        def forward(self, x):
+            return backlit.tanh(x) * 2
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last, self.block = nn.Linear(3, 4), nn.Linear(4, 1), self.Block()
+
+    def forward(self, x):
+        h = nn.functional.relu(self.first(x))
+        return self.last(nn.functional.gelu(self.block(nn.functional.relu(h - 1))))
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_activations_called_as_functions_are_watched(compile):
+    model = Functional()
+    first = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    run = Trainer(model, nn.MSELoss(), optimizer, watch=1).fit((X, Y), epochs=1, batch_size="full", compile=compile)
+    names = ["first", "relu()", "relu() 2", "block.tanh()", "block", "gelu()", "last"]
+    assert run.watched.names("values") == names
+    hidden = np.maximum(X @ first["first.weight"].numpy().T + first["first.bias"].numpy(), 0)
+    for name, values in (("relu()", hidden), ("block.tanh()", np.tanh(np.maximum(hidden - 1, 0)))):
+        expected = [0, values.mean(), values.std(), values.min(), values.max(), (values == 0).mean()]
+        assert run.watched.series("values", name)[0] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_a_second_fit_has_measures_of_its_own():
+    twice = trainer()
+    runs = [twice.fit((X, Y), epochs=2, batch_size=8) for _ in range(2)]
+    assert [run.watched.series("weights", "0.weight")[:, 0].tolist() for run in runs] == [[0, 3], [0, 3]]
+    assert not alike(*(run.watched for run in runs))
+
+
+def test_a_parameter_with_gaps_in_memory_is_followed():
+    def fitted(watch):
+        backlit.manual_seed(0)
+        model = nn.Linear(3, 2)
+        model.weight = nn.Parameter(backlit.randn(3, 2).T)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        fit = Trainer(model, nn.MSELoss(), optimizer, watch=watch)
+        return fit.fit((X, np.hstack([Y, -Y])), epochs=3, batch_size=8)
+
+    plain, watched = fitted(False), fitted(2)
+    assert np.array_equal(plain.model.weight.detach().numpy(), watched.model.weight.detach().numpy())
+    assert plain.history == watched.history
+
+
 def test_dead_units_show_as_zeros():
     dying = trainer(1)
     with backlit.no_grad():

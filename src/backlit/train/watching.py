@@ -91,12 +91,12 @@ class Watched:
         rows = self._rows(kind, name)
         mean, std, low, high = rows[:, 1:5, None].transpose(1, 0, 2)
         reached = rows[:, len(FIGURES) :]
-        ends = np.ones((len(rows), 1)), np.zeros((len(rows), 1))
-        shares = -np.diff(np.hstack([ends[0], reached, ends[1]]))
+        zero = np.zeros((len(rows), 1))
+        shares = np.hstack([zero + 1, reached]) - np.hstack([reached, zero])
         places = np.arange(_MARKS)
         if kind == "updates":
-            marks = np.tile(10.0 ** (_FIRST_POWER + _POWERS * places), (len(rows), 1))
-            return np.hstack([ends[1], marks, np.full((len(rows), 1), np.inf)]), shares
+            marks = zero + 10.0 ** (_FIRST_POWER + _POWERS * places)
+            return np.hstack([zero, marks, zero + np.inf]), shares
         marks = np.clip(mean + std * (_FIRST_DEVIATION + _DEVIATIONS * places), low, high)
         return np.hstack([low, marks, high]), shares
 
