@@ -11,13 +11,15 @@ from backlit.train import Head, Run
 from backlit.view.theme import THEMES
 
 
-def problem(actual, names=(), targets=("answer",), rows=60, inputs=None, **more) -> Problem:
+def problem(actual, names=(), targets=("answer",), rows=60, inputs=None, head=None, **more) -> Problem:
     """Three columns, of which the last two make one; the answer follows from the first."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows, 3)).astype(np.float32)
     values = x[:, :1] * np.arange(1, len(targets) + 1)
     train = (x[:, 0] > 0).astype(int) % len(names) if names else values
-    head = Head(tuple(names))
+    head = head or Head(tuple(names), n_values=len(targets))
+    if head.labels:
+        values = (values > 0).astype(np.float32)
     seen = rng.normal(size=(len(actual), 3)).astype(np.float32) if inputs is None else inputs
     return Problem(
         name="t",
@@ -43,7 +45,8 @@ def run(outputs: int, bias=0.0) -> Run:
 
 
 def judged(given: Problem, predictions) -> Judged:
-    return Judged(None, given, {"network": np.array(predictions)}, 60)
+    found = np.array(predictions)
+    return Judged(None, given, {"network": [found] if given.head.class_names else list(found.T)}, 60)
 
 
 def page(found: Judged, folder, theme: str = "auto") -> str:
@@ -72,19 +75,35 @@ def test_the_three_models_are_scored_side_by_side():
     assert several.scores["b"]["mean"]["R²"] < 0.01
 
 
+def test_several_labels_are_scored_each_by_its_classes(tmp_path):
+    head = Head(labels=(("dry", "wet"), ("cold", "warm")))
+    found = Judged.of(run(2), problem([[0, 1], [1, 1], [1, 0]], targets=("rain", "sun"), head=head))
+    assert list(found.scores) == ["rain", "sun"]
+    # Of the training rows most are dry and cold, and so is every row for the guess.
+    assert found.scores["rain"]["majority class"]["accuracy"] == pytest.approx(1 / 3)
+    text = page(found, tmp_path)
+    assert "confusion matrix of sun" in text
+    assert "actual rain" in text or "each held-out row is predicted right" in text
+
+
 def test_the_words_are_honest():
     rng = np.random.default_rng(1)
     inputs = rng.normal(size=(200, 3)).astype(np.float32)
     bent = problem(np.abs(inputs[:, :1]), inputs=inputs)
-    exact = {"network": np.abs(inputs[:, :1]), "linear model": np.zeros((200, 1)), "mean": np.zeros((200, 1))}
-    (sentence,) = Judged(None, bent, exact, 60).verdicts()
-    assert sentence.startswith("The network beats the linear model: RMSE 0 against ")
-    swapped = exact | {"network": exact["linear model"], "linear model": exact["network"]}
-    assert Judged(None, bent, swapped, 60).verdicts()[0].startswith("The network is worse than the linear model")
-    near = exact | {"linear model": exact["network"]}
-    assert Judged(None, bent, near, 60).verdicts() == [
-        "The network is no better than the linear model: RMSE 0 against 0."
+    exact, zeros = [np.abs(inputs[:, 0])], [np.zeros(200)]
+
+    def told(network, linear):
+        return Judged(None, bent, {"network": network, "linear model": linear, "mean": zeros}, 60).verdicts()
+
+    assert told(exact, zeros) == ["By RMSE, the network beats the linear model: 0 against 0.9524."]
+    assert told(zeros, exact) == [
+        "By RMSE, the network is worse than the linear model: 0.9524 against 0.",
+        "By RMSE, the network is no better than the mean: 0.9524 against 0.9524.",
     ]
+    noisy = [[exact[0] + rng.normal(size=200)] for _ in range(2)]
+    words = told(*noisy)
+    assert words[0].startswith("By RMSE, the network is no better than the linear model: ")
+    assert words[0].endswith(", which 200 held-out rows cannot tell apart.")
 
 
 def test_importances_are_those_of_whole_columns():
@@ -112,9 +131,9 @@ def test_the_page_follows_the_readers_theme_unless_told_otherwise(tmp_path):
     ("given", "outputs", "words"),
     [
         (problem(np.zeros(0, int), ("no", "yes"), inputs=np.zeros((0, 3), np.float32)), 1, ["No rows were held out"]),
-        (problem([1], ("no", "yes")), 1, ["One row is held out", "At least two held-out rows"]),
-        (problem([[1.0]]), 1, ["One row is held out", "A single row cannot tell"]),
-        (problem([1, 1, 1], ("no", "yes")), 1, ["No held-out row is of the class no", "<td>ROC AUC</td><td>–"]),
+        (problem([1], ("no", "yes")), 1, ["One row is held out", "At least two held-out rows with finite"]),
+        (problem([[1.0]]), 1, ["One row is held out", "are needed to shuffle"]),
+        (problem([1, 1, 1], ("no", "yes")), 1, ["No held-out row has answer no", "<td>ROC AUC</td><td>–"]),
         (problem([[1.0, 2.0], [2.0, 1.0]], targets=("a<b", "c")), 2, ["a&lt;b, on 2", "residuals of c"]),
     ],
 )
@@ -130,7 +149,7 @@ def test_predictions_that_are_not_finite_are_said(names, tmp_path):
     broken = run(3 if len(names) == 3 else 1, bias=np.float32("nan"))
     text = page(Judged.of(broken, problem(actual, names)), tmp_path)
     assert "For 3 of 3 held-out rows (0, 1, 2) the network gives no finite prediction" in text
-    assert "None of them is finite" in text
+    assert "No prediction is finite" in text
 
 
 def test_a_run_without_mistakes_says_so(tmp_path):
@@ -139,6 +158,7 @@ def test_a_run_without_mistakes_says_so(tmp_path):
 
 
 def test_cells_are_shown_as_they_are():
-    assert [cell(value) for value in (None, np.nan, "red", 3, np.float32(-0.5), True)] == [
-        "missing", "missing", "red", "3", "−0.5", "true",
-    ]  # fmt: skip
+    missing = (None, np.nan, np.float32(np.nan), np.datetime64("NaT"))
+    assert {cell(value) for value in missing} == {"missing"}
+    others = (np.datetime64("2026-01-02"), "red", 3, np.float32(-0.5), True)
+    assert [cell(value) for value in others] == ["2026-01-02", "red", "3", "−0.5", "true"]

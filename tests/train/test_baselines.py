@@ -23,7 +23,7 @@ def test_the_constant_guess():
 @pytest.mark.parametrize("targets", [1, 2])
 def test_values_are_fitted_by_least_squares_with_a_small_ridge(targets):
     inputs, values = rows(targets)
-    model = LinearModel(Head(), inputs, values)
+    model = LinearModel(Head(n_values=targets), inputs, values)
     x, t = inputs - inputs.mean(0, dtype=float), values - values.mean(0, dtype=float)
     # The loss is the mean over rows and targets, the penalty is not.
     exact = np.linalg.solve(x.T @ x + targets / 2 * np.eye(3), x.T @ t)
@@ -41,6 +41,19 @@ def test_classes_are_fitted_by_logistic_regression(names):
     model = LinearModel(head, inputs, head.targets(actual))
     peer = linear_model.LogisticRegression(tol=1e-8, max_iter=1000).fit(inputs, actual)
     assert np.allclose(head.probabilities(model.predict(inputs)), peer.predict_proba(inputs), atol=2e-3)
+
+
+def test_each_category_has_a_weight_as_if_it_were_one_hot():
+    inputs, values = rows()
+    codes = np.random.default_rng(1).integers(4, size=80)
+    mixed = np.column_stack([inputs, codes]).astype(np.float32)
+    # No training row has the last category, whose weight stays 0.
+    model = LinearModel(Head(), mixed, values, categories=[4])
+    plain = LinearModel(Head(), np.column_stack([inputs, np.eye(4)[codes]]), values)
+    assert np.allclose(
+        model.predict(mixed).numpy(), plain.predict(np.column_stack([inputs, np.eye(4)[codes]])).numpy(), atol=1e-4
+    )
+    assert model.tables[0].detach().numpy()[4] == 0
 
 
 def test_of_many_rows_some_are_drawn(monkeypatch):

@@ -14,7 +14,6 @@ from backlit.ops import Tensor
 from backlit.train import Head, Run
 from backlit.train.baselines import LinearModel, constant_guess
 from backlit.train.evaluation import (
-    Difference,
     class_scores,
     difference,
     found_classes,
@@ -27,6 +26,8 @@ from backlit.view.theme import number
 NETWORK, LINEAR = "network", "linear model"
 # Named in words up to so many.
 _MOST_NAMED = 5
+# Predictions that importances may cost: rows of all shuffles of all columns.
+_MOST_SHUFFLED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ class Problem:
         columns: The values of each column in the held-out rows as the reader knows them, (n,) each.
         groups: For each of these the numbers of the network's inputs that are made of it.
         inputs: What the network sees of the held-out rows, (n, n_inputs).
-        actual: Their class numbers, (n,), or values, (n, T), in the data's own units.
+        actual: Their class numbers, (n,), or values or labels of 0 and 1, (n, T), in the data's own units.
         train_inputs: Of the training rows.
         train_targets: Of the training rows, as the loss takes them.
         train_actual: Of the training rows.
-        restore: From outputs of a regression, (m, T), to values in the data's own units.
+        restore: From outputs, (m, T), of a regression to values in the data's own units.
+        categories: How many categories each of the last inputs numbers.
+        row_numbers: What the held-out rows are called, (n,); None: by their place, from 0.
         image_shape: The shape of a row as an image; empty where it is none.
     """
 
@@ -59,6 +62,8 @@ class Problem:
     train_targets: NDArray[Any]
     train_actual: NDArray[Any]
     restore: Callable[[NDArray[Any]], NDArray[Any]]
+    categories: Sequence[int] = ()
+    row_numbers: NDArray[np.int64] | None = None
     image_shape: tuple[int, ...] = ()
 
     @classmethod
@@ -75,7 +80,7 @@ class Problem:
             columns=columns,
             groups={name: (place,) for place, name in enumerate(columns)},
             inputs=seen[1],
-            actual=held_out.y if head.class_names else held_out.y[:, None],
+            actual=held_out.y,
             train_inputs=seen[0],
             train_targets=head.targets(preprocessing.scaled_target(train.y)),
             train_actual=train.y,
@@ -83,12 +88,32 @@ class Problem:
             image_shape=train.image_shape,
         )
 
-    def predictions(self, outputs: Tensor) -> NDArray[Any]:
-        """Probabilities, (m, K), or values in the data's own units, (m, T), from a model's outputs."""
+    @property
+    def target_classes(self) -> tuple[tuple[str, ...], ...]:
+        """For each target the names of its classes; empty where it is a value."""
+        head = self.head
+        return (head.class_names,) if head.class_names else head.labels or ((),) * len(self.target_names)
+
+    def by_target(self, actual: NDArray[Any]) -> list[NDArray[Any]]:
+        """Class numbers or values, (m,), of each target."""
+        columns = list(actual.reshape(len(actual), len(self.target_names)).T)
+        return [c.astype(np.int64) if names else c for c, names in zip(columns, self.target_classes, strict=True)]
+
+    def predictions(self, outputs: Tensor) -> list[NDArray[Any]]:
+        """For each target probabilities, (m, K), or values in the data's own units, (m,), from a model's outputs."""
         if self.head.class_names:
-            return self.head.probabilities(outputs)
+            return [self.head.probabilities(outputs)]
+        if self.head.labels:
+            return [np.stack([1 - share, share], 1) for share in self.head.probabilities(outputs).T]
         values = outputs.detach().numpy()
-        return self.restore(values.reshape(len(values), -1))
+        return list(self.restore(values.reshape(len(values), -1)).T)
+
+    def constant_guess(self) -> list[NDArray[Any]]:
+        """The best guesses that ignore the inputs, for each held-out row, as `predictions` gives them."""
+        guess, count = constant_guess(self.head, self.train_actual), len(self.inputs)
+        if self.head.class_names:
+            return [np.tile(guess, (count, 1))]
+        return [np.tile([1 - g, g], (count, 1)) if self.head.labels else np.full(count, g) for g in guess]
 
 
 @dataclass(frozen=True)
@@ -98,89 +123,93 @@ class Judged:
     Attributes:
         run: The run.
         problem: The rows.
-        predictions: By the name of the model, the run's first: probabilities, (n, K), or values, (n, T).
+        predictions: By the name of the model, the run's first, for each target: probabilities, (n, K), or values, (n,).
         n_linear: The number of training rows that the linear model was fitted on.
     """
 
     run: Run
     problem: Problem
-    predictions: Mapping[str, NDArray[Any]]
+    predictions: Mapping[str, Sequence[NDArray[Any]]]
     n_linear: int
 
     @classmethod
     def of(cls, run: Run, problem: Problem) -> "Judged":
         """Train the simpler models, and predict for each held-out row."""
-        head, inputs = problem.head, problem.inputs
-        linear = LinearModel(head, problem.train_inputs, problem.train_targets)
-        guess = constant_guess(head, problem.train_actual)
-        found: dict[str, NDArray[Any]] = {}
+        inputs = problem.inputs
+        linear = LinearModel(problem.head, problem.train_inputs, problem.train_targets, problem.categories)
+        found: dict[str, Sequence[NDArray[Any]]] = {}
         if len(inputs):
             found[NETWORK] = problem.predictions(run.predict(inputs))
             found[LINEAR] = problem.predictions(linear.predict(inputs))
-            found["majority class" if head.class_names else "mean"] = np.tile(guess, (len(inputs), 1))
+            found["majority class" if problem.target_classes[0] else "mean"] = problem.constant_guess()
         return cls(run, problem, found, linear.n_rows)
 
     @property
-    def own(self) -> NDArray[Any]:
-        """The run's predictions."""
+    def own(self) -> Sequence[NDArray[Any]]:
+        """The run's predictions for each target."""
         return self.predictions[NETWORK]
+
+    @cached_property
+    def actual(self) -> list[NDArray[Any]]:
+        """Class numbers or values, (n,), of each target."""
+        return self.problem.by_target(self.problem.actual)
 
     @cached_property
     def finite(self) -> NDArray[np.bool_]:
         """Which rows the run has finite predictions for, (n,)."""
-        return np.isfinite(self.own).all(1)
+        return np.isfinite(np.column_stack(self.own)).all(1)
 
     @cached_property
     def scores(self) -> dict[str, dict[str, dict[str, float]]]:
         """By target, model and figure; empty where no row is held out."""
-        actual = self.problem.actual
-        if not len(actual):
+        if not self.predictions:
             return {}
-        names = self.problem.target_names
-        if self.problem.head.class_names:
-            return {names[0]: {model: class_scores(actual, found) for model, found in self.predictions.items()}}
+        targets = enumerate(zip(self.problem.target_names, self.actual, strict=True))
         return {
-            name: {model: value_scores(actual[:, at], found[:, at]) for model, found in self.predictions.items()}
-            for at, name in enumerate(names)
+            name: {model: _scores(actual, found[at]) for model, found in self.predictions.items()}
+            for at, (name, actual) in targets
         }
 
     @cached_property
     def row_losses(self) -> NDArray[np.float64]:
-        """How bad the run's prediction for each row is, (n,); infinite where it is not finite.
+        """How bad the run's predictions for each row are, (n,); infinite where they are not finite.
 
-        For classes -log p(actual class), for values the squared error, in units of each target's variance.
+        The mean over the targets: of classes -log p(actual class), of values the squared error by their variance.
         """
-        actual = self.problem.actual
-        if self.problem.head.class_names:
-            losses = log_losses(actual, self.own)
-        else:
-            spread = self.problem.train_actual.reshape(-1, actual.shape[1]).var(0)
-            losses = (np.square(self.own - actual) / np.where(spread > 0, spread, 1)).mean(1, dtype=np.float64)
-        return np.where(self.finite, losses, np.inf)
+        train = self.problem.by_target(self.problem.train_actual)
+        losses = []
+        for actual, found, trained in zip(self.actual, self.own, train, strict=True):
+            if found.ndim == 2:
+                losses.append(log_losses(actual, found))
+            else:
+                losses.append(np.square(found - actual, dtype=np.float64) / (trained.var(dtype=np.float64) or 1.0))
+        return np.where(self.finite, np.mean(losses, 0), np.inf)
 
     def worst(self, most: int) -> NDArray[np.int64]:
-        """Numbers of the rows with the worst predictions, the worst first; of classes the wrong ones alone."""
+        """Numbers of the rows with the worst predictions, the worst first; of classes those with a wrong one alone."""
         order = np.argsort(-self.row_losses, kind="stable")
-        if self.problem.head.class_names:
-            wrong = found_classes(self.own) != self.problem.actual
+        if self.problem.target_classes[0]:
+            pairs = zip(self.actual, self.own, strict=True)
+            wrong = np.any([found_classes(found) != actual for actual, found in pairs], axis=0)
             order = order[wrong[order]]
         return order[:most]
 
     def importances(self) -> dict[str, NDArray[np.float64]]:
-        """By how much accuracy or R² falls when a column of the held-out rows is shuffled.
+        """By how much accuracy or R², mean over the targets, falls when a column of the held-out rows is shuffled.
 
         Raises:
             DataError: Fewer than two rows.
         """
         problem = self.problem
+        figure = "accuracy" if problem.target_classes[0] else "R²"
 
         def score(inputs: NDArray[Any], rows: NDArray[np.int64]) -> float:
-            found, actual = problem.predictions(self.run.predict(inputs)), problem.actual[rows]
-            if problem.head.class_names:
-                return class_scores(actual, found)["accuracy"]
-            return float(np.mean([value_scores(a, f)["R²"] for a, f in zip(actual.T, found.T, strict=True)]))
+            pairs = zip(self.actual, problem.predictions(self.run.predict(inputs)), strict=True)
+            return float(np.mean([_scores(actual[rows], found)[figure] for actual, found in pairs]))
 
-        return permutation_importances(score, problem.inputs, problem.groups)
+        repeats = 5
+        most = min(max(_MOST_SHUFFLED // (repeats * max(len(problem.groups), 1)), 100), 1000)
+        return permutation_importances(score, problem.inputs, problem.groups, repeats=repeats, most_rows=most)
 
     @property
     def said_rows(self) -> str:
@@ -193,53 +222,79 @@ class Judged:
         problem, notes = self.problem, []
         lacking = np.flatnonzero(~self.finite)
         if len(lacking):
-            rows = ", ".join(map(str, lacking[:_MOST_NAMED])) + ", …" * (len(lacking) > _MOST_NAMED)
             notes.append(
-                f"For {len(lacking):,} of {self.said_rows} ({rows}) the network gives no finite prediction, so its "
-                "scores say nothing: was the learning rate too high, or are values far beyond those of the training?"
+                f"For {len(lacking):,} of {self.said_rows} ({_named(self.row_names(lacking))}) the network gives no "
+                "finite prediction, so its scores say nothing: was the learning rate too high, or are values far "
+                "beyond those of the training?"
             )
-        if problem.head.class_names:
-            seen = set(np.unique(problem.actual).tolist())
-            unseen = [name for place, name in enumerate(problem.head.class_names) if place not in seen]
+        for target, names, actual in zip(problem.target_names, problem.target_classes, self.actual, strict=True):
+            unseen = [name for place, name in enumerate(names) if not (actual == place).any()]
             if unseen:
-                named = ", ".join(unseen[:_MOST_NAMED]) + ", …" * (len(unseen) > _MOST_NAMED)
-                notes.append(f"No held-out row is of the class {named}: the scores say nothing about it.")
+                notes.append(f"No held-out row has {target} {_named(unseen)}: the scores say nothing about it.")
         if len(problem.inputs) == 1:
             notes.append("One row is held out, too few to say how good the network is.")
+        if self.n_linear < len(problem.train_inputs):
+            notes.append(
+                f"The linear model was fitted on {self.n_linear:,} of the {len(problem.train_inputs):,} training rows."
+            )
         return notes
 
+    def row_names(self, rows: NDArray[np.int64]) -> list[str]:
+        """What rows of the held-out part are called."""
+        numbers = self.problem.row_numbers
+        return [f"{row}" for row in (rows if numbers is None else numbers[rows])]
+
     def verdicts(self) -> list[str]:
-        """Whether the network beats the linear model, in a sentence for each figure that matters."""
-        actual, linear = self.problem.actual, self.predictions[LINEAR]
-        if not self.finite.all():
+        """Whether the network beats the linear model and, if not, the guess: a sentence for each figure that matters.
+
+        A difference is one where the 95% confidence interval of the mean over the rows excludes 0.
+        """
+        if len(self.problem.inputs) < 2 or not self.finite.all():
             return []
-        if self.problem.head.class_names:
-            wrong = [(found_classes(found) != actual).astype(float) for found in (self.own, linear)]
-            losses = [log_losses(actual, found) for found in (self.own, linear)]
-            sentences = [
-                _sentence("accuracy", self._pair(0, "accuracy"), difference(*wrong), "{:.1%}"),
-                _sentence("log loss", self._pair(0, "log loss"), difference(*losses)),
-            ]
-        else:
-            sentences = []
-            for at, name in enumerate(self.problem.target_names):
-                squares = [(found[:, at] - actual[:, at]) ** 2 for found in (self.own, linear)]
-                figure = "RMSE" if len(self.problem.target_names) == 1 else f"RMSE of {name}"
-                sentences.append(_sentence(figure, self._pair(at, "RMSE"), difference(*squares)))
+        sentences = []
+        for at, target in enumerate(self.problem.target_names):
+            of = f" of {target}" if len(self.problem.target_names) > 1 else ""
+            figures = ("accuracy", "log loss") if self.problem.target_classes[at] else ("RMSE",)
+            for figure in figures:
+                for other in list(self.predictions)[1:]:
+                    beats, words = self._against(other, at, figure)
+                    sentences.append(f"By {figure}{of}, the network {words}.")
+                    if beats:
+                        break
         return sentences
 
-    def _pair(self, target: int, figure: str) -> tuple[float, float]:
+    def _against(self, other: str, target: int, figure: str) -> tuple[bool, str]:
+        """Whether the network beats another model, and that in words."""
+        actual = self.actual[target]
+        models = (NETWORK, other)
+        losses = [_LOSSES[figure](actual, self.predictions[model][target]) for model in models]
         scores = self.scores[self.problem.target_names[target]]
-        return scores[NETWORK][figure], scores[LINEAR][figure]
+        shown = [shown_score(figure, scores[model][figure]) for model in models]
+        verdict = difference(losses[0], losses[1]).verdict
+        verb = {"better": "beats", "worse": "is worse than", "no better": "is no better than"}[verdict]
+        words = f"{verb} the {other}: {shown[0]} against {shown[1]}"
+        if verdict == "no better" and shown[0] != shown[1]:
+            words += f", which {self.said_rows} cannot tell apart"
+        return verdict == "better", words
 
 
-def _sentence(figure: str, pair: tuple[float, float], found: Difference, form: str = "") -> str:
-    own, other = (form.format(value) if form else number(value) for value in pair)
-    against = f"{figure} {own} against {other}"
-    if np.isnan(found.margin):
-        return f"A single row cannot tell the network from the linear model: {against}."
-    if found.verdict == "no better":
-        more = "" if pair[0] == pair[1] else ", a difference that chance alone can make with so few rows"
-        return f"The network is no better than the linear model: {against}{more}."
-    verb = "beats the linear model" if found.verdict == "better" else "is worse than the linear model"
-    return f"The network {verb}: {against}."
+_LOSSES: dict[str, Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]] = {
+    "accuracy": lambda actual, found: (found_classes(found) != actual).astype(np.float64),
+    "log loss": log_losses,
+    "RMSE": lambda actual, found: np.square(found - actual, dtype=np.float64),
+}
+
+
+def _scores(actual: NDArray[Any], found: NDArray[Any]) -> dict[str, float]:
+    return class_scores(actual, found) if found.ndim == 2 else value_scores(actual, found)
+
+
+def shown_score(figure: str, value: float) -> str:
+    """A score as it is read."""
+    if np.isnan(value):
+        return "–"
+    return f"{value:.2%}" if figure.endswith("accuracy") else number(value)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMED]) + ", …" * (len(names) > _MOST_NAMED)

@@ -2,18 +2,19 @@
 
 import base64
 import html
-import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit import view
-from backlit.cli.judging import NETWORK, Judged
+from backlit import nn, view
+from backlit.cli.judging import NETWORK, Judged, shown_score
 from backlit.errors import ArgumentError
 from backlit.serialization import write_whole
+from backlit.train import Run
 from backlit.train.evaluation import found_classes
 from backlit.view.picture import Picture, page
 from backlit.view.theme import THEMES, number, theme_of
@@ -87,7 +88,7 @@ class _Page:
         trained = "" if results else "<p>The training was not finished.</p>"
         if results:
             figures = [
-                [figure, *(shown(figure, part[figure]) for part in results.values())]
+                [figure, *(shown_score(figure, part[figure]) for part in results.values())]
                 for figure in next(iter(results.values()))
             ]
             trained = _table("Training and held-out rows", ["", *results], figures)
@@ -96,7 +97,8 @@ class _Page:
         parts = [*(f"<p>{html.escape(note)}</p>" for note in (*judged.notes(), *judged.verdicts()))]
         for target, scores in judged.scores.items():
             rows = [
-                [figure, *(shown(figure, score[figure]) for score in scores.values())] for figure in scores[NETWORK]
+                [figure, *(shown_score(figure, score[figure]) for score in scores.values())]
+                for figure in scores[NETWORK]
             ]
             parts.append(_table(f"{target}, on {judged.said_rows}", ["", *scores], rows))
         return title, "\n".join([*parts, trained])
@@ -114,14 +116,18 @@ class _Page:
         """The circles, for one row, where the network is a chain of fully connected layers."""
         held_out = bool(len(self.problem.inputs))
         title = "The network, for the first " + ("held-out row" if held_out else "training row")
-        words = "neurons as circles, weights as edges"
+        model, example, note = self.run.model, self._first(), ""
+        layers = list(model.children())
+        if isinstance(model, nn.Sequential) and isinstance(layers[0], nn.TableInput):
+            example = Run({}, layers[0]).predict(example).numpy()
+            model, note = nn.Sequential(*layers[1:]), " Its inputs are shown as the first layer gives them."
         try:
-            drawn = self._picture(words, view.network, self.run.model, self._first())
+            drawn = self._picture("neurons as circles, weights as edges", view.network, model, example)
         except ArgumentError:
             return title, "<p>It is not a chain of fully connected layers, which alone can be drawn as circles.</p>"
-        told = zip(self.problem.target_names, *self._told(0), strict=True) if held_out else ()
-        truth = "; ".join(f"{name}: {actual} is right, {predicted} is predicted" for name, actual, predicted in told)
-        return title, f"<p>{html.escape(truth)}</p>{drawn}"
+        told = zip(self.problem.target_names, *self._told(0)[:2], strict=True) if held_out else ()
+        truth = "; ".join(f"{name} is {actual}, the network says {predicted}" for name, actual, predicted in told)
+        return title, f"<p>{html.escape(truth)}.{note}</p>{drawn}" if truth else drawn
 
     def first_layer(self) -> tuple[str, str]:
         """The first layer's weights as images."""
@@ -130,79 +136,90 @@ class _Page:
         return "What the first layer looks for", drawn
 
     def agreement(self) -> tuple[str, str]:
-        """Confusion matrix and calibration curve; or predicted and actual values and residuals of each target."""
-        problem, usable = self.problem, self.judged.finite
-        actual, found, names = problem.actual[usable], self.judged.own[usable], problem.head.class_names
-        if not len(found):
-            return "Predictions of the held-out rows", "<p>None of them is finite.</p>"
-        if names:
-            said = "predicted probability of " + (names[1] if len(names) == 2 else "the prediction")
-            pictures = [
-                self._picture("confusion matrix", view.confusion, actual, found_classes(found), names),
-                self._picture("calibration curve", view.calibration, actual, found, said),
-            ]
-            return "Confusion matrix and calibration of the held-out rows", _beside(pictures)
+        """Confusion matrix and calibration curve; or predicted and actual values and residuals; for each target."""
+        problem, judged = self.problem, self.judged
+        is_class = bool(problem.target_classes[0])
+        title = "Confusion matrix and calibration" if is_class else "Predicted and actual values, and residuals"
+        title += " of the held-out rows"
+        if not judged.finite.any():
+            return title, "<p>No prediction is finite.</p>"
         pictures = []
-        for name, *pair in zip(problem.target_names, actual.T, found.T, strict=True):
-            pictures.append(self._picture(f"predicted against actual {name}", view.agreement, *pair, name))
-            pictures.append(self._picture(f"residuals of {name}", view.residuals, *pair, name))
-        return "Predicted and actual values, and residuals, of the held-out rows", _beside(pictures)
+        for at, (name, names) in enumerate(zip(problem.target_names, problem.target_classes, strict=True)):
+            actual, found = judged.actual[at][judged.finite], judged.own[at][judged.finite]
+            if names:
+                said = "predicted probability of " + (
+                    f"{name} {names[1]}" if len(names) == 2 else f"the predicted {name}"
+                )
+                matrix = (actual, found_classes(found), names)
+                pictures.append(self._picture(f"confusion matrix of {name}", view.confusion, *matrix))
+                pictures.append(self._picture(f"calibration curve of {name}", view.calibration, actual, found, said))
+            else:
+                pictures.append(self._picture(f"predicted against actual {name}", view.agreement, actual, found, name))
+                pictures.append(self._picture(f"residuals of {name}", view.residuals, actual, found, name))
+        return title, _beside(pictures)
 
     def importances(self) -> tuple[str, str]:
         """How much each column matters."""
-        title, judged = "Which columns matter", self.judged
-        if len(self.problem.inputs) < 2:
-            return title, "<p>At least two held-out rows are needed to shuffle a column.</p>"
-        if not judged.finite.all():
-            return title, "<p>Predictions that are not finite leave nothing to compare.</p>"
-        falls, score = judged.importances(), "accuracy" if self.problem.head.class_names else "R²"
+        title, falls = "Which columns matter", self.falls
+        if not falls:
+            return title, "<p>At least two held-out rows with finite predictions are needed to shuffle a column.</p>"
+        score = "accuracy" if self.problem.target_classes[0] else "R²"
+        score += ", the mean over the targets," if len(self.problem.target_names) > 1 else ""
+        if not all(np.isfinite(fall).all() for fall in falls.values()):
+            return title, f"<p>All held-out rows are alike, so {score} cannot fall when a column is shuffled.</p>"
         words = (
-            f"<p>The values of a column are shuffled over the held-out rows, and {score} falls by so much: bar, mean "
-            "of five shuffles; line, one standard deviation. Where two columns say the same, shuffling one of them "
-            "costs little.</p>"
+            f"<p>The values of a column are shuffled over the held-out rows, and {score} falls by so much. Bar: mean "
+            "of five shuffles; line: one standard deviation to each side. Where two columns say the same, shuffling "
+            "one of them costs little.</p>"
         )
-        drawn = self._picture("permutation importances", view.importances, falls, score)
+        drawn = self._picture("permutation importances of the columns", view.importances, falls, score.split(",")[0])
         return title, words + drawn
+
+    @cached_property
+    def falls(self) -> dict[str, NDArray[np.float64]]:
+        """The importances; empty where there are none."""
+        if self.problem.image_shape or len(self.problem.inputs) < 2 or not self.judged.finite.all():
+            return {}
+        return self.judged.importances()
 
     def worst(self) -> tuple[str, str]:
         """The rows of the worst mistakes with their inputs, as images or as a table."""
         judged, problem, title = self.judged, self.problem, "The worst mistakes"
-        rows = judged.worst(_WORST).tolist()
-        if not rows:
+        rows = judged.worst(_WORST)
+        if not len(rows):
             return title, "<p>There are none: each held-out row is predicted right.</p>"
         if len(problem.image_shape) == 2:
             images = problem.inputs[rows].reshape(len(rows), *problem.image_shape)
-            titles = [f"is {self._told(row)[0][0]}\nseen as {self._told(row)[1][0]}" for row in rows]
+            told = [[side[0] for side in self._told(row)[:2]] for row in rows.tolist()]
+            titles = [f"is {actual}\nseen as {predicted}" for actual, predicted in told]
             return title, self._picture("the images of the worst mistakes", view.gallery, images, titles)
-        columns = list(problem.columns)[:_WORST]
+        ranks = sorted(problem.columns, key=lambda name: -float(np.mean(self.falls.get(name, 0.0))))
+        columns = {name: problem.columns[name][rows] for name in ranks[:_WORST]}
         several = len(problem.target_names) > 1
-        heads = ["row"]
-        for name in problem.target_names:
-            heads += [f"{side} {name}" if several else side for side in ("actual", "predicted")]
+        sides = ("actual", "predicted") if problem.target_classes[0] else ("actual", "predicted", "error")
+        heads = [f"{side} {name}" if several else side for name in problem.target_names for side in sides]
         lines = []
-        for row in rows:
-            pairs = zip(*self._told(row), strict=True)
-            lines.append(
-                [
-                    f"{row:,}",
-                    *(side for pair in pairs for side in pair),
-                    *(cell(problem.columns[name][row]) for name in columns),
-                ]
-            )
+        for place, (row, name) in enumerate(zip(rows.tolist(), judged.row_names(rows), strict=True)):
+            told_row = [text for texts in zip(*self._told(row), strict=True) for text in texts]
+            lines.append([name, *told_row, *(cell(values[place]) for values in columns.values())])
         more = len(problem.columns) - len(columns)
-        rest = f"<p>{more:,} more columns are left out.</p>" if more else ""
-        return title, _table("Rows are counted from 0 in the held-out part.", [*heads, *columns], lines) + rest
+        words = "Rows are counted from 0 in the held-out part" if problem.row_numbers is None else "Rows of the file"
+        words += "; the columns that matter most come first" if self.falls else ""
+        words += f", and {more:,} more columns are left out." if more else "."
+        return title, _table(words, ["row", *heads, *columns], lines)
 
-    def _told(self, row: int) -> tuple[list[str], list[str]]:
-        """The actual and the predicted value of each target in a row, with probabilities of classes."""
-        own, actual = self.judged.own[row], self.problem.actual[row]
-        names = self.problem.head.class_names
-        if not names:
-            return [number(value) for value in actual], [number(value) for value in own]
-        if not self.judged.finite[row]:
-            return [names[actual]], ["not finite"]
-        sides = [f"{names[side]} ({own[side]:.1%})" for side in (int(actual), int(own.argmax()))]
-        return [sides[0]], [sides[1]]
+    def _told(self, row: int) -> list[list[str]]:
+        """The actual and the predicted value of each target in a row, with probabilities; of values the error too."""
+        sides: list[list[str]] = []
+        for names, actual, own in zip(self.problem.target_classes, self.judged.actual, self.judged.own, strict=True):
+            if not names:
+                told = [number(actual[row]), number(own[row]), number(own[row] - actual[row])]
+            elif np.isfinite(own[row]).all():
+                told = [f"{names[k]} ({own[row, k]:.1%})" for k in (int(actual[row]), int(own[row].argmax()))]
+            else:
+                told = [names[int(actual[row])], "not finite"]
+            sides.append(told)
+        return [list(side) for side in zip(*sides, strict=True)]
 
     def _first(self) -> NDArray[Any]:
         problem = self.problem
@@ -217,16 +234,9 @@ class _Page:
         return _scrolled(words, f'<picture>{dark}<img src="{places[0]}" alt="{label}"></picture>')
 
 
-def shown(figure: str, value: float) -> str:
-    """A score as it is read."""
-    if math.isnan(value):
-        return "–"
-    return f"{value:.2%}" if figure.endswith("accuracy") else number(value)
-
-
 def cell(value: Any) -> str:
     """A cell of a table, whatever it holds."""
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+    if value is None or (isinstance(value, float | np.floating | np.datetime64) and value != value):
         return "missing"
     return number(value) if isinstance(value, int | float | np.number | np.bool_) else str(value)
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backlit import view
-from backlit.cli.judging import NETWORK, Judged
-from backlit.cli.page import PAGE_FILE, shown, write_page
+from backlit.cli.judging import NETWORK, Judged, shown_score
+from backlit.cli.page import PAGE_FILE, write_page
 from backlit.errors import MissingPackageError
 from backlit.train.evaluation import found_classes
 
@@ -28,15 +28,16 @@ def print_table(
     from rich.console import Console
     from rich.table import Table
 
-    run, names = judged.run, judged.problem.head.class_names
-    data = run.config["data"]
-    kind = f"{len(names)} classes" if names else f"values of {', '.join(judged.problem.target_names)}"
+    run, problem = judged.run, judged.problem
+    data, names = run.config["data"], problem.target_classes[0]
+    what = ", ".join(problem.target_names)
+    kind = f"values of {what}" if not names else f"{len(names)} classes" if len(problem.target_names) == 1 else what
     table = Table(title=f"{data['name']}: {kind}")
     table.add_column()
     for part, rows in zip(("train", "test"), data["rows"], strict=True):
         table.add_column(f"{part} ({rows:,} rows)", justify="right")
     for figure in results[0]:
-        table.add_row({"r2": "R2"}.get(figure, figure), *(shown(figure, result[figure]) for result in results))
+        table.add_row({"r2": "R2"}.get(figure, figure), *(shown_score(figure, result[figure]) for result in results))
     table.add_section()
     table.add_row("parameters", f"{run.config['parameters']:,}")
     table.add_row("time", f"{seconds:.1f} s, {len(run.history['loss'])} epochs")
@@ -48,7 +49,7 @@ def print_table(
         for model in scores:
             beside.add_column(model, justify="right")
         for figure in scores[NETWORK]:
-            beside.add_row(figure, *(shown(figure, score[figure]) for score in scores.values()))
+            beside.add_row(figure, *(shown_score(figure, score[figure]) for score in scores.values()))
         console.print(beside)
     for line in (*judged.notes(), *judged.verdicts()):
         console.print(line, highlight=False, soft_wrap=True)
@@ -70,9 +71,9 @@ def draw(judged: Judged, folder: Path) -> Path | None:
     names = judged.problem.head.class_names
     try:
         view.training(judged.run).save(folder / CURVES_FILE)
-        if names and len(judged.problem.inputs) and judged.finite.all():
-            found = found_classes(judged.own)
-            view.confusion(judged.problem.actual, found, names).save(folder / CONFUSION_FILE)
+        if names and judged.predictions and judged.finite.all():
+            found = found_classes(judged.own[0])
+            view.confusion(judged.actual[0], found, names).save(folder / CONFUSION_FILE)
         write_page(judged, folder / PAGE_FILE)
     except MissingPackageError as error:
         sys.stderr.write(f"No pictures: {error}\n")
