@@ -9,7 +9,7 @@ import pytest
 
 import backlit
 from backlit import nn, optim
-from backlit.compiler import driver, executable, family, specialised
+from backlit.compiler import family, specialised
 from backlit.compiler.compiled import Compiled
 from backlit.core.tensor_base import make
 from backlit.nn import functional as F
@@ -62,23 +62,6 @@ def both(**options: Any) -> tuple[Training, Training]:
 def same_networks(one: Training, other: Training) -> None:
     for p, q in zip(one.net.parameters(), other.net.parameters(), strict=True):
         same(q, p)
-
-
-@pytest.fixture
-def emitted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Grows by one for each program for which machine code is generated, the disk's cache being off."""
-    seen: list[Any] = []
-    emit = driver.emit
-    executable._cached_code.cache_clear()
-    family.forget()
-
-    def counting(*args: Any, **options: Any) -> Any:
-        seen.append(args[0])
-        return emit(*args, **options)
-
-    monkeypatch.setattr(driver, "emit", counting)
-    monkeypatch.setenv("BACKLIT_CACHE_DIR", "")
-    return seen
 
 
 # -- what a call looks like ------------------------------------------------------------------------------------------

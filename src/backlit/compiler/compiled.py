@@ -32,13 +32,17 @@ class _Variant:
         self, function: Callable[..., Any], skeleton: Any, tensors: Sequence[Any], keep_grads: bool, exact: bool
     ) -> None:
         self._function, self._skeleton = function, skeleton
-        self.code = Specialised(self._flat, tensors, keep_grads, facts=lambda: self.shape[:2], exact=exact)
-        self.surroundings = Surroundings(function, constants(skeleton))
-        self.code.tracing.reads_sizes = self.surroundings.reads_sizes
-        for owner in self.surroundings.owners:
-            if owner not in self.code.used:
-                self.code.used.append(owner)
-                self.code.versions.append(owner.structure_version)
+        self.code = Specialised(
+            self._flat,
+            tensors,
+            keep_grads,
+            facts=lambda: self.shape[:2],
+            exact=exact,
+            surroundings=lambda: Surroundings(function, constants(skeleton)),
+        )
+        if self.code.uniform and not self.code.tracing.reads_sizes:
+            # A single row is looked at now, so that it costs nothing when it first comes.
+            self.code.serves(1)
         # Another trace, which looks at another number of rows, may note another shape.
         self.returned = self.shape
         self.single = self.shape == (TENSOR, ("result",), [])
@@ -66,10 +70,6 @@ class _Variant:
                 outside.append(leaf)
         self.shape = skeleton, tuple(places), outside
         return computed
-
-    def is_current(self) -> bool:
-        """Whether all that the program was traced with is still so."""
-        return self.code.is_current() and not self.surroundings.changed()
 
     def run(self, tensors: Sequence[TensorBase], rows: int | None) -> Any:
         """Run on arguments of the types compiled for."""
@@ -206,7 +206,7 @@ class Compiled:
                 del self._known[next(iter(self._known))]
             variants = self._known[key] = []
         for position, variant in enumerate(variants):
-            if variant.is_current() and variant.code.serves(rows):
+            if variant.code.is_current() and variant.code.serves(rows):
                 if position:
                     variants.insert(0, variants.pop(position))
                 break

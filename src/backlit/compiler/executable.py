@@ -15,9 +15,8 @@ import numpy as np
 from backlit.compiler import cache, driver, llvm
 from backlit.compiler.cores import CALL_BACK
 from backlit.compiler.driver import PERMUTE, YIELD, worth_sharing
-from backlit.compiler.passes import improved
 from backlit.compiler.plan import Plan, plan
-from backlit.compiler.products import scratch_bytes
+from backlit.compiler.products import is_packed, scratch_bytes
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
 from backlit.compiler.shuffle import emit_permute
@@ -73,6 +72,9 @@ MOST_THREADS = 8
 class Code:
     """Machine code of a program and the plan it was made from; shared by all executables of the same program.
 
+    Args:
+        ways: For each kernel, whether threads share it and whether it copies matrices, for a typical batch.
+
     Attributes:
         plan: The plan.
         rows: Rows of a typical batch.
@@ -85,8 +87,10 @@ class Code:
         epoch: The native loop over batches; None where no loss is guarded.
     """
 
-    def __init__(self, program: Program, *, rows: int, guards: tuple[int, ...], arguments: int) -> None:
-        self.plan: Plan = plan(program, guards)
+    def __init__(
+        self, plan: Plan, *, rows: int, ways: tuple[Any, ...], guards: tuple[int, ...], arguments: int
+    ) -> None:
+        self.plan, program = plan, plan.program
         self.rows = rows
         self.guards = guards
         self.arguments = arguments
@@ -97,10 +101,9 @@ class Code:
         places += [("collect", j) for j, o in enumerate(program.outputs) if _per_row(program, o)]
         for place in places:
             self.places.setdefault(place, len(self.places))
-        shared = [worth_sharing(self.plan, kernel, rows) for kernel in self.plan.kernels]
-        self.threads = MOST_THREADS if any(shared) else 1
+        self.threads = MOST_THREADS if any(shared for shared, _ in ways) else 1
         # Not the program alone: a plan made in another way must not meet this one's code.
-        made_from = (self.plan.kernels, self.plan.stores, self.plan.memory, self.places, rows, guards, arguments)
+        made_from = (self.plan.kernels, self.plan.stores, self.plan.memory, self.places, ways, guards, arguments)
         key = f"{program}\n{made_from}"
         machine_code = cache.load(key)
         if machine_code is None:
@@ -128,15 +131,21 @@ def _per_row(program: Program, output: int) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _cached_code(key: str, holder: "_Holder", rows: int, guards: tuple[int, ...], arguments: int) -> Code:
-    return Code(holder.program, rows=rows, guards=guards, arguments=arguments)
+def _cached_plan(key: str, holder: "_Holder", guards: tuple[int, ...]) -> Plan:
+    return plan(holder.held, guards)
+
+
+@functools.lru_cache(maxsize=256)
+def _cached_code(key: str, holder: "_Holder", ways: tuple[Any, ...], guards: tuple[int, ...], arguments: int) -> Code:
+    planned, rows = holder.held
+    return Code(planned, rows=rows, ways=ways, guards=guards, arguments=arguments)
 
 
 class _Holder:
-    """Carries a program past the cache, which goes by its text."""
+    """Carries something past a cache that goes by the program's text."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, held: Any) -> None:
+        self.held = held
 
     def __hash__(self) -> int:
         return 0
@@ -154,9 +163,12 @@ def code_for(program: Program, *, rows: int, guards: int, arguments: int) -> Cod
         guards: How many of the outputs, from the first, must be finite before anything outside is written.
         arguments: How many of the inputs, from the first, are rows of batches.
     """
-    program = improved(program)
     watched = tuple(dict.fromkeys(program.outputs[:guards]))
-    return _cached_code(str(program), _Holder(program), rows, watched, arguments)
+    text = str(program)
+    planned = _cached_plan(text, _Holder(program), watched)
+    # Other numbers of rows for which the same ways are best have the same code.
+    ways = tuple((worth_sharing(planned, k, rows), is_packed(planned, k, rows)) for k in planned.kernels)
+    return _cached_code(text, _Holder((planned, rows)), ways, watched, arguments)
 
 
 class Executable:

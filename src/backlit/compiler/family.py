@@ -3,7 +3,8 @@
 Functions whose traces are the same share machine code, as new networks of a known structure do.
 """
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,18 +24,31 @@ if TYPE_CHECKING:
 class Family:
     """What all functions share whose traces are the same.
 
+    Args:
+        program: The program.
+        compile: Makes machine code of it.
+
     Attributes:
-        code: The machine code.
         graphs: The traces at both sample numbers of rows; None if the code serves one number of rows alone.
-        rows: Numbers of rows that the code is known to be right for.
+        rows: Numbers of rows that the code is known to be right for, unless a function looks at sizes.
     """
 
-    def __init__(self, code: "Code", graphs: tuple[Graph, Graph] | None) -> None:
-        self.code = code
+    def __init__(
+        self, program: Program, graphs: tuple[Graph, Graph] | None, compile: Callable[[Program], "Code"]
+    ) -> None:
+        self.program = program
         self.graphs = graphs
         self.rows: set[int] = set()
+        self._compile = compile
+
+    @functools.cached_property
+    def code(self) -> "Code":
+        """The machine code, made when it is first asked for."""
+        return self._compile(self.program)
 
 
+# What a function may raise for a number of rows that it is not made for.
+_FAILURES = (ArithmeticError, AttributeError, BacklitError, LookupError, TypeError, ValueError)
 _families: dict[Any, Family] = {}
 _MOST_FAMILIES = 256
 
@@ -51,7 +65,6 @@ class Tracing:
         likes: Symbols of the arguments' types.
         by_row: For each argument, whether its first size is the number of rows.
         rows: The number of rows of the arguments.
-        reads_sizes: Whether the function may look at sizes, and so do something else for other numbers of rows.
     """
 
     def __init__(
@@ -61,14 +74,21 @@ class Tracing:
         keep_grads: bool,
         guards: int,
         facts: Callable[[], Any],
+        reads_sizes: Callable[[], bool],
     ) -> None:
         self._function, self._keep_grads, self._guards, self._facts = function, keep_grads, guards, facts
+        self._reads_sizes = reads_sizes
         self.rows = rows_of(args)
-        self.reads_sizes = True
         self._same: Any = None
+        self._sure: set[int] = set()
         self._leaves = [t.is_leaf for t in args]
         self.likes = [_stand_in(t, t._array.shape) for t in args]
         self.by_row = [bool(t._array.shape) and t._array.shape[0] == self.rows for t in args]
+
+    @functools.cached_property
+    def reads_sizes(self) -> bool:
+        """Whether the function may look at sizes, and so do something else for other numbers of rows."""
+        return self._reads_sizes()
 
     def compiled(self, exact: bool) -> tuple[Traced, Family]:
         """A trace, and its family: known, or compiled now.
@@ -79,7 +99,7 @@ class Tracing:
         traced, rows = None, self.rows
         if rows is not None and not exact:
             # What fails for other numbers of rows may be right for these.
-            with suppress(ArithmeticError, AttributeError, BacklitError, LookupError, TypeError, ValueError):
+            with suppress(*_FAILURES):
                 traced = self.trace(SAMPLES[0])
         if traced is None or rows is None:
             return self._exact()
@@ -91,33 +111,37 @@ class Tracing:
         if found is None:
             try:
                 graphs = traced.graph, self._alike(SAMPLES[1], same).graph
-                agree(*graphs, self._alike(rows, same).graph, rows)
                 further = self.kept(traced)[1]
-                found = Family(self._code(uniform(*(_lowered(graph, further) for graph in graphs))), graphs)
+                program = uniform(*(_lowered(graph, further) for graph in graphs))
             except NotUniform:
                 return self._exact()
+            found = Family(_improved(program), graphs, self._code)
             if len(_families) >= _MOST_FAMILIES:
                 _families.pop(next(iter(_families)), None)
             _families[key] = found
-        return traced, found
+        return (traced, found) if self.serves(found, rows) else self._exact()
 
     def serves(self, family: Family, rows: int) -> bool:
         """Whether code for any number of rows is right for so many, of which a trace tells.
 
         A function may branch on a size, take a part of fixed size that is longer or not there, refuse a single row, or
         broadcast it. A function that cannot do the first of these is traced for a single row, and for more than the
-        samples, of which it may take a part that was the whole of those.
+        samples only if it names a place beyond those: what it takes up to there was the whole of them.
         """
-        if rows in family.rows:
+        if rows in self._sure or (rows in family.rows and not self.reads_sizes):
             return True
-        if family.graphs is None or not stays_inside(family.code.plan.program, rows):
+        if family.graphs is None or not stays_inside(family.program, rows):
             return False
-        if rows == 1 or rows > SAMPLES[0] or self.reads_sizes or _cuts(*family.graphs):
+        first, second = family.graphs
+        beyond = rows > SAMPLES[0] and _names_places(first)
+        if rows == 1 or beyond or self.reads_sizes or _cuts(first, second):
             try:
-                agree(*family.graphs, self._alike(rows, self._same).graph, rows)
-            except (NotUniform, BacklitError):
+                agree(first, second, self._alike(rows, self._same).graph, rows)
+            except (NotUniform, *_FAILURES):
                 return False
-        family.rows.add(rows)
+            self._sure.add(rows)
+        if not self.reads_sizes:
+            family.rows.add(rows)
         return True
 
     def kept(self, traced: Traced) -> tuple[list[tuple[Any, bool]], list[Ref]]:
@@ -162,7 +186,8 @@ class Tracing:
 
     def _exact(self) -> tuple[Traced, Family]:
         traced = self.trace(None)
-        return traced, Family(self._code(_lowered(traced.graph, self.kept(traced)[1])), None)
+        program = _improved(_lowered(traced.graph, self.kept(traced)[1]))
+        return traced, Family(program, None, self._code)
 
     def _code(self, program: Program) -> "Code":
         from backlit.compiler.executable import code_for
@@ -183,6 +208,31 @@ def _cuts(first: Graph, second: Graph) -> bool:
         for name, value in one.settings.items()
         if name != "shape"
     )
+
+
+def _names_places(graph: Graph) -> bool:
+    """Whether an operation's settings, other than a shape, name a place beyond the first sample number of rows."""
+
+    def numbers(value: Any) -> Iterator[int]:
+        if isinstance(value, int):
+            yield value
+        elif isinstance(value, tuple | list | dict):
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from numbers(part)
+
+    return any(
+        abs(number) >= SAMPLES[0]
+        for node in graph.nodes
+        for name, value in node.settings.items()
+        if name != "shape"
+        for number in numbers(value)
+    )
+
+
+def _improved(program: Program) -> Program:
+    from backlit.compiler.passes import improved
+
+    return improved(program)
 
 
 def _lowered(graph: Graph, further: list[Ref]) -> Program:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backlit.compiler.family import Tracing
+from backlit.compiler.surroundings import Surroundings
 from backlit.core.tensor_base import TensorBase, make
 from backlit.core.writing import about_to_write, wrote
 from backlit.errors import GraphError, IndexRangeError, ShapeError
@@ -25,6 +26,7 @@ class Specialised:
         guards: How many of the results, counted from the first, must be finite before anything outside is written.
         facts: What else two functions must have in common to share machine code.
         exact: Whether to compile for the arguments' own number of rows without trying others.
+        surroundings: Looks at what the function's names lead to now; None: they may lead anywhere, and do not change.
 
     Attributes:
         tracing: How the function is traced.
@@ -45,17 +47,24 @@ class Specialised:
         guards: int = 0,
         facts: Callable[[], Any] = lambda: None,
         exact: bool = False,
+        surroundings: Callable[[], Surroundings] | None = None,
     ) -> None:
         check_host()
         from backlit.compiler.executable import Executable
 
-        self.tracing = Tracing(function, args, keep_grads, guards, facts)
+        self.tracing = Tracing(
+            function, args, keep_grads, guards, facts, lambda: surroundings is None or surroundings().reads_sizes
+        )
         self.rows = self.tracing.rows
         self.traced, self._family = self.tracing.compiled(exact)
         self.uniform = self._family.graphs is not None
         self._checked = {self.rows}
         self.executable = Executable(self._family.code)
-        self.used = self.traced.used
+        # Not before: what Python does while it is traced is no later change.
+        self._surroundings = None if surroundings is None else surroundings()
+        self.used = list(self.traced.used)
+        if self._surroundings is not None:
+            self.used += [owner for owner in self._surroundings.owners if owner not in self.used]
         self.versions = [owner.structure_version for owner in self.used]
         self.states = self.traced.states
         self._needs = [t._requires_grad for t in self.states]
@@ -64,7 +73,7 @@ class Specialised:
     # -- whether it still fits ---------------------------------------------------------------------------------------
 
     def is_current(self) -> bool:
-        """Whether modules, optimizers, gradients and captured tensors are still as they were when it was traced."""
+        """Whether all that the function uses is still as it was when it was traced."""
         for owner, version in zip(self.used, self.versions, strict=True):
             if owner.structure_version != version:
                 return False
@@ -78,7 +87,7 @@ class Specialised:
                     return False
             if tensor._requires_grad is not self._needs[position]:
                 return False
-        return self.traced.is_current()
+        return self.traced.is_current() and not (self._surroundings and self._surroundings.changed())
 
     def serves(self, rows: int | None) -> bool:
         """Whether the code is right for so many rows."""

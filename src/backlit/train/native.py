@@ -5,6 +5,7 @@ rows by the epoch's order, and shuffles for the epochs that follow. What stays i
 checkpoints and validation, between runs of as many batches as nobody wants to see the end of.
 """
 
+import functools
 import os
 import threading
 import time
@@ -22,7 +23,7 @@ from backlit.ops import Generator, from_numpy
 from backlit.optim import LBFGS
 from backlit.train.loop import Sums, Work, run_epoch
 from backlit.train.rates import RateTable
-from backlit.train.step import training_step
+from backlit.train.step import surroundings, training_step
 from backlit.train.watching import Probe, watched_step
 
 # A run of batches is kept on this thread if it is expected to end within so many seconds.
@@ -78,7 +79,10 @@ class NativeLoop:
         plain, self._guards = training_step(work)
         programs = [plain] if self.probe is None else [plain, watched_step(plain, self.probe)]
         like = tuple(make(Symbol((self.batch_size, *a.shape[1:]), a.dtype)) for a in rows.arrays)
-        self._steps = [Specialised(p, like, keep_grads=False, guards=self._guards) for p in programs]
+        names = functools.partial(surroundings, work)
+        self._steps = [
+            Specialised(p, like, keep_grads=False, guards=self._guards, surroundings=names) for p in programs
+        ]
         if not all(step.uniform for step in self._steps):
             raise GraphError("its program is not the same for every number of rows")
         self.step, self.executable = self._steps[0], self._steps[0].executable

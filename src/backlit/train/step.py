@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from backlit.compiler.specialised import Specialised
+from backlit.compiler.surroundings import Surroundings
 from backlit.errors import GraphError
 from backlit.nn.utils import clip_grad_norm_
 from backlit.ops import Tensor
@@ -33,6 +34,11 @@ def training_step(work: Work) -> tuple[Callable[[Any, Any], Any], int]:
         return (*guarded, prediction) if work.metrics else tuple(guarded)
 
     return step, 1 + (work.clip_grad_norm is not None)
+
+
+def surroundings(work: Work) -> Surroundings:
+    """What the names in the code of a fit's model, loss and optimizer lead to now."""
+    return Surroundings(work.loss, (work.model, work.optimizer))
 
 
 def runs_eagerly(reason: GraphError) -> None:
@@ -88,7 +94,13 @@ class CompiledStep:
         if step is None or not step.is_current() or not step.serves(rows):
             work.optimizer.prepare()
             try:
-                step = self._known[key] = Specialised(function, (inputs, target), keep_grads=False, guards=guards)
+                step = self._known[key] = Specialised(
+                    function,
+                    (inputs, target),
+                    keep_grads=False,
+                    guards=guards,
+                    surroundings=lambda: surroundings(self.work),
+                )
             except GraphError as error:
                 self._traceable = False
                 runs_eagerly(error)
