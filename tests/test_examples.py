@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import backlit
+from backlit import view
 from tests.data.datasets.idx_files import write_mnist
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -18,7 +19,8 @@ def run(monkeypatch, tmp_path, capsys):
 
     def run(name, *arguments):
         monkeypatch.setattr("sys.argv", [name, *arguments])
-        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        path = EXAMPLES / name
+        runpy.run_path(str(path if path.is_dir() else path.with_suffix(".py")), run_name="__main__")
         return capsys.readouterr().out
 
     return run
@@ -74,15 +76,35 @@ def test_a_function_of_ones_own_learns_the_sine(run):
     assert losses[-1] < 0.001
 
 
-def test_a_computation_is_drawn_and_explained(run, tmp_path):
-    out = run("seeing", "--out", "pictures")
-    assert "5. f = q · z = −12" in out
-    assert "∂f/∂q · ∂q/∂x = (−4) · 1 = −4" in out
-    assert "dJ/d0.weight = dJ/dt1' inputs" in out
-    names = {path.name for path in (tmp_path / "pictures").iterdir()}
-    assert names == {"steps.html", *(f"{n}-{t}.svg" for n in ("sum-times", "network") for t in ("light", "dark"))}
+# Their numbers are times of the machine, or follow its rounding.
+NOT_THE_SAME = r"(?s)### The summary.*?```py"
+
+
+def test_the_gallery_is_the_one_in_the_manual(run, tmp_path):
+    run("gallery", "--out", "gallery", "--theme", "light")
+    docs = EXAMPLES.parent / "docs"
+    made, kept = (re.sub(NOT_THE_SAME, "", (f / "gallery.md").read_text("utf-8")) for f in (tmp_path / "gallery", docs))
+    assert made == kept
+    names = {path.name for path in (tmp_path / "gallery" / "pictures").iterdir()}
+    both = names | {name.replace("-light.", "-dark.") for name in names}
+    assert {path.name for path in (docs / "pictures").iterdir()} == both
+    assert set(re.findall(r"pictures/([\w.-]+)", made)) == both
+    for name in names:
+        for folder in (tmp_path / "gallery" / "pictures", docs / "pictures"):
+            text = (folder / name).read_text("utf-8")
+            assert "<title>" in text
+            assert not re.search(r"<(text|title|desc)[^>]*>[^<]*\bnan\b", text)
+            assert len(text) < 300_000
+
+
+def test_the_gallery_has_every_kind_of_picture():
+    text = (EXAMPLES.parent / "docs" / "gallery.md").read_text("utf-8")
+    drawing = {name for name in view.__all__ if name[0].islower()}
+    assert set(re.findall(r"return view\.(\w+)", text)) <= drawing
+    assert drawing - set(re.findall(r"view\.(\w+)\(", text)) <= {"agreement", "gallery"}
 
 
 def test_every_example_has_a_test():
     tested = re.findall(r'run\("(\w+)"', Path(__file__).read_text(encoding="utf-8"))
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(tested)
+    examples = {path.stem for path in EXAMPLES.iterdir() if path.suffix == ".py" or (path / "__main__.py").exists()}
+    assert examples == set(tested)

@@ -40,7 +40,7 @@ def activations(which: Sequence[str | Module] | None = None, *, reach: float = 5
     if not chosen:
         raise ArgumentError("view.activations: which: no activation is named")
     # An even number of points keeps clear of kinks at whole numbers.
-    x = np.linspace(-reach, reach, 1000)
+    x = np.linspace(-reach, reach, 600)
     data = {name: (x, *_values(module, x, name)) for name, module in chosen}
     columns = min(len(data), 5)
     rows = -(-len(data) // columns)
@@ -55,7 +55,8 @@ def activations(which: Sequence[str | Module] | None = None, *, reach: float = 5
             (one,) = axes.plot(*_broken(x, value), color=series(colors)[0], label="g(x)")
             (other,) = axes.plot(*_broken(x, slope), color=series(colors)[1], linestyle="--", label="derivative g′(x)")
             axes.set_title(name, fontsize=8.5)
-            axes.tick_params(labelsize=7)
+            axes.tick_params(labelsize=7.5)
+            axes.locator_params(nbins=4)
             low, high = min(value.min(), slope.min()), max(value.max(), slope.max())
             margin = 0.08 * (high - low) or 1.0
             axes.set_ylim(max(low, -reach) - margin, min(high, reach) + margin)

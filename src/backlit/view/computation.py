@@ -6,14 +6,17 @@ from typing import Any
 from backlit.core.recording import Recording
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, suggest
+from backlit.view import heat
 from backlit.view.coloring import Coloring
-from backlit.view.dataflow import dataflow
+from backlit.view.dataflow import Dataflow, dataflow, formula_text, short_names
 from backlit.view.draw import Drawing
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import Picture
 from backlit.view.theme import theme_of
 
 _DIRECTIONS = ("right", "down")
+# Nodes told in words beside a picture.
+_MOST_TOLD = 40
 
 
 def graph(
@@ -66,4 +69,19 @@ def drawn(
     flow = dataflow(loss, called, "graph")
     coloring = None if color_by is None else Coloring(color_by, flow)
     drawing = Drawing(flow, colors, coloring, called.modules).draw(collapse, direction)
-    return Picture(drawing, flow, colors, flow.out.source.name or flow.out.source.operation or "a tensor")
+    name = flow.out.source.name or flow.out.source.operation or "a tensor"
+    return Picture(drawing, flow, colors, f"the computation graph of {name}", _words(flow))
+
+
+def _words(flow: Dataflow) -> str:
+    """The graph as a list of what is computed and what arrives, for readers who cannot see it."""
+    names = short_names(flow)
+    lines = []
+    for node in flow.nodes[:_MOST_TOLD]:
+        value = "" if node.value is None else f" = {heat.described(node.value)}"
+        formula = formula_text(node, names)
+        line = names[id(node)] + (f" = {formula}" if formula else "") + value * (node.kind != "constant")
+        arrived = "" if node.gradient is None else f", gradient {heat.described(node.gradient)}"
+        lines.append(line + arrived)
+    more = len(flow.nodes) - len(lines)
+    return "; ".join([*lines, f"and {more:,} nodes more"] if more else lines)

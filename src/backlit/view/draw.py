@@ -16,7 +16,7 @@ from backlit.view.dataflow import NOT_RECORDED, Dataflow, Edge, Node
 from backlit.view.picture import new_graph
 from backlit.view.theme import FONT, Theme, blend, number, shape_text
 
-_LEGEND = "Above an edge: the value.  On it: ∂, the local derivative.  Below: ∇, the gradient of the result."
+_LEGEND = "{} an edge: the value.  On it: ∂, the local derivative.  {}: ∇, the gradient of the result."
 _HEAT_LEGEND = (
     "Heat maps: blue positive, orange negative, pink NaN or infinite, each on its own scale.  "
     "‖ ‖: root of the sum of squares."
@@ -24,8 +24,8 @@ _HEAT_LEGEND = (
 _BETWEEN = re.compile(r"\{\w+\} ([^\w{}\s]{1,2}) \{\w+\}")
 _MIDDLE = '<TR><TD PORT="middle" HEIGHT="8" WIDTH="24"></TD></TR>'
 _PLAIN = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
-# Boxes one behind the other that still fit on a page.
-_WIDE = 9
+# Boxes one behind the other that still fit on a page: with numbers between them, or with arrays, which are wider.
+_WIDE, _WIDE_ARRAYS = 9, 6
 _SIGNS = {"*": "×", "-": "−", "@": "×"}
 
 
@@ -39,6 +39,7 @@ class Drawing:
         coloring: What the fill of operations tells, or None.
         modules: The class of each module, by path.
         marks: After drawing: the name in the picture of each node and edge drawn by itself, by its id.
+        across: Whether it is drawn to the right, else down.
     """
 
     flow: Dataflow
@@ -46,14 +47,16 @@ class Drawing:
     coloring: Coloring | None
     modules: dict[str, str]
     marks: dict[int, str] = field(default_factory=dict)
+    across: bool = True
 
     def draw(self, collapse: Any, direction: str | None) -> Any:
         """The Graphviz graph."""
         boxes, links = boxes_of(self.flow, collapse)
-        direction = direction or ("right" if _longest(boxes, links) <= _WIDE else "down")
+        wide = _WIDE_ARRAYS if self._arrays() else _WIDE
+        self.across = (direction or ("right" if _longest(boxes, links) <= wide else "down")) == "right"
         theme = self.theme
         graph = new_graph(
-            rankdir="LR" if direction == "right" else "TB",
+            rankdir="LR" if self.across else "TB",
             bgcolor=theme.ground,
             fontname=FONT,
             fontcolor=theme.faint,
@@ -73,25 +76,24 @@ class Drawing:
             name = ids[id(box)]
             graph.add_node(name, id=name, label=self._box(box, name), tooltip=" ")
             members.setdefault(box.path, []).append(ids[id(box)])
-        ends = ("e", "w") if direction == "right" else ("s", "n")
-        middle = "middle:" if direction == "right" else ""
+        ends = ("e", "w") if self.across else ("s", "n")
         for number_, link in enumerate(links):
             name = f"e{number_}"
             # The way of the data straight, parameters beside it.
             weight = "20" if any(e.source.kind == "operation" for e in link.edges) else "1"
             graph.add_node(name, label=self._link(link, name), tooltip=" ")
-            graph.add_edge(ids[id(link.source)], name, arrowhead="none", headport=f"{middle}{ends[1]}", weight=weight)
-            graph.add_edge(name, ids[id(link.target)], tailport=f"{middle}{ends[0]}", weight=weight)
+            graph.add_edge(ids[id(link.source)], name, arrowhead="none", headport=f"middle:{ends[1]}", weight=weight)
+            graph.add_edge(name, ids[id(link.target)], tailport=f"middle:{ends[0]}", weight=weight)
             # Where the value is read: a label between two modules would push edges across their titles.
             members.setdefault(link.target.path, []).append(name)
         last = next(box for box in boxes if self.flow.out.source in box.nodes)
         self.marks[id(self.flow.out)] = "out"
         graph.add_node("out", label=self._edge(self.flow.out, "out"), tooltip=" ")
-        graph.add_edge(ids[id(last)], "out", arrowhead="none", headport=f"{middle}{ends[1]}")
-        self._clusters(graph, members, direction == "right")
+        graph.add_edge(ids[id(last)], "out", arrowhead="none", headport=f"middle:{ends[1]}")
+        self._clusters(graph, members)
         return graph
 
-    def _clusters(self, graph: Any, members: dict[str, list[str]], across: bool) -> None:
+    def _clusters(self, graph: Any, members: dict[str, list[str]]) -> None:
         made: dict[str, Any] = {"": graph}
         for path in sorted(members):
             parts = path.split(".") if path else []
@@ -100,7 +102,7 @@ class Drawing:
                 if inner not in made:
                     kind = self.modules.get(inner, "")
                     title = f"{inner} · {kind}" if kind else inner
-                    if not across:
+                    if not self.across:
                         # Edges come in at the middle of the top: twice as wide, the title stands left of them.
                         title += " " * (2 * len(title) + 4)
                     made[inner] = made[".".join(parts[:depth])].add_subgraph(
@@ -159,7 +161,9 @@ class Drawing:
         kinks = node.kinks
         if not kinks:
             return []
-        return ["at a kink"] if node.shape == () else [f"{kinks:,} at a kink"]
+        # An operation that routes has no other kinks than ties.
+        where = "a tie" if node.role.startswith("routes") else "a kink"
+        return [f"at {where}"] if node.shape == () else [f"{kinks:,} at {where}"]
 
     def _sum(self, node: Node, name: str) -> list[str]:
         """What arrived, where that is a sum over several uses, or where no edge can tell it."""
@@ -200,19 +204,22 @@ class Drawing:
 
     def _edge(self, edge: Edge, name: str) -> str:
         theme = self.theme
-        rows = []
         if edge.value is not None:
-            rows += self._array(edge.value, "", theme.value, f"{name}-value")
+            value = self._array(edge.value, "", theme.value, f"{name}-value")
         else:
-            rows.append(_text(shape_text(edge.shape), theme.value, 11))
-        rows.append(self._middle(edge, name))
+            value = [_text(shape_text(edge.shape), theme.value, 11)]
         if edge.gradient is not None:
-            rows += self._array(edge.gradient, "∇", theme.gradient, f"{name}-gradient")
+            gradient = self._array(edge.gradient, "∇", theme.gradient, f"{name}-gradient")
         elif not edge.wanted or not edge.recorded:
-            rows.append(_text(" ", theme.faint, 11))
+            gradient = [_text(" ", theme.faint, 11)]
         else:
-            rows.append(_text(self.flow.absent, theme.gradient, 10, italic=True))
-        return _table(rows, "", "", border=0)
+            gradient = [_text(self.flow.absent, theme.gradient, 10, italic=True)]
+        middle = self._middle(edge, name)
+        if self.across:
+            return _table([*value, middle, *gradient], "", "", border=0)
+        # Beside each other, and the edge straight through between them.
+        sides = [f"<TD>{_PLAIN}{''.join(rows)}</TABLE></TD>" for rows in (value, [middle], gradient)]
+        return _table([f"<TR>{''.join(sides)}</TR>"], "", "", border=0)
 
     def _middle(self, edge: Edge, name: str) -> str:
         local = edge.local if edge.target is not None else None
@@ -239,20 +246,25 @@ class Drawing:
             lines = "".join(f"<TR>{''.join(map(cell.format, row))}</TR>" for row in colors)
             grid = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0" BGCOLOR="{self.theme.line}">'
             rows.append(f"<TR><TD>{grid}{lines}</TABLE></TD></TR>")
-        inner = "".join(rows if sign else rows[::-1])
+        # Above an edge the words stand next to it; beside an edge, above the map.
+        inner = "".join(rows if sign or not self.across else rows[::-1])
         return [f"<TR><TD{_marked(mark, heat.described(array))}>{_PLAIN}{inner}</TABLE></TD></TR>"]
 
     def _brief(self, array: Array, sign: str) -> str:
         return f"{sign} {number(array.item())}" if array.ndim == 0 else heat.norm_text(array, sign)
 
+    def _arrays(self) -> bool:
+        return any(np.prod(e.shape) != 1 for e in (*self.flow.edges, self.flow.out))
+
     # -- legend ------------------------------------------------------------------------------------------------------
 
     def _legend(self, boxes: list[Box]) -> str:
         flow = self.flow
+        legend = _LEGEND.format(*(("Above", "Below") if self.across else ("Left of", "Right")))
         lines = [
-            _LEGEND if flow.recorded else f"Structure, shapes and leaves' gradients: the values were {NOT_RECORDED}."
+            legend if flow.recorded else f"Structure, shapes and leaves' gradients: the values were {NOT_RECORDED}."
         ]
-        if flow.recorded and any(np.prod(e.shape) != 1 for e in (*flow.edges, flow.out)):
+        if flow.recorded and self._arrays():
             lines.append(_HEAT_LEGEND)
         if not flow.backward and flow.recorded:
             lines.append("Backward not run: call .backward() on the result, inside the recording.")
@@ -319,7 +331,7 @@ def _table(
     looks += f' COLOR="{line}"' if line else ""
     looks += ' STYLE="ROUNDED"' if rounded else ""
     looks += f' TITLE="{escape(tip)}"' if tip else ""
-    space = 5 if border else 2
+    space = 8 if border else 2
     return (
         f'<<TABLE BORDER="{border * sides}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{space}"{looks}><TR><TD>'
         f"{_PLAIN}{''.join(rows)}</TABLE>"

@@ -172,19 +172,39 @@ def approximation(
         fits[n] = min(tries, key=lambda fitted: float(np.square(fitted - wanted).mean()))
     errors = {n: float(np.abs(fitted - wanted).max()) for n, fitted in fits.items()}
     with styled(colors):
-        figure = new_figure(9.0, 3.9)
-        left, right = figure.subplots(1, 2, width_ratios=[2, 1])
-        left.plot(x, wanted, color=colors.faint, linewidth=4, alpha=0.6, label="f")
-        for place, (n, fitted) in enumerate(fits.items()):
-            label = f"{n:,} unit{'s' * (n != 1)}"
-            left.plot(x, fitted, linestyle=STYLES[place % len(STYLES)], linewidth=1.5, label=label)
-        left.set(xlabel="x", ylabel="f(x)", title=f"One hidden layer, {activation}")
-        left.legend()
-        right.loglog(list(errors), list(errors.values()), "o-", color=series(colors)[1])
-        right.set(xlabel="hidden units", title="largest error, |f − fit|")
-        right.set_xticks(list(errors), [f"{n:,}" for n in errors])
-        right.minorticks_off()
-        return Plot(figure, errors, colors, "approximation of a function")
+        return Plot(_fits_figure(x, wanted, fits, errors, activation, colors), errors, colors, "fits of a function")
+
+
+def _fits_figure(
+    x: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    fits: dict[int, Any],
+    errors: dict[int, float],
+    activation: str,
+    theme: Theme,
+) -> Any:
+    """A picture for each size, all on one scale, then the errors by size."""
+    columns = min(len(fits), 2)
+    rows = -(-len(fits) // columns)
+    figure = new_figure(3.0 * columns + 3.6, max(2.1 * rows, 3.4) + 0.4)
+    parts: Any = figure.subfigures(1, 2, width_ratios=[3.0 * columns, 3.4])
+    left, right = parts
+    grid = left.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat[len(fits) :]:
+        axes.set_axis_off()
+    for axes, (n, fitted) in zip(grid.flat, fits.items(), strict=False):
+        (curve,) = axes.plot(x, wanted, color=theme.faint, linewidth=4.5, alpha=0.45, label="f")
+        (fit,) = axes.plot(x, fitted, color=series(theme)[0], label="fit")
+        axes.set_title(f"{n:,} hidden unit{'s' * (n != 1)}, error {number(errors[n], 2)}", fontsize=9)
+    for axes in grid[-1]:
+        axes.set_xlabel("x")
+    left.legend(handles=[curve, fit], loc="outside lower center", ncols=2)
+    last = right.subplots()
+    last.loglog(list(errors), list(errors.values()), "o-", color=series(theme)[1])
+    last.set(xlabel="hidden units", ylabel="largest error, |f − fit|", title=f"One hidden layer, {activation}")
+    last.set_xticks(list(errors), [f"{n:,}" for n in errors])
+    last.minorticks_off()
+    return figure
 
 
 def _fit(
@@ -280,7 +300,7 @@ def _plane(
         shade = blend(shades[label % len(shades)], theme.ground, 0.3)
         image[classes == label] = [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     extent = (ends[0, 0], ends[1, 0], ends[0, 1], ends[1, 1])
-    axes.imshow(image.reshape(_GRID, _GRID, 3), extent=extent, origin="lower", aspect="auto")
+    axes.imshow(image.reshape(_GRID, _GRID, 3), extent=extent, origin="lower", aspect="auto", interpolation="none")
     axes.grid(False)
     across, up = _axes(ends)
     score = values[:, 0] if values.shape[1] == 1 else _lead(values)

@@ -96,13 +96,16 @@ def weights(model: Any, image_shape: tuple[int, int] | None = None, *, most: int
     columns = min(len(shown), 10)
     rows = -(-len(shown) // columns)
     with styled(colors):
-        figure = new_figure(max(columns * 0.8, 3.0) + 1.0, max(rows * (0.8 * height / width + 0.25) + 0.6, 1.7))
+        figure = new_figure(max(columns * 0.85, 3.0) + 1.2, max(rows * (0.8 * height / width + 0.2) + 0.6, 1.8))
         grid = figure.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat:
+        for axes in grid.flat[len(shown) :]:
             bare(axes)
         for place, axes in zip(range(len(shown)), grid.flat, strict=False):
             drawn = axes.imshow(np.ma.masked_invalid(shown[place]), cmap=signed_colors(colors), vmin=-top, vmax=top)
-            axes.set_title(str(place + 1), fontsize=7, pad=2, color=colors.faint)
+            axes.set_title(str(place + 1), fontsize=7.5, pad=2, color=colors.faint)
+            axes.grid(False)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[["top", "right"]].set_visible(True)
         bar = figure.colorbar(drawn, ax=grid, shrink=0.9, label="weight")
         bar.outline.set_edgecolor(colors.line)
         some = f"the first {len(shown)} of " if len(shown) < len(images) else ""

@@ -195,13 +195,9 @@ def interpolation(
         axes = figure.subplots()
         axes.plot(along, losses)
         ends = [first.loss_at(first.start), first.loss_at(second.start)]
-        axes.plot([0, 1], ends, "o", color=series(colors)[1])
-        for place, (height, name) in enumerate(zip(ends, ("model", "other"), strict=True)):
-            axes.annotate(
-                f"{name}: {number(height)}", (place, height), textcoords="offset points", xytext=(0, 9), ha="center",
-                fontsize=8.5, bbox={"facecolor": colors.ground, "edgecolor": "none", "pad": 1, "alpha": 0.8},
-            )  # fmt: skip
-        axes.margins(y=0.15)
+        for place, (height, name, marker) in enumerate(zip(ends, ("model", "other"), "os", strict=True)):
+            axes.plot(place, height, marker, color=series(colors)[place + 1], label=f"{name}: {number(height)}")
+        axes.legend()
         axes.set(xlabel="share of the other model's weights", ylabel="loss")
         return Plot(figure, np.column_stack([along, losses]), colors, "the loss between two models")
 
@@ -317,7 +313,7 @@ def _principal(moves: Floats) -> Floats:
 
 
 def _draw(surface: Surface, names: list[str], rows: int, theme: Theme) -> Any:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
     figure = new_figure(11.0, 5.0)
     grid = figure.add_gridspec(2, 2, width_ratios=[1.5, 1], height_ratios=[1.6, 1])
@@ -332,6 +328,12 @@ def _draw(surface: Surface, names: list[str], rows: int, theme: Theme) -> Any:
     losses = [loss for path in surface.paths for loss in path.losses]
     if 0 < 10 * min(losses) < max(losses):
         curves.set_yscale("log")
+        # Within few powers of ten, numbers are read more easily than powers.
+        plain = FuncFormatter(lambda loss, _: number(float(loss), 3))
+        curves.yaxis.set_major_formatter(plain)
+        if max(losses) < 100 * min(losses):
+            curves.yaxis.set_minor_formatter(plain)
+            curves.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     _costs(figure.add_subplot(grid[1, 1]), surface.paths, rows)
     return figure
 

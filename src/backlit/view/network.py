@@ -1,5 +1,6 @@
 """`view.network`: a fully connected network as circles and weighted edges."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # In inches.
-_COLUMN, _ROW, _RADIUS = 2.3, 0.78, 0.27
+_COLUMN, _ROW, _RADIUS = 2.3, 0.82, 0.28
 _MARGIN, _HEAD, _FOOT = 0.75, 0.75, 0.55
 _THIN, _THICK = 0.3, 4.5
 _NARROW = 4.6
 _CROWD = 40
+_SYMBOL = re.compile(r"\b([abwx])_([\d,]+)(?:\^(\(\d+\)))?")
 
 
 class Network(Plot):
@@ -107,7 +109,7 @@ class _Drawing:
         self.columns = [_Column.of(layer.values.size, most) for layer in layers]
         words = [] if picked is None else _wrapped(formula(layers, *picked), len(layers))
         rows = max(len(column.places) + bool(column.left_out) for column in self.columns)
-        below = _FOOT + 0.2 * len(words)
+        below = _FOOT + 0.26 * len(words)
         width = max(2 * _MARGIN + _COLUMN * (len(layers) - 1), _NARROW)
         height = _HEAD + max(rows, 2) * _ROW + below
         self.figure = new_figure(width, height)
@@ -124,10 +126,7 @@ class _Drawing:
             self._title(axes, place)
         self._legend(axes, middle)
         for line, text in enumerate(words):
-            axes.text(
-                middle - width / 2 + 0.25, self.bottom - _FOOT - 0.2 * line, text, fontsize=8.5, va="center",
-                family="DejaVu Sans Mono",
-            )  # fmt: skip
+            axes.text(middle - width / 2 + 0.25, self.bottom - _FOOT - 0.26 * line, text, fontsize=9.5, va="center")
 
     def _edges(self, axes: "Axes") -> None:
         from matplotlib.collections import LineCollection
@@ -162,7 +161,7 @@ class _Drawing:
         along = 0.3
         x = (place - 1) * _COLUMN + _RADIUS + along * (_COLUMN - 2 * _RADIUS)
         axes.text(
-            x, start + along * (end - start), number(weight, 3), fontsize=7.5, ha="center", va="center", zorder=4,
+            x, start + along * (end - start), number(weight, 3), fontsize=8, ha="center", va="center", zorder=4,
             color=self._color(weight),
             bbox={"facecolor": self.theme.ground, "edgecolor": "none", "pad": 0.8, "alpha": 0.9},
         )  # fmt: skip
@@ -182,10 +181,10 @@ class _Drawing:
                     edgecolor=self.theme.ink if picked else self.theme.line, linewidth=2.4 if picked else 1.0,
                 )
             )  # fmt: skip
-            axes.text(place * _COLUMN, height, number(value, 3), fontsize=7.5, ha="center", va="center", zorder=3)
+            axes.text(place * _COLUMN, height, number(value, 3), fontsize=8, ha="center", va="center", zorder=3)
             if layer.biases is not None:
                 axes.text(
-                    place * _COLUMN, height - _RADIUS - 0.09, f"b = {number(layer.biases[i], 3)}", fontsize=6.5,
+                    place * _COLUMN, height - _RADIUS - 0.1, f"b = {number(layer.biases[i], 3)}", fontsize=7.5,
                     ha="center", va="center", zorder=3, color=self.theme.faint,
                     bbox={"facecolor": self.theme.ground, "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
                 )  # fmt: skip
@@ -211,9 +210,9 @@ class _Drawing:
         for offset, sign, style, word in ((-1.9, 1.0, "-", "weight > 0"), (-0.55, -1.0, (0, (4, 1.5)), "weight < 0")):
             start = middle + offset
             axes.plot([start, start + 0.32], [height, height], color=self._color(sign), linewidth=2.4, linestyle=style)
-            axes.text(start + 0.4, height, word, fontsize=7.5, va="center", color=self.theme.faint)
+            axes.text(start + 0.4, height, word, fontsize=8, va="center", color=self.theme.faint)
         axes.text(
-            middle + 0.8, height, f"thickest: |w| = {number(self.largest, 3)}", fontsize=7.5, va="center",
+            middle + 0.8, height, f"thickest: |w| = {number(self.largest, 3)}", fontsize=8, va="center",
             color=self.theme.faint,
         )  # fmt: skip
 
@@ -236,4 +235,10 @@ def _wrapped(found: Formula, columns: int) -> list[str]:
                 line = "    "
             line += term
         lines.append(line.rstrip())
-    return lines
+    return [_SYMBOL.sub(_mathematics, line) for line in lines]
+
+
+def _mathematics(found: re.Match[str]) -> str:
+    """A symbol such as `w_12^(1)` in Matplotlib's way to write mathematics."""
+    letter, below, above = found.groups()
+    return f"${letter}_{{{below}}}" + (f"^{{{above}}}$" if above else "$")

@@ -1,6 +1,7 @@
 """A drawn graph, in the format asked for."""
 
 import html
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from backlit.view.dataflow import Dataflow
 from backlit.view.theme import Theme
 
 _FORMATS = ("svg", "png", "pdf", "html")
+# Graphviz titles each box by its number, which tells nobody anything.
+_INNER_TITLE = re.compile(r"<title>[^<]*</title>\n?")
 
 
 def new_graph(**attributes: str) -> Any:
@@ -35,23 +38,27 @@ class Picture:
         data: The numbers that it shows.
     """
 
-    def __init__(self, drawing: Any, data: Dataflow, theme: Theme, title: str) -> None:
+    def __init__(self, drawing: Any, data: Dataflow, theme: Theme, title: str, words: str = "") -> None:
         self.data = data
         self._drawing = drawing
         self._theme = theme
         self._title = title
+        self._words = words
 
     def __repr__(self) -> str:
-        return f"<picture of {self._title}: {len(self.data.nodes)} nodes; .save('graph.svg') writes it>"
+        return f"<picture of {self._title}; .save('picture.svg') writes it>"
 
     def _draw(self, kind: str) -> bytes:
         return bytes(self._drawing.draw(format=kind, prog="dot"))
 
     @property
     def svg(self) -> str:
-        """The picture as SVG, to be put into a page."""
+        """The picture as SVG, to be put into a page; a screen reader finds its title and what it shows in words."""
         text = self._draw("svg").decode()
-        return text[text.index("<svg") :]
+        body = _INNER_TITLE.sub("", text[text.index("<svg") + len("<svg") :])
+        opening, rest = body.split(">", 1)
+        title, words = html.escape(self._title), html.escape(self._words)
+        return f'<svg role="img" aria-label="{title}"{opening}>\n<title>{title}</title>\n<desc>{words}</desc>{rest}'
 
     @property
     def png(self) -> bytes:

@@ -30,8 +30,8 @@ class Piece:
     """A part of the input on which the network is one linear function: y = slope x + offset.
 
     Attributes:
-        parts: Of one input, the interval's two ends, (2, 1); of two inputs, convex polygons side by side, the corners of
-            each, (m, 2).
+        parts: Of one input, the interval's two ends, (2, 1); of two, convex polygons side by side, the corners of each,
+            (m, 2).
         slope: (outputs, inputs).
         offset: (outputs,).
     """
@@ -224,7 +224,7 @@ def _borders(cells: list[_Cell], span: float) -> list[_Border]:
     kept = length > _SAME * span
     owner, begin, end, length = owner[kept], begin[kept], end[kept], length[kept]
     along = (end - begin) / length[:, None]
-    # Distance of the edge's line from the origin, to the side on which the cell lies; of a neighbour's edge its negative.
+    # How far the edge's line is from the origin, positive towards the cell; for a neighbour's edge the same, negative.
     side = along[:, 0] * begin[:, 1] - along[:, 1] * begin[:, 0]
     order = np.argsort(side)
     ordered, near = side[order], _SAME * span

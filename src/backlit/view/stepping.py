@@ -99,7 +99,7 @@ class Steps(Sequence[Step]):
                 "view.graph for a picture by modules"
             )
         drawing = Drawing(self.data, self._theme, None, self._modules)
-        svg = Picture(drawing.draw([], None), self.data, self._theme, "steps").svg
+        svg = Picture(drawing.draw([], None), self.data, self._theme, "the computation graph, step by step").svg
         shown = [self._shown(step, drawing.marks) for step in self._steps]
         # "</" would end the script early.
         data = json.dumps(shown, ensure_ascii=False).replace("</", "<\\/")
