@@ -1,8 +1,6 @@
 """Backpropagation step by step: in words, as an iterator, as an animation that the keyboard drives."""
 
 import re
-import shutil
-import subprocess
 
 import pytest
 
@@ -109,27 +107,6 @@ def test_the_page_loads_nothing_and_marks_what_it_moves(tmp_path):
     assert drawn <= shown
 
 
-def in_browser(page, keys, tmp_path):
-    """The page's text line and hidden marks after some keys, in headless Chromium."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("there is no Chromium to try the page in")
-    presses = "".join(f"document.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}'}}));" for key in keys)
-    (tmp_path / "page.html").write_text(page.replace("</html>", f"<script>{presses}</script></html>"), "utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    done = subprocess.run(
-        [browser, *options, (tmp_path / "page.html").as_uri()],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-    )
-    count = re.search(r'id="count">([^<]*)<', done.stdout)[1]
-    words = re.search(r'id="text">([^<]*)<', done.stdout)[1]
-    hidden = re.findall(r'id="a_([\w-]+)"[^>]*class="hidden"', done.stdout)
-    return count, words, hidden
-
-
 @pytest.mark.parametrize(
     ("keys", "count", "words", "hidden"),
     [
@@ -139,9 +116,46 @@ def in_browser(page, keys, tmp_path):
         (["End", "ArrowLeft", "Home", "ArrowRight"], "step 2 of 7", "y = 5, given", 12),
     ],
 )
-def test_the_keyboard_drives_the_animation(tmp_path, keys, count, words, hidden):
+def test_the_keyboard_drives_the_animation(opened, keys, count, words, hidden):
     named = sum_times()
-    said, text, found = in_browser(view.steps(named["f"], named).html, keys, tmp_path)
-    assert said == count
-    assert text.startswith(words)
-    assert len(found) == hidden
+    page = opened(view.steps(named["f"], named).html)
+    for key in keys:
+        page.keyboard.press(key)
+    assert page.inner_text("#count") == count
+    assert page.inner_text("#text").startswith(words)
+    assert page.locator("#picture .hidden").count() == hidden
+
+
+def test_space_plays_and_pauses_wherever_the_focus_is(opened):
+    named = sum_times()
+    page = opened(view.steps(named["f"], named).html)
+    page.clock.install()
+    page.focus("#next")
+    page.keyboard.press(" ")
+    assert page.inner_text("#play") == "❚❚ Pause"
+    assert page.inner_text("#count") == "step 1 of 7"
+    page.clock.run_for(3_100)
+    assert page.inner_text("#count") == "step 3 of 7"
+    page.keyboard.press(" ")
+    page.clock.run_for(9_000)
+    assert page.inner_text("#count") == "step 3 of 7"
+    page.click("#play")
+    page.clock.run_for(30_000)
+    assert (page.inner_text("#count"), page.inner_text("#play")) == ("step 7 of 7", "▶ Play")
+    assert page.is_disabled("#next")
+
+
+def test_the_page_speaks_to_screen_readers(opened):
+    named = sum_times()
+    page = opened(view.steps(named["f"], named).html)
+    heard = page.locator("body").aria_snapshot()
+    assert 'heading "Step by step"' in heard
+    assert 'img "the computation graph, step by step"' in heard
+    assert 'button "▶ Play"' in heard
+    assert page.get_attribute("#words", "aria-live") == "polite"
+
+
+def test_a_page_that_loads_or_fails_is_caught(opened, complaints):
+    opened('<!DOCTYPE html><img src="http://localhost:9/picture.png"><script>nobody()</script>')
+    assert [complaint.partition(":")[0] for complaint in sorted(complaints)] == ["error", "request"]
+    complaints.clear()
