@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from backlit.compiler.executable import Code, Executable
+from backlit.compiler.executable import Executable, code_for
 from backlit.compiler.program import Program
 from backlit.core.namespace import NUMPY
 from backlit.core.primitive import Primitive
@@ -79,7 +79,7 @@ def ends(program: Program, arrays: list[Any]) -> list[Any]:
 
 def native(program: Program, inputs: list[Any]) -> list[Any]:
     """The same, by machine code made of the program as it is."""
-    executable = Executable(Code(program, rows=1, guards=(), arguments=0))
+    executable = Executable(code_for(program, rows=1, guards=0, arguments=0))
     arrays = [a.copy() for a in inputs]
     executable.prepare(1)
     for number, array in enumerate(arrays):

@@ -10,6 +10,7 @@ from backlit.compiler.products import emit_product
 from backlit.compiler.random_words import emit_random
 from backlit.compiler.reductions import emit_reduction
 from backlit.compiler.scatters import emit_scatter
+from backlit.compiler.short_rows import emit_short_rows
 from backlit.compiler.transpose import emit_transpose, is_transposed
 
 # The symbol by which native code calls back into Python.
@@ -20,6 +21,8 @@ def emit_core(k: KernelEmitter) -> None:
     """Emit the body of a kernel."""
     if is_transposed(k):
         emit_transpose(k)
+    elif k.kernel.columns is not None:
+        emit_short_rows(k)
     else:
         _CORES["loop" if k.kernel.core is None else k.steps[k.core].kind](k)
     k.finish()

@@ -133,6 +133,7 @@ def worth_sharing(plan: Plan, kernel: Kernel, rows: int) -> bool:
     size = math.prod(at(n, rows) for n in kernel.shape)
     core = None if kernel.core is None else steps[kernel.core]
     if core is None:
+        size *= kernel.columns or 1
         return size > _PARALLEL_LOOP
     if core.kind in ("call", "scatter", "measure"):
         return False

@@ -23,7 +23,8 @@ def _flat(k: KernelEmitter, n: int, seen: set[int]) -> bool:
     return step.kind == "pointwise" and all(_flat(k, a, seen) for a in step.args)
 
 
-def _kinds(k: KernelEmitter, roots: list[int]) -> set[str]:
+def kinds(k: KernelEmitter, roots: list[int]) -> set[str]:
+    """The kinds of numbers that some roots take and give."""
     return {k.steps[r].dtype for r in roots} | {k.steps[a].dtype for r in roots for a in k.steps[r].args}
 
 
@@ -44,7 +45,7 @@ def emit_loop(k: KernelEmitter) -> None:
         k.code.lanes = 1
         emit_roots(k, ())
         return
-    lanes = k.lanes(shape[-1], _kinds(k, k.kernel.roots))
+    lanes = k.lanes(shape[-1], kinds(k, k.kernel.roots))
     if not k.flat and _crosses(k):
         lanes = 1
     start, stop = k.share(k.size(shape[0]))

@@ -197,7 +197,8 @@ def _report(plan: Plan, kernel: Kernel, rows: int, seconds: float, share: float)
             flops += size
     stores = [n for n in kernel.roots for _ in plan.stores.get(n, ())]
     size = sum(plan.size(n, rows) for n in (*reads, *stores))
-    kind = "loop" if kernel.core is None else steps[kernel.core].kind
+    loop = "loop" if kernel.columns is None else "rows"
+    kind = loop if kernel.core is None else steps[kernel.core].kind
     operations = tuple(dict.fromkeys(note for n in own if (note := notes.get(n))))
     shape = tuple(at(d, rows) for d in kernel.shape)
     return KernelReport(kind, operations, shape, flops, size, seconds, share)

@@ -102,6 +102,7 @@ class KernelFrame:
         self._pointers: dict[Any, Any] = {}
         self._numbers: dict[Any, Any] = {}
         self.stored = set(plan.memory)
+        self.read = self.stored - set(kernel.roots)
 
     def fresh(self) -> None:
         """Forget what was computed for another place."""
@@ -176,25 +177,35 @@ class KernelFrame:
                 f"llvm.masked.load.{overload(vector)}.p0", vector, at, number32(item_size(kind)), self.mask, zero
             )
             return self._as_bool(loaded, kind)
-        steps = b.mul(code.steps(), code.splat(self.size(lane)))
-        return self.gather(where, kind, b.add(code.splat(place), steps))
+        return self._collected(where, kind, [self.plus(place, self._distance(i, lane)) for i in range(code.lanes)])
+
+    def _distance(self, count: int, stride: Any) -> Any:
+        """How far so many strides lead."""
+        return number(count * stride) if isinstance(stride, int) else self.head.mul(number(count), self.size(stride))
 
     def gather(self, where: tuple[str, int], kind: str, places: Any) -> Any:
         """Read lanes at places of their own."""
-        b, code, memory = self.builder, self.code, memory_type(kind)
+        b = self.builder
+        single = (
+            [places]
+            if self.code.lanes == 1
+            else [b.extract_element(places, number32(lane)) for lane in range(self.code.lanes)]
+        )
+        return self._collected(where, kind, single)
+
+    def _collected(self, where: tuple[str, int], kind: str, places: list[Any]) -> Any:
+        """Read one number for each lane."""
+        b, memory = self.builder, memory_type(kind)
         pointer = self.pointer(where)
-        if code.lanes == 1:
-            return self._as_bool(b.load(self._element(pointer, places, kind), typ=memory, align=item_size(kind)), kind)
-        vector = ir.VectorType(memory, code.lanes)
-        result: Any = ir.Constant(vector, None)
-        for lane in range(code.lanes):
-            position = number32(lane)
-            place = b.extract_element(places, position)
-            if self.mask is not None:
+        result: Any = ir.Constant(ir.VectorType(memory, len(places)), None)
+        for lane, place in enumerate(places):
+            if self.mask is not None and len(places) > 1:
                 # Lanes beyond the end read the first element, which exists.
-                place = b.select(b.extract_element(self.mask, position), place, number(0))
+                place = b.select(b.extract_element(self.mask, number32(lane)), place, number(0))
             one = b.load(self._element(pointer, place, kind), typ=memory, align=item_size(kind))
-            result = b.insert_element(result, one, position)
+            if len(places) == 1:
+                return self._as_bool(one, kind)
+            result = b.insert_element(result, one, number32(lane))
         return self._as_bool(result, kind)
 
     def _as_bool(self, value: Any, kind: str) -> Any:
@@ -205,23 +216,35 @@ class KernelFrame:
     def store(self, root: int, index: Index, value: Any) -> None:
         """Write a root's value to all of its places."""
         step, b, code = self.steps[root], self.builder, self.code
-        if self.flat:
-            place: Any = index[0][0]
-        else:
-            place, _ = self.address(index, row_major(step.shape))
+        place, lane = (index[0][0], 1) if self.flat else self.address(index, row_major(step.shape))
         if step.dtype == "b1":
             value = b.zext(value, ir.IntType(8) if code.lanes == 1 else ir.VectorType(ir.IntType(8), code.lanes))
         for where in self.plan.stores.get(root, ()):
-            self.put(where, step.dtype, place, value)
+            self.put(where, step.dtype, place, value, lane)
 
-    def put(self, where: tuple[str, int], kind: str, place: Any, value: Any) -> None:
-        """Write one value at a place."""
+    def put(self, where: tuple[str, int], kind: str, place: Any, value: Any, lane: Any = 1) -> None:
+        """Write one value from a place on, its lanes at a distance."""
+        if self.code.lanes > 1 and lane != 1:
+            self._spread(where, kind, place, value, lane)
+            return
         at = self._element(self.pointer(where), place, kind)
         if self.mask is None or self.code.lanes == 1:
             self.builder.store(value, at, align=item_size(kind))
         else:
             name = f"llvm.masked.store.{overload(value.type)}.p0"
             self.code.call(name, ir.VoidType(), value, at, number32(item_size(kind)), self.mask)
+
+    def _spread(self, where: tuple[str, int], kind: str, place: Any, value: Any, stride: Any) -> None:
+        """Write lanes at a distance from each other."""
+        b, pointer = self.builder, self.pointer(where)
+        for lane in range(self.code.lanes):
+            at = self._element(pointer, self.plus(place, self._distance(lane, stride)), kind)
+            one = b.extract_element(value, number32(lane))
+            if self.mask is None:
+                b.store(one, at, align=item_size(kind))
+                continue
+            with b.if_then(b.extract_element(self.mask, number32(lane))):
+                b.store(one, at, align=item_size(kind))
 
     # -- loops -------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Values in kernels: the value of any step at an index, from memory or computed where it is used."""
 
+import functools
 from typing import Any
 
 import llvmlite.ir as ir
@@ -7,7 +8,7 @@ import llvmlite.ir as ir
 from backlit.compiler.frame import Index, KernelFrame, number, plain_strides
 from backlit.compiler.plan import Access, access, same_dims
 from backlit.compiler.rows import Affine, Inverse
-from backlit.compiler.values import OPERATIONS, overload, scalar_type
+from backlit.compiler.values import COMBINED, OPERATIONS, overload, scalar_type
 
 
 class KernelEmitter(KernelFrame):
@@ -16,8 +17,7 @@ class KernelEmitter(KernelFrame):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._values: dict[Any, Any] = {}
-        self._indices: dict[Any, Index] = {}
-        self._holding: list[Any] = []
+        self._indices: dict[Index, Index] = {}
 
     @property
     def core(self) -> int:
@@ -28,7 +28,7 @@ class KernelEmitter(KernelFrame):
 
     def reach(self, n: int) -> Access:
         """How a step is read from memory, by a kernel that does not compute it."""
-        found = access(self.plan.program, n, self.stored - set(self.kernel.roots))
+        found = access(self.plan.program, n, self.read)
         if found is None:
             raise ValueError(f"%{n}, {self.steps[n]}, cannot be read from memory")
         return found
@@ -37,12 +37,10 @@ class KernelEmitter(KernelFrame):
         """Forget the values of another place."""
         self._values.clear()
         self._indices.clear()
-        self._holding.clear()
 
     def keep(self, index: Index) -> Index:
-        """An index that stays alive until `fresh`: values are known by the identity of their index."""
-        self._holding.append(index)
-        return index
+        """The one index of this content until `fresh`: values are known by the identity of their index."""
+        return self._indices.setdefault(index, index)
 
     def hold(self, step: int, index: Index, value: Any) -> None:
         """Use a value in registers in place of memory."""
@@ -50,9 +48,10 @@ class KernelEmitter(KernelFrame):
 
     def value(self, n: int, index: Index) -> Any:
         """The value of a step at an index, computed once an index."""
+        index = self.keep(index)
         key = (n, id(index))
         if key not in self._values:
-            self._values[key] = self._compute(n, self.keep(index))
+            self._values[key] = self._compute(n, index)
         return self._values[key]
 
     def _compute(self, n: int, index: Index) -> Any:
@@ -70,6 +69,8 @@ class KernelEmitter(KernelFrame):
             return self._through(n, index)
         if step.kind == "take":
             return self._take(n, index)
+        if step.kind == "reduce" and self.kernel.columns is not None:
+            return self._along(n, index)
         if step.kind != "pointwise":
             raise ValueError(f"%{n}, {step}, has no value of its own here")
         values = [self.value(a, index) for a in step.args]
@@ -102,7 +103,7 @@ class KernelEmitter(KernelFrame):
     def _through(self, n: int, index: Index) -> Any:
         step = self.steps[n]
         source = step.args[0]
-        found = access(self.plan.program, n, self.stored - set(self.kernel.roots))
+        found = access(self.plan.program, n, self.read)
         if found is not None:
             base = self.steps[found.number]
             if self.flat and any(found.strides):
@@ -116,14 +117,34 @@ class KernelEmitter(KernelFrame):
         dims = same_dims(step, self.steps[source])
         if dims is None:
             raise ValueError(f"%{n}, {step}, cannot be read")
-        key = (n, id(index))
-        if key not in self._indices:
-            self._indices[key] = tuple((number(0), False) if d is None else index[d] for d in dims)
-        return self.value(source, self._indices[key])
+        return self.value(source, tuple((number(0), False) if d is None else index[d] for d in dims))
+
+    def _along(self, n: int, index: Index) -> Any:
+        """A reduction along a short row."""
+        step = self.steps[n]
+        values = [self.value(step.args[0], (*index, (number(c), False))) for c in range(self.kernel.columns or 0)]
+        combine = OPERATIONS[COMBINED[step.op]]
+        return functools.reduce(lambda x, y: combine(self.code, step.dtype, x, y), values)
+
+    def _pick(self, n: int, index: Index) -> Any:
+        """One element of a short row that is in registers."""
+        step = self.steps[n]
+        source, _, pick = step.args
+        length = self.steps[source].shape[1]
+        at = self.value(pick, index)
+        if step.op != "inside":
+            at = self.within(at, length)
+        values = [self.value(source, (index[0], (number(c), False))) for c in range(length)]
+        result = values[0]
+        for c, value in enumerate(values[1:], 1):
+            result = self.builder.select(self.builder.icmp_signed("==", at, self.code.constant(c, "i8")), value, result)
+        return result
 
     def _take(self, n: int, index: Index) -> Any:
         step, b, code = self.steps[n], self.builder, self.code
         source, *picks = step.args
+        if self.kernel.columns is not None and access(self.plan.program, source, self.read) is None:
+            return self._pick(n, index)
         found = self.reach(source)
         first, inner = step.attrs[0], len(self.steps[picks[0]].shape)
         shape = self.steps[source].shape

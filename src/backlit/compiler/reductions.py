@@ -8,10 +8,9 @@ import llvmlite.ir as ir
 from backlit.compiler.elementwise import emit_roots
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
-from backlit.compiler.values import OPERATIONS, Code, scalar_type
+from backlit.compiler.values import COMBINED, OPERATIONS, Code, scalar_type
 
 _IDENTITY = {"sum": 0, "prod": 1}
-_COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
 
 
 def _start(k: KernelEmitter, op: str, kind: str) -> Any:
@@ -37,7 +36,7 @@ def emit_reduction(k: KernelEmitter) -> None:
     shape, dims, kind = k.steps[source].shape, set(step.attrs), step.dtype
     kept = [d for d in range(len(shape)) if d not in dims]
     last = len(shape) - 1
-    b, combine = k.builder, OPERATIONS[_COMBINE[step.op]]
+    b, combine = k.builder, OPERATIONS[COMBINED[step.op]]
     lanes = k.lanes(shape[last], {kind})
     inner = [d for d in sorted(dims) if d != last]
 

@@ -236,6 +236,8 @@ def _isnan(code: Code, kind: str, x: Any) -> Any:
     return code.builder.fcmp_unordered("!=", x, x) if kind[0] == "f" else code.constant(0, "b1")
 
 
+# How a reduction combines two values.
+COMBINED = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
 OPERATIONS: dict[str, Emit] = {
     "add": _arithmetic("fadd", "add"),
     "subtract": _arithmetic("fsub", "sub"),

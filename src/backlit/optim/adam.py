@@ -81,8 +81,8 @@ def adam(
     Both bias corrections are taken out of the fraction, which saves a pass over the parameters.
     """
     step = step + 1
-    correction = (1 - beta2**step).sqrt()
-    rate = lr * correction / (1 - beta1**step)
+    correction = _share(beta2, step).sqrt()
+    rate = lr * correction / _share(beta1, step)
     if maximize:
         grad = -grad
     if weight_decay:
@@ -97,6 +97,11 @@ def adam(
         largest = max_exp_avg_sq = max_exp_avg_sq.maximum(exp_avg_sq)
     param = param - rate * (exp_avg / (largest.sqrt() + eps * correction))
     return param, exp_avg, exp_avg_sq, max_exp_avg_sq, step
+
+
+def _share(beta: Any, step: Any) -> Any:
+    """1 - beta^step: what an average that started from zero has taken in so far, exact also for a beta close to 1."""
+    return -(step * beta.log()).expm1()
 
 
 class Adam(Optimizer):

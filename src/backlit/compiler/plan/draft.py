@@ -5,6 +5,7 @@ from functools import cached_property
 
 from backlit.compiler.plan.reading import access
 from backlit.compiler.plan.result import Kernel
+from backlit.compiler.plan.short_rows import columns, keeps_row, picks_in_row
 from backlit.compiler.program import Program, Step, plain_strides
 
 
@@ -24,6 +25,7 @@ class Draft:
     kernels: list[Kernel] = field(default_factory=list)
     home: dict[int, int] = field(default_factory=dict)
     _leaves: dict[tuple[int, bool], dict[int, bool]] = field(default_factory=dict)
+    _row_leaves: dict[tuple[int, bool], dict[int, bool]] = field(default_factory=dict)
 
     @cached_property
     def alive(self) -> list[int]:
@@ -58,6 +60,25 @@ class Draft:
             for leaf, same in here.items():
                 found[leaf] = found.get(leaf, True) and same
         self._leaves[number, aligned] = found
+        return found
+
+    def row_leaves(self, number: int, aligned: bool = True) -> dict[int, bool]:
+        """Stored steps that a step reads, and whether each is only read in the very row that is computed."""
+        found = self._row_leaves.get((number, aligned))
+        if found is not None:
+            return found
+        found = {}
+        step, steps = self.program.steps[number], self.program.steps
+        straight = aligned and (
+            step.kind == "pointwise"
+            or columns(self.program, number) is not None
+            or picks_in_row(self.program, step)
+            or (step.kind == "view" and keeps_row(step, steps[step.args[0]]))
+        )
+        for a in step.args:
+            for leaf, same in ({a: straight} if a in self.stored else self.row_leaves(a, straight)).items():
+                found[leaf] = found.get(leaf, True) and same
+        self._row_leaves[number, aligned] = found
         return found
 
     def _is_copy(self, step: Step) -> bool:

@@ -6,6 +6,7 @@ that are cheaper to compute again than to keep.
 
 from backlit.compiler.plan.draft import Draft
 from backlit.compiler.plan.reading import access, same_dims
+from backlit.compiler.plan.short_rows import picks_in_row
 from backlit.compiler.program import Step
 
 _ALWAYS = ("input", "product", "reduce", "scatter", "call", "random", "measure")
@@ -59,6 +60,9 @@ def _all(draft: Draft, number: int, step: Step) -> None:
 
 
 def _take(draft: Draft, number: int, step: Step) -> None:
+    if picks_in_row(draft.program, step) and draft.program.steps[step.args[0]].kind != "input":
+        # In the kernel that computes the rows this costs less than to read them again.
+        draft.stored.add(number)
     if access(draft.program, step.args[0], draft.stored) is None:
         _keep(draft, step.args[0])
 

@@ -17,11 +17,13 @@ class Kernel:
         core: The product, reduction, scatter, call or random step that it computes, or None for elementwise loops.
         shape: The shape over which its roots are computed.
         roots: Steps that it computes, in order.
+        columns: For steps along the short rows of a matrix, how many columns that has; else None.
     """
 
     core: int | None
     shape: tuple[Any, ...]
     roots: list[int] = field(default_factory=list)
+    columns: int | None = None
 
 
 @dataclass
