@@ -3,6 +3,7 @@
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ IDX_IMAGES_HEADER, IDX_LABELS_HEADER = 16, 8
 class Job:
     """One training job: layer `sizes` from input to output (ReLU between), and how `rows` examples are visited.
 
-    `bar`: what backlit's time may be at most, in that of the best peer.
+    `bar`: what backlit's time may be at most, in that of the best peer. `table`: data of `benchmarks.table_jobs`.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Job:
     optimizer: str
     images: bool = False
     bar: float = 1.2
+    table: str = ""
+    dtype: str = "float32"
 
     @property
     def lr(self) -> float:
@@ -51,11 +54,15 @@ JOBS = {
 }
 
 
-def load(job: Job) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The job's inputs (rows, sizes[0]) and class labels (rows,), made without large temporaries.
+def load(job: Job) -> tuple[NDArray[np.floating], NDArray[Any]]:
+    """The job's inputs (rows, sizes[0]) and class labels or numbers (rows,), made without large temporaries.
 
     A peer's memory is counted above the peak of this call, so a temporary here would hide some of it.
     """
+    if job.table:
+        from benchmarks.table_jobs import TABLES
+
+        return TABLES[job.table](job)
     if job.images and FASHION_MNIST.is_dir():
         return _fashion_mnist(job)
     rng = np.random.default_rng(0)

@@ -1,137 +1,168 @@
-"""python -m benchmarks.tables: estimators on tables beside scikit-learn's, in time and in test scores over 10 seeds.
+"""python -m benchmarks.tables: estimators on tables beside scikit-learn's, and PyTorch's through skorch.
 
-Both libraries fit and predict in turn in one process on the same data; times are medians. How long it takes from an
-imported scikit-learn to a first fit is measured in processes of their own.
+Each library with each number of threads lives in a process of its own; round after round each makes one fit in turn,
+or some predictions. Its better number of threads counts.
 """
 
 import argparse
+import math
+import os
 import statistics
 import subprocess
 import sys
-import time
-import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-import sklearn.neural_network
-from rich.console import Console
 from rich.table import Table
-from sklearn.base import is_classifier
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 
-import backlit.sklearn
+from benchmarks.command import installed, names, number, report_failures, screen
+from benchmarks.jobs import Job
 from benchmarks.machine import describe
+from benchmarks.peers import Peer
+from benchmarks.report import against
+from benchmarks.runner import Result, Worker, interleave
+from benchmarks.table_jobs import LARGE, TABLE_JOBS, california_housing_is_there
 
-LIBRARIES = (sklearn.neural_network, backlit.sklearn)
-TOYS = {
-    "iris": ("MLPClassifier", load_iris),
-    "wine": ("MLPClassifier", load_wine),
-    "breast cancer": ("MLPClassifier", load_breast_cancer),
-    "digits": ("MLPClassifier", load_digits),
-    "diabetes": ("MLPRegressor", load_diabetes),
+_BUILDERS = "benchmarks.peers.estimators"
+LIBRARIES: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "scikit-learn": ("sklearn", f"{_BUILDERS}:mlp", {"library": "sklearn.neural_network"}),
+    "skorch": ("skorch", f"{_BUILDERS}:skorch", {}),
+    "backlit": ("backlit", f"{_BUILDERS}:mlp", {"library": "backlit.sklearn"}),
 }
-SEEDS = 10
-FIRST_FIT = """
+WHAT = ("fit", "predict all", "predict one row")
+PREDICT_BAR = 1.0
+START_BAR = 0.6
+FEWEST_ROUNDS = 2
+# In a process of its own: seconds from an imported scikit-learn to a first fit's end.
+START = """
 import time
 import numpy as np
 import sklearn.neural_network
 X, y = np.random.default_rng(0).normal(size=(1797, 64)), np.arange(1797) % 10
 start = time.perf_counter()
-import {0}
-{0}.MLPClassifier((32,), batch_size=32, max_iter=2, tol=1).fit(X, y)
+import backlit.sklearn
+backlit.sklearn.MLPClassifier((32,), batch_size=32, max_iter=2, tol=1).fit(X, y)
 print(time.perf_counter() - start)
 """
 
 
-def in_turn(rounds: int, actions: Sequence[Callable[[], Any]]) -> list[float]:
-    """Seconds of each action: the median of rounds in which they run one after the other, after one not counted."""
-    found: list[list[float]] = [[] for _ in actions]
-    for number in range(rounds + 1):
-        for times, action in zip(found, actions, strict=True):
-            start = time.perf_counter()
-            action()
-            if number:
-                times.append(time.perf_counter() - start)
-    return [statistics.median(times) for times in found]
+def peers() -> list[Peer]:
+    """Each library that is there with one thread, and with one for each core."""
+    return [
+        Peer(f"{name}, {threads}", library, builder, {**settings, "threads": threads})
+        for name, (library, builder, settings) in LIBRARIES.items()
+        for threads in sorted({1, os.cpu_count() or 1})
+        if find_spec(library)
+    ]
 
 
-def jobs(rows: int) -> dict[str, tuple[Any, Any, str, dict[str, Any]]]:
-    """Inputs, targets, estimator and options by the job's name."""
-    digits, classes = load_digits(return_X_y=True)
-    small = {"hidden_layer_sizes": (32,), "batch_size": 32, "max_iter": 20}
-    rng = np.random.default_rng(0)
-    table = rng.normal(size=(20_000, 20))
-    price = np.sin(table[:, 0]) + table[:, 1] * table[:, 2] + rng.normal(size=20_000)
-    large = rng.normal(size=(rows, 50)).astype(np.float32)
-    return {
-        "digits": (digits / 16, classes, "MLPClassifier", small),
-        "digits, float32": ((digits / 16).astype(np.float32), classes, "MLPClassifier", small),
-        "tabular": (table, price, "MLPRegressor", {"hidden_layer_sizes": (64, 64), "max_iter": 5}),
-        "tabular, lbfgs": (table, price, "MLPRegressor", {"solver": "lbfgs", "max_iter": 20}),
-        f"{rows:,} rows": (large, large[:, 0] * large[:, 1] > 0, "MLPClassifier", {"max_iter": 2}),
-    }
+def action(what: str, rows: int) -> dict[str, Any]:
+    """What a peer is told to do."""
+    if what == "fit":
+        return {"action": "fit"}
+    one = what == "predict one row"
+    return {"action": "predict", "rows": 1 if one else rows, "calls": 200 if one else max(1, 50_000 // rows)}
 
 
-def times(rows: int, rounds: int) -> Table:
-    """What fitting and predicting take."""
-    view = Table("job", "what", title="Milliseconds")
-    for name in ("scikit-learn", "backlit", "ratio"):
-        view.add_column(name, justify="right")
-    for name, (X, y, kind, options) in jobs(rows).items():
-        makers = [getattr(library, kind) for library in LIBRARIES]
-        models = [make(**options, random_state=0).fit(X, y) for make in makers]
-        few = rounds if len(X) < rows else 1
-        parts = {
-            "fit": (few, [partial(m.fit, X, y) for m in models]),
-            "predict all": (3 * few, [partial(m.predict, X) for m in models]),
-            "predict one row": (200, [partial(m.predict, X[:1]) for m in models]),
-        }
-        for what, (count, actions) in parts.items():
-            theirs, ours = in_turn(count, actions)
-            view.add_row(name, what, f"{1e3 * theirs:.3f}", f"{1e3 * ours:.3f}", f"{theirs / ours:.1f}")
-        view.add_section()
-    seconds = []
-    for library in LIBRARIES:
-        command = [sys.executable, "-W", "ignore", "-c", FIRST_FIT.format(library.__name__)]
-        runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
-        seconds.append(statistics.median(float(run.stdout) for run in runs))
-    view.add_row("import to first fit", "", *(f"{1e3 * s:.0f}" for s in seconds), f"+{seconds[1] - seconds[0]:.2f} s")
+def best(results: Mapping[str, Result], calls: int) -> dict[str, float]:
+    """Milliseconds of a call by library, with its better number of threads."""
+    found: dict[str, float] = {}
+    for name, result in results.items():
+        library = name.partition(",")[0]
+        found[library] = min(1e3 * result.median_s / calls, found.get(library, math.inf))
+    return found
+
+
+def start(rounds: int) -> dict[str, float]:
+    """Seconds from an imported scikit-learn to a first fit, by what the cache of machine code holds: medians."""
+    seconds: dict[str, list[float]] = {"empty cache": [], "filled cache": []}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as cache:
+            for times in seconds.values():
+                command = [sys.executable, "-W", "ignore", "-c", START]
+                surroundings = {**os.environ, "BACKLIT_CACHE_DIR": cache}
+                run = subprocess.run(command, capture_output=True, text=True, check=True, env=surroundings)
+                times.append(float(run.stdout))
+    return {kind: statistics.median(times) for kind, times in seconds.items()}
+
+
+def ratio(other: float | None, own: float, bar: float | None) -> str:
+    """How many times as long another library takes, with the bar, marked where it is below."""
+    if other is None:
+        return ""
+    text = f"{other / own:.1f}" if bar is None else f"{other / own:.1f} (bar {bar:g})"
+    return text if bar is None or other / own >= bar else f"[red]{text} !"
+
+
+def measured(workers: Sequence[Worker], job: Job, what: str, rounds: int, console: Any) -> dict[str, float]:
+    """Milliseconds by library; those that fail are named and missing."""
+    told = action(what, job.rows)
+    # What is predicted with is trained for one epoch only.
+    job = job if what == "fit" else replace(job, epochs=1)
+    for worker in workers:
+        worker.peer = replace(worker.peer, settings={**worker.peer.settings, **told})
+    outcome = interleave({worker.peer.name: (worker, job) for worker in workers}, rounds)
+    report_failures(f"{job.name}: {what}", outcome.failures, console)
+    return best(outcome.results, told.get("calls", 1))
+
+
+def table(times: Mapping[tuple[str, str], Mapping[str, float]]) -> Table:
+    """`times`: milliseconds by library, for each job and what is done."""
+    view = Table(caption="milliseconds, with the better number of threads of each; ratios: times as long as backlit")
+    for column in ("job", "what"):
+        view.add_column(column)
+    for column in (*LIBRARIES, "scikit-learn / backlit", "skorch / backlit"):
+        view.add_column(column, justify="right")
+    for (job, what), found in times.items():
+        if what == WHAT[0]:
+            view.add_section()
+        numbers = [f"{found[name]:.3f}" if name in found else "" for name in LIBRARIES]
+        own = found.get("backlit")
+        ratios = own and [ratio(found.get("scikit-learn"), own, bar(job, what)), ratio(found.get("skorch"), own, None)]
+        view.add_row(job, what, *numbers, *(ratios or ()))
     return view
 
 
-def scores() -> Table:
-    """Test scores over the seeds: mean and spread."""
-    view = Table("data", "score", "scikit-learn", "backlit", title=f"Test scores of {SEEDS} seeds, mean ± spread")
-    for name, (kind, load) in TOYS.items():
-        X, y = load(return_X_y=True)
-        found: list[list[float]] = [[], []]
-        for seed in range(SEEDS):
-            X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed)
-            scaler = StandardScaler().fit(X_train)
-            for library, values in zip(LIBRARIES, found, strict=True):
-                model = getattr(library, kind)(random_state=seed).fit(scaler.transform(X_train), y_train)
-                values.append(model.score(scaler.transform(X_test), y_test))
-        words = [f"{np.mean(values):.4f} ± {np.std(values):.4f}" for values in found]
-        view.add_row(name, "accuracy" if is_classifier(model) else "R²", *words)
-    return view
+def bar(job: str, what: str) -> float:
+    return TABLE_JOBS[job].bar if what == "fit" else PREDICT_BAR
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("benchmarks.tables", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the large table")
-    parser.add_argument("--rounds", type=int, default=7, help="fits that are timed")
+    parser = argparse.ArgumentParser("benchmarks.tables", description="Time estimators on tables.")
+    parser.add_argument("--jobs", type=names(TABLE_JOBS), default=list(TABLE_JOBS))
+    parser.add_argument("--what", type=names(WHAT), default=list(WHAT))
+    parser.add_argument("--rounds", type=number(1), default=7, help="rounds after the first; a third for the million")
     options = parser.parse_args(arguments)
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    console = Console()
-    console.print(describe(("backlit", "sklearn")), highlight=False)
-    console.print(times(options.rows, options.rounds))
-    console.print(scores())
-    return 0
+
+    console = screen()
+    libraries = installed([Peer(name, library, "") for name, (library, _, _) in LIBRARIES.items()], console)
+    console.print(describe(peer.library for peer in libraries), highlight=False)
+    if "housing" in options.jobs and not california_housing_is_there():
+        console.print("housing: California housing cannot be had here; the table is a synthetic one of its shape")
+    times = {}
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(peer)) for peer in peers()]
+        for name in options.jobs:
+            job = TABLE_JOBS[name]
+            rounds = options.rounds if job.rows < LARGE else max(FEWEST_ROUNDS, options.rounds // 3)
+            for what in options.what:
+                with console.status(f"{name}: {what}"):
+                    times[name, what] = measured(workers, job, what, rounds, console)
+    console.print(table(times))
+    begun = start(3)
+    words = ", ".join(f"{kind} {against(seconds, START_BAR)}" for kind, seconds in begun.items())
+    console.print(f"seconds from an imported scikit-learn to a first fit: {words}")
+    missed = [key for key, found in times.items() if not met(found, libraries, bar(*key))]
+    return 1 if missed or max(begun.values()) > START_BAR else 0
+
+
+def met(found: Mapping[str, float], libraries: Sequence[Peer], least: float) -> bool:
+    """Whether no library failed, and scikit-learn took at least so many times as long."""
+    return len(found) == len(libraries) and found["scikit-learn"] >= least * found["backlit"]
 
 
 if __name__ == "__main__":
