@@ -66,8 +66,8 @@ def run(folder):
     ("data", "words"),
     [
         ("none.csv", "none.csv"),
-        ("digits", "expected 2 features, got 64"),
-        ("lacks.csv", "no column 'size'"),
+        ("digits", "digits"),
+        ("lacks.csv", "missing columns that the network learnt from: 'size'; did you mean 'sise'?"),
         ("bad.csv", "row 3, column 'weight'"),
     ],
 )

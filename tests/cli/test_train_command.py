@@ -175,8 +175,8 @@ def test_the_confusion_matrix_counts_rows_by_actual_and_columns_by_predicted():
         ("train digits --target digit", "leave out target"),
         ("train --resume none", "none"),
         ("train digits --resume none --lr 1", "leave out NAME_OR_PATH, --lr"),
-        ("train bad.csv", "row 3, column 'a': 'x' is not a number"),
-        ("train empty-cell.csv", "row 2, column 'b' is empty"),
+        ("train bad.csv", "row 21, column 'a': 'x' is not a number"),
+        ("train one-row.csv", "there is one row"),
         ("train empty.csv", "empty"),
         ("train one-class.csv", "two classes"),
         ("train bad.csv --target z", "no column 'z'"),
@@ -189,8 +189,8 @@ def test_the_confusion_matrix_counts_rows_by_actual_and_columns_by_predicted():
 )
 def test_bad_input_is_one_line_and_no_traceback(folder, arguments, words, capsys):
     tables = {
-        "bad": "a,b,y\n1,2,0\nx,2,1\n",
-        "empty-cell": "a,b,y\n1,,0.5\n",
+        "bad": "a,b,y\n" + "1,2,0\n" * 19 + "x,3,1\n",
+        "one-row": "a,b,y\n1,,0.5\n",
         "empty": "",
         "one-class": "a,y\n1,u\n2,u\n",
     }

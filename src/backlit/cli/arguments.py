@@ -91,8 +91,19 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("data", nargs="?", metavar="NAME_OR_PATH", help="digits, fashion-mnist, two-moons, …, or a file")
     train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
     train.add_argument(
-        "--target", metavar="COLUMN", help="the column to predict (default: target, label, class, y, else the last)"
+        "--target",
+        metavar="COLUMN[,…]",
+        help="the column to predict, or several (default: target, label, class, y, else the last)",
     )
+    train.add_argument(
+        "--task", choices=("classification", "regression"), help="what to learn (default: by the target's values)"
+    )
+    for name, words in (
+        ("categorical", "columns of a table file that hold categories, whatever they look like"),
+        ("numeric", "columns of a table file that hold numbers to learn from, even if they look like identifiers"),
+        ("drop", "columns of a table file that are not read"),
+    ):
+        train.add_argument(f"--{name}", type=_reads(settings.read_names), metavar="COLUMN[,…]", help=words)
     train.add_argument(
         "--hidden",
         type=_reads(settings.read_hidden),
@@ -117,14 +128,30 @@ def _parser() -> argparse.ArgumentParser:
         "--epochs",
         type=_reads(settings.read_count),
         metavar="N",
-        help="passes over the data" + _default("epochs"),
+        help="passes over the data"
+        + _default("epochs")
+        + f"; of a table file at most {settings.TABLE_EPOCHS} and {settings.MANY_TABLE_EPOCHS}",
+    )
+    train.add_argument(
+        "--patience",
+        type=_reads(settings.read_patience),
+        metavar="N",
+        help="end after N epochs without a smaller validation loss, with the best weights; 0: never "
+        f"(default: {settings.TABLE_PATIENCE} for table files, else 0)",
     )
     train.add_argument(
         "--val",
         type=_reads(settings.read_share),
         metavar="SHARE",
-        help="share of the rows kept for the test (default: the data set's own test rows, else 0.2)",
+        help="share of the rows held out (default: the data set's own test rows, else 0.2)",
     )
+    train.add_argument(
+        "--stratify",
+        metavar="COLUMN",
+        help="hold out rows in the shares of a column of a table file; none: at random (default: in those of classes)",
+    )
+    train.add_argument("--group", metavar="COLUMN", help="hold out whole groups: rows that have this column in common")
+    train.add_argument("--time", metavar="COLUMN", help="hold out the latest rows by this column")
     train.add_argument(
         "--seed", type=_reads(settings.read_seed), metavar="N", help="of all that is random (default: 0)"
     )
@@ -134,11 +161,17 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser(
         "predict",
         help="predict with a run",
-        description="Predict for each row of a data set or a file, and write CSV.",
+        description="Predict for each row of a data set or a file, in order. What is other in the file than it was in "
+        "training is said on standard error.",
     )
     predict.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
     predict.add_argument("data", metavar="DATA", help="a data set or a file with the columns that the run learnt from")
-    predict.add_argument("--out", type=Path, metavar="FILE", help="the CSV file to write (default: standard output)")
+    predict.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="a .csv, .parquet or .arrow file to write (default: CSV on standard output)",
+    )
     predict.set_defaults(parser=predict)
 
     explain = commands.add_parser(

@@ -1,12 +1,18 @@
-"""`backlit predict`: a run's predictions for a data set or a file, as CSV."""
+"""`backlit predict`: a run's predictions for a data set or a file, as CSV, Parquet or Arrow."""
 
 import csv
 import io
 import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.settings import PredictSettings
-from backlit.data.datasets import load_features
+from backlit.data.datasets import arrow, is_table, kind_of, load_features
+from backlit.data.tables import TableEncoder, read_like
 from backlit.errors import FileError, MissingFileError
 from backlit.serialization import write_whole
 from backlit.train import Head, Run
@@ -20,26 +26,79 @@ def predict(settings: PredictSettings) -> None:
     """
     if not settings.run.is_dir():
         raise MissingFileError(f"no run {settings.run}; expected the folder that `backlit train` made")
+    kind = "csv" if settings.out is None else kind_of(settings.out)
     run = Run.load(settings.run)
     try:
         data = run.config["data"]
-        names, head = data["feature_names"], Head(tuple(data["class_names"]))
+        targets = [str(name) for name in data["target_names"]]
+        head = Head(tuple(data["class_names"]), tuple(map(tuple, data["labels"])), len(targets))
         preprocessing = Preprocessing.from_dict(run.config["preprocessing"])
+        features = preprocessing.features(_rows(settings.data, data, preprocessing))
     except (KeyError, TypeError) as error:
         raise FileError(f"{settings.run}: not a run of the command, its configuration lacks {error}") from error
-    features = preprocessing.features(load_features(settings.data, names))
     outputs = run.predict(features)
-    predictions = head.predictions(outputs)
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    if head.class_names:
-        writer.writerow(["prediction", *(f"p({name})" for name in head.class_names)])
-        for number, shares in zip(predictions, head.probabilities(outputs), strict=True):
-            writer.writerow([head.class_names[number], *(f"{share:.6g}" for share in shares)])
-    else:
-        writer.writerow(["prediction"])
-        writer.writerows([f"{value:.9g}"] for value in preprocessing.original_target(predictions))
+    probabilities = None if head.kind == "regression" else head.probabilities(outputs)
+    predictions = preprocessing.original_target(head.predictions(outputs))
+    columns = _columns(head, targets, predictions, probabilities)
+    written = _csv(columns) if kind == "csv" else _arrow(columns, kind)
     if settings.out is None:
-        sys.stdout.write(table.getvalue())
+        sys.stdout.write(written.decode())
     else:
-        write_whole(settings.out, table.getvalue().encode())
+        write_whole(settings.out, written)
+
+
+def _rows(place: str, data: dict[str, Any], preprocessing: Preprocessing) -> Any:
+    """The rows to predict for, as the run's preprocessing takes them; what is strange is said on standard error."""
+    if not isinstance(preprocessing.encoder, TableEncoder):
+        return load_features(place, data["feature_names"], tuple(data["image_shape"]))
+    if not is_table(place):
+        if not Path(place).exists():
+            raise MissingFileError(f"no file {place}")
+        raise FileError(f"{place} is no table file, and the run learnt from one")
+    known = (*data["target_names"], *data["other_names"])
+    table, notes = read_like(place, preprocessing.encoder, known)
+    for note in notes:
+        sys.stderr.write(f"backlit: note: {note}\n")
+    return table
+
+
+def _columns(
+    head: Head, targets: list[str], predictions: NDArray[Any], probabilities: NDArray[Any] | None
+) -> dict[str, NDArray[Any]]:
+    """The columns to write, by their names."""
+    if head.class_names and probabilities is not None:
+        shares = {f"p({name})": probabilities[:, at] for at, name in enumerate(head.class_names)}
+        return {"prediction": np.array(head.class_names, object)[predictions], **shares}
+    if len(targets) == 1:
+        return {"prediction": predictions}
+    found: dict[str, NDArray[Any]] = {}
+    for at, name in enumerate(targets):
+        values = predictions[:, at]
+        found[name] = np.array(head.labels[at], object)[values] if head.labels else values
+        if probabilities is not None:
+            found[f"p({name}={head.labels[at][1]})"] = probabilities[:, at]
+    return found
+
+
+def _csv(columns: dict[str, NDArray[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    forms = [
+        "{:.6g}" if name.startswith("p(") else "{}" if c.dtype == object else "{:.9g}" for name, c in columns.items()
+    ]
+    for row in zip(*(column.tolist() for column in columns.values()), strict=True):
+        writer.writerow([form.format(cell) for form, cell in zip(forms, row, strict=True)])
+    return text.getvalue().encode()
+
+
+def _arrow(columns: dict[str, NDArray[Any]], kind: str) -> bytes:
+    pa = arrow()
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    sink = pa.BufferOutputStream()
+    if kind == "parquet":
+        pa.parquet.write_table(table, sink)
+    else:
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    return sink.getvalue().to_pybytes()

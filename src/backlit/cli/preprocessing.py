@@ -1,13 +1,16 @@
 """What is done to features and targets before a network of the command sees them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit import nn
 from backlit.data import StandardScaler
 from backlit.data.datasets import ArrayData
+from backlit.data.tables import TableEncoder
 from backlit.errors import StateError
 
 
@@ -16,11 +19,12 @@ class Preprocessing:
     """What is done to features and targets before the network sees them.
 
     Attributes:
-        scaler: Standardises the columns of a table; None for images, whose pixels lie from 0 to 1 already.
+        encoder: Makes the columns of a table file into numbers, or standardises columns of numbers; None for images,
+            whose pixels lie from 0 to 1 already.
         target_scaler: Standardises the values of a regression; None for classes.
     """
 
-    scaler: StandardScaler | None
+    encoder: TableEncoder | StandardScaler | None
     target_scaler: StandardScaler | None
 
     @classmethod
@@ -29,27 +33,40 @@ class Preprocessing:
         scaler = None if part.image_shape else StandardScaler().fit(part.X)
         return cls(scaler, None if part.class_names else StandardScaler().fit(part.y[:, None]))
 
-    def features(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features for the network."""
-        return X if self.scaler is None else self.scaler.transform(X)
+    def features(self, X: Any) -> NDArray[np.float32]:
+        """Features for the network: of an array of numbers, or of a `Table`."""
+        return X if self.encoder is None else self.encoder.transform(X)
 
     def scaled_target(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Targets for the loss."""
-        return y if self.target_scaler is None else self.target_scaler.transform(y[:, None]).reshape(-1)
+        """Targets for the loss, (n,) or (n, targets)."""
+        return y if self.target_scaler is None else self.target_scaler.transform(y.reshape(len(y), -1)).reshape(y.shape)
 
     def original_target(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Predictions in the data's own units."""
-        return y if self.target_scaler is None else self.target_scaler.inverse_transform(y[:, None]).reshape(-1)
+        """Predictions in the data's own units, (n,) or (n, targets)."""
+        if self.target_scaler is None:
+            return y
+        return self.target_scaler.inverse_transform(y.reshape(len(y), -1)).reshape(y.shape)
+
+    def first_layers(self) -> list[nn.Module]:
+        """What a network begins with: where there are categories, the layer that makes vectors of their numbers."""
+        if not isinstance(self.encoder, TableEncoder) or not self.encoder.categories:
+            return []
+        return [nn.TableInput(self.encoder.numbers, self.encoder.categories, self.encoder.sizes)]
 
     def to_dict(self) -> dict[str, Any]:
         """Fit for JSON."""
-        parts = {"features": self.scaler, "target": self.target_scaler}
-        return {name: None if scaler is None else scaler.to_dict() for name, scaler in parts.items()}
+        parts = {"features": self.encoder, "target": self.target_scaler}
+        return {name: None if part is None else part.to_dict() for name, part in parts.items()}
 
     @classmethod
     def from_dict(cls, saved: Any) -> "Preprocessing":
         """What `to_dict` described; raises `StateError` for anything else."""
         if not isinstance(saved, dict):
             raise StateError(f"the preprocessing is {saved!r}, expected that of features and target")
-        parts = [saved.get(name) for name in ("features", "target")]
-        return cls(*(None if part is None else StandardScaler.from_dict(part) for part in parts))
+        features, target = (saved.get(name) for name in ("features", "target"))
+        is_table = isinstance(features, Mapping) and "columns" in features
+        kind = TableEncoder if is_table else StandardScaler
+        return cls(
+            None if features is None else kind.from_dict(features),
+            None if target is None else StandardScaler.from_dict(target),
+        )

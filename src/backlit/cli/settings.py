@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backlit import nn, optim
+from backlit.data.datasets.table import Task
 from backlit.errors import ArgumentError, FileError, suggest
 
 # Peaks of the one-cycle schedule; the other optimizers start from their classes' own rates.
@@ -17,6 +18,9 @@ MANY_ROWS = 10_000
 FEW: Mapping[str, Any] = {"hidden": (128, 64), "batch_size": 32, "epochs": 30}
 MANY: Mapping[str, Any] = {"hidden": (512, 256), "batch_size": 256, "epochs": 10}
 _MANY_FEATURES = 100
+# Table files are trained at a rate that falls when the validation loss does not.
+_TABLE_RATE = 0.2
+TABLE_EPOCHS, MANY_TABLE_EPOCHS, TABLE_PATIENCE = 200, 40, 15
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class PredictSettings:
     Attributes:
         run: The run's folder.
         data: The name of a data set, or a file.
-        out: The CSV file to write; None: standard output.
+        out: The file to write, CSV, Parquet or Arrow by its suffix; None: CSV on standard output.
     """
 
     run: Path
@@ -40,40 +44,65 @@ class TrainSettings:
 
     Attributes:
         data: The name of a data set, or a file.
-        target: The column to predict; None: one called so, else the last.
+        target: The column to predict, or several with commas between; None: one called so, else the last.
+        task: "classification" or "regression"; None: by the target.
+        categorical: Columns of a table file that hold categories, whatever they look like.
+        numeric: Columns of it that hold numbers to learn from, even if they look like identifiers.
+        drop: Columns of it that are not read.
         hidden: Sizes of the hidden layers.
         activation: Between layers, by the name of its class in `backlit.nn`.
         optimizer: By the name of its class in `backlit.optim`.
         lr: The highest learning rate of the schedule.
         batch_size: Rows of a step, or "full".
         epochs: Passes over the data.
+        patience: Epochs without a smaller validation loss after which training ends; 0 and None: never.
         val: Share of the rows that is kept for the test; None: the data set's own test rows, else 0.2.
+        stratify: A column of a table file whose shares both parts keep; "none": no column; None: classes.
+        group: A column of it whose rows of one value stay together.
+        time: A column of it by which the latest rows are held out.
         seed: Of the split, the first weights and the order of the rows.
     """
 
     data: str
     target: str | None = None
+    task: Task | None = None
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
     hidden: tuple[int, ...] | None = None
     activation: str = "relu"
     optimizer: str = "adam"
     lr: float | None = None
     batch_size: int | str | None = None
     epochs: int | None = None
+    patience: int | None = None
     val: float | None = None
+    stratify: str | None = None
+    group: str | None = None
+    time: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         _named(self.activation, _activations(), "activation")
         _named(self.optimizer, _optimizers(), "optimizer")
 
-    def filled(self, n_rows: int, n_features: int) -> "TrainSettings":
-        """The settings with the defaults for training data of this size."""
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The columns to predict; none where they are to be guessed."""
+        return () if self.target is None else read_names(self.target)
+
+    def filled(self, n_rows: int, n_features: int, *, table: bool = False) -> "TrainSettings":
+        """The settings with the defaults for training data of this size, from a table file or not."""
         many = n_rows >= MANY_ROWS
         own = inspect.signature(self.optimizer_class).parameters["lr"].default
         rate = _PEAK_RATES.get(_plain_name(self.optimizer), float(own))
         defaults = {**(MANY if many else FEW), "lr": rate * 0.4 if many else rate}
         if n_features <= _MANY_FEATURES:
             defaults["hidden"] = FEW["hidden"]
+        if table:
+            # The rate does not rise and fall, so it begins lower; early stopping finds the number of epochs.
+            defaults |= {"lr": rate * _TABLE_RATE, "epochs": MANY_TABLE_EPOCHS if many else TABLE_EPOCHS}
+            defaults["patience"] = TABLE_PATIENCE
         missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
         return replace(self, **missing)
 
@@ -102,9 +131,11 @@ class TrainSettings:
             for name, read in (("lr", read_rate), ("batch_size", read_batch_size), ("epochs", read_count)):
                 read(str(saved[name]))
             read_seed(str(saved["seed"]))
-            if saved["val"] is not None:
-                read_share(str(saved["val"]))
-            return cls(**{**saved, "hidden": tuple(saved["hidden"]), "data": str(saved["data"])})
+            for name, read in (("patience", read_patience), ("val", read_share)):
+                if saved[name] is not None:
+                    read(str(saved[name]))
+            lists = {name: tuple(map(str, saved[name])) for name in ("categorical", "numeric", "drop")}
+            return cls(**{**saved, **lists, "hidden": tuple(saved["hidden"]), "data": str(saved["data"])})
         except (ArgumentError, AttributeError) as error:
             raise FileError(f"{place}: its settings are damaged: {error}") from error
 
@@ -152,6 +183,21 @@ def read_count(text: str) -> int:
     """A positive whole number."""
     if not text.strip().isdecimal() or int(text) < 1:
         raise ArgumentError(f"expected a positive whole number, got {text!r}")
+    return int(text)
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    """`"a,b"` as names of columns."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise ArgumentError(f"expected names of columns with commas between, got {text!r}")
+    return names
+
+
+def read_patience(text: str) -> int:
+    """A whole number from 0 on."""
+    if not text.strip().isdecimal():
+        raise ArgumentError(f"expected a number of epochs, or 0, got {text!r}")
     return int(text)
 
 

@@ -4,27 +4,28 @@ import itertools
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from backlit import nn
 from backlit.cli.arguments import TrainRequest
-from backlit.cli.judging import Judged, Problem
-from backlit.cli.preprocessing import Preprocessing
+from backlit.cli.columns import print_columns
+from backlit.cli.judging import Judged
+from backlit.cli.preparing import prepare
 from backlit.cli.report import draw, print_table
-from backlit.cli.settings import TrainSettings
-from backlit.data.datasets import ArrayData, load
+from backlit.cli.settings import TABLE_PATIENCE, TrainSettings
 from backlit.errors import ArgumentError
 from backlit.ops import manual_seed
-from backlit.optim.lr_scheduler import OneCycleLR
-from backlit.train import Head, Run, Trainer
+from backlit.optim import Optimizer
+from backlit.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+from backlit.train import EarlyStopping, Head, Run, Trainer
 from backlit.train.progress import describe
 from backlit.train.run import CONFIG_FILE, make_folder
 from backlit.train.storage import read_json
 
+# What the learning rate is multiplied by where the validation loss no longer falls.
+_FALL = 0.3
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
 
@@ -51,40 +52,52 @@ class _Command:
 
     def __init__(self, settings: TrainSettings, folder: Path) -> None:
         self.folder = folder
-        data = load(settings.data, settings.target)
-        self.parts = data.split(settings.val, seed=settings.seed)
-        self.settings = settings = settings.filled(len(self.parts[0].X), data.n_features)
-        self.data, self.head = data, Head(data.class_names)
-        self.preprocessing = Preprocessing.fitted(self.parts[0])
+        self.prepared = prepared = prepare(settings)
+        self.problem = problem = prepared.problem
+        is_table = prepared.found is not None
+        n_rows, n_inputs = problem.train_inputs.shape
+        self.settings = settings = settings.filled(n_rows, n_inputs, table=is_table)
         manual_seed(settings.seed)
-        self.model = network(data.n_features, settings, self.head)
+        self.model = network(n_inputs, settings, problem.head, prepared.preprocessing.first_layers())
         optimizer = settings.optimizer_class(self.model.parameters(), lr=settings.lr)
-        self.rows = [self._rows(part) for part in self.parts]
+        callbacks: list[Any] = [] if sys.stderr.isatty() else [EpochLines(settings.epochs or 0)]
+        if settings.patience:
+            callbacks.append(EarlyStopping(patience=settings.patience))
         self.trainer = Trainer(
             self.model,
-            self.head.loss(),
+            problem.head.loss(),
             optimizer,
-            metrics=[self.head.metric],
-            scheduler=OneCycleLR(
-                optimizer,
-                settings.lr or 0.0,
-                total_steps=self._steps() + 1,
-                cycle_momentum="betas" in optimizer.defaults,
-            ),
-            callbacks=[] if sys.stderr.isatty() else [EpochLines(settings.epochs or 0)],
+            metrics=[problem.head.metric],
+            scheduler=self._falling(optimizer) if is_table else self._one_cycle(optimizer),
+            callbacks=callbacks,
         )
+
+    def _one_cycle(self, optimizer: Optimizer) -> OneCycleLR:
+        return OneCycleLR(
+            optimizer,
+            self.settings.lr or 0.0,
+            total_steps=self._steps() + 1,
+            cycle_momentum="betas" in optimizer.defaults,
+        )
+
+    def _falling(self, optimizer: Optimizer) -> ReduceLROnPlateau:
+        """The rate falls well before the loss has not fallen for so long that training ends."""
+        return ReduceLROnPlateau(optimizer, factor=_FALL, patience=(self.settings.patience or TABLE_PATIENCE) // 3)
 
     def _steps(self) -> int:
         """Updates in the whole run."""
-        n_rows, size = len(self.rows[0][0]), self.settings.batch_size
+        n_rows, size = len(self.problem.train_inputs), self.settings.batch_size
         return (self.settings.epochs or 0) * (1 if size == "full" else math.ceil(n_rows / int(size or n_rows)))
 
     def run(self) -> Run:
         """Train and report."""
-        settings, folder = self.settings, self.folder
+        settings, folder, prepared = self.settings, self.folder, self.prepared
+        if prepared.found is not None:
+            print_columns(prepared, settings, self.model)
         make_folder(folder)
         Run({}, self.model, self._config()).save_config(folder)
-        rows = self.rows
+        problem = self.problem
+        rows = [(problem.train_inputs, problem.train_targets), (problem.inputs, prepared.held_out_targets)]
         checkpoint = folder / CHECKPOINT_FILE
         begin = time.perf_counter()
         run = self.trainer.fit(
@@ -98,26 +111,12 @@ class _Command:
         results = [self.trainer.evaluate(part) for part in rows]
         run.config |= self._config() | {"results": {"train": results[0], "test": results[1]}, "seconds": seconds}
         run.save(folder)
-        judged = Judged.of(run, Problem.of(self.parts, self.preprocessing))
+        judged = Judged.of(run, problem)
         print_table(judged, folder, results, seconds, draw(judged, folder))
         return run
 
-    def _rows(self, part: ArrayData) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        return self.preprocessing.features(part.X), self.head.targets(self.preprocessing.scaled_target(part.y))
-
     def _config(self) -> dict[str, Any]:
-        return {
-            "command": self.settings.to_dict(),
-            "data": {
-                "name": self.data.name,
-                "target_name": self.data.target_name,
-                "feature_names": list(self.data.feature_names),
-                "class_names": list(self.data.class_names),
-                "image_shape": list(self.data.image_shape),
-                "rows": [len(part.X) for part in self.parts],
-            },
-            "preprocessing": self.preprocessing.to_dict(),
-        }
+        return {"command": self.settings.to_dict(), **self.prepared.config()}
 
 
 class EpochLines:
@@ -132,10 +131,17 @@ class EpochLines:
         sys.stderr.write(f"epoch {trainer.epoch + 1}/{self.epochs}  {describe(values)}\n")
 
 
-def network(n_features: int, settings: TrainSettings, head: Head) -> nn.Sequential:
-    """A fully connected network with the sizes and the activation of the settings and the outputs of the head."""
-    sizes = (n_features, *(settings.hidden or ()))
-    layers: list[nn.Module] = []
+def network(n_inputs: int, settings: TrainSettings, head: Head, first: Sequence[nn.Module] = ()) -> nn.Sequential:
+    """A fully connected network with the sizes and the activation of the settings and the outputs of the head.
+
+    Args:
+        n_inputs: Columns of the input.
+        settings: Sizes and activation.
+        head: The outputs.
+        first: Layers that come before; each has `out_features`.
+    """
+    sizes = ([n_inputs, *(int(layer.out_features) for layer in first)][-1], *(settings.hidden or ()))
+    layers: list[nn.Module] = [*first]
     for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), settings.activation_class()]
     return nn.Sequential(*layers, nn.Linear(sizes[-1], head.out_features))

@@ -14,6 +14,7 @@ MOST_CATEGORIES = 50_000
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 # Orders of day and month as people write them; ISO 8601 is read without.
 _FORMATS = ("%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y%m%d %H:%M")
+_EMPTY: dict[str, Any] = {"text": -1, "time": np.datetime64("NaT", "s"), "number": np.nan}
 # A float32 keeps a value to this share of it.
 _FLOAT32_EPS = 6e-8
 
@@ -40,7 +41,8 @@ class Builder:
         self.source, self.name, self.first_row, self.n_rows = source, name, first_row, 0
         self._as_text, self._most = as_text, np.inf if keep_all else MOST_CATEGORIES
         self._kind = "text" if as_text else ""
-        self._chunks: list[NDArray[Any]] = []
+        self._values: NDArray[Any] = np.empty(0, np.int8)
+        self._gap = 0
         self._whole, self._boolean = True, False
         self._numbers: dict[str, int] = {}
         self._overfull = False
@@ -58,9 +60,9 @@ class Builder:
         types = pa.types
         if types.is_dictionary(array.type):
             array = array.cast(array.type.value_type)
-        chunk: NDArray[Any]
+        chunk: NDArray[Any] | None = None
         if array.null_count == len(array):
-            chunk = np.full(len(array), np.nan, np.float32)
+            self._gap += len(array)
         elif self._kind == "text":
             chunk = self._texts(self._as_strings(array))
         elif types.is_string(array.type) or types.is_large_string(array.type):
@@ -74,22 +76,38 @@ class Builder:
             chunk = self._keep("number", self._compact(array))
         else:
             chunk = self._keep("text", self._texts(self._as_strings(array)))
-        self._chunks.append(chunk)
+        if chunk is not None:
+            self._append(chunk)
         self.n_rows += len(array)
+
+    def _append(self, chunk: NDArray[Any]) -> None:
+        """Put a block behind the others, and before it the empty cells that came since."""
+        filled, gap = self.n_rows - self._gap, self._gap
+        kind = np.result_type(chunk.dtype if not self.n_rows - gap else self._values.dtype, chunk.dtype)
+        if gap and self._kind == "number":
+            kind = np.result_type(kind, np.float32)
+        if kind != self._values.dtype or self.n_rows + len(chunk) > len(self._values):
+            # Twice the room: pages that nothing was written to take no memory.
+            grown = np.empty(2 * (self.n_rows + len(chunk)), kind)
+            grown[:filled] = self._values[:filled]
+            self._values = grown
+        if gap:
+            self._values[filled : self.n_rows] = _EMPTY[self._kind]
+        self._values[self.n_rows : self.n_rows + len(chunk)] = chunk
+        self._gap = 0
 
     def column(self) -> Column:
         """The column, when all blocks are there."""
+        if not self._kind:
+            return Column(self.name, np.full(self.n_rows, np.nan, np.float32))
+        self._append(np.empty(0, self._values.dtype))
+        values = self._values[: self.n_rows]
         if self._kind == "text":
-            return self._text_column()
-        if self._kind == "time":
-            empty = np.datetime64("NaT", "s")
-            chunks = [c if c.dtype.kind == "M" else np.full(len(c), empty) for c in self._chunks]
-            return Column(self.name, np.concatenate(chunks))
+            return self._text_column(values)
         whole = self._kind == "number" and self._whole
-        return Column(self.name, np.concatenate(self._chunks), whole=whole, boolean=whole and self._boolean)
+        return Column(self.name, values, whole=whole, boolean=whole and self._boolean)
 
-    def _text_column(self) -> Column:
-        codes = np.concatenate([np.full(len(c), -1, np.int32) if c.dtype.kind == "f" else c for c in self._chunks])
+    def _text_column(self, codes: NDArray[Any]) -> Column:
         if self._overfull:
             codes[codes > 0] = 0
         texts = () if self._overfull else tuple(self._numbers)

@@ -1,7 +1,7 @@
 """A table in memory, each column in as few bytes as it needs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -70,7 +70,8 @@ class Column:
         known = self.values[~self.missing] if self.n_missing else self.values
         if self.is_text:
             return int(np.count_nonzero(np.bincount(known, minlength=1))) if len(known) else 0
-        return len(np.unique(known))
+        ordered = np.sort(known)
+        return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + (len(ordered) > 0)
 
     def cells(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[Any]:
         """The cells of rows as an array: numbers, times, or objects for text, None where one is missing."""
@@ -131,6 +132,7 @@ class Table:
         """Words for a cell; `row` counts from 0."""
         return f"{self.source}: row {row + self.first_row:,}, column {name!r}"
 
-    def only(self, names: Sequence[str]) -> "Table":
-        """The table with some of its columns, in this order; raises what `table[name]` raises."""
-        return Table(self.source, tuple(self[name] for name in names), self.n_rows, self.first_row)
+    def part(self, names: Sequence[str], rows: NDArray[np.int64]) -> "Table":
+        """A copy of some rows of some columns; raises what `table[name]` raises."""
+        columns = tuple(replace(self[name], values=self[name].values[rows]) for name in names)
+        return Table(self.source, columns, len(rows), self.first_row)

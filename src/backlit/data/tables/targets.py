@@ -28,6 +28,10 @@ class Targets:
     y: NDArray[Any]
     class_names: tuple[tuple[str, ...], ...]
 
+    def of(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """The targets of some rows of the table, all of which have them."""
+        return self.y[np.searchsorted(self.rows, rows)]
+
 
 def read_targets(table: Table, names: Sequence[str], task: Task | None = None) -> Targets:
     """The targets of a table; rows in which one is missing are left out.

@@ -1,0 +1,53 @@
+"""What `backlit train` says about a table file before it trains."""
+
+from backlit.cli.preparing import Prepared
+from backlit.cli.settings import TrainSettings
+from backlit.data.tables import CategoryColumn, DateColumn, NumberColumn, TableEncoder
+from backlit.nn import Module
+
+
+def print_columns(prepared: Prepared, settings: TrainSettings, model: Module) -> None:
+    """Print each column with its kind and what is done with it, and what was chosen for the target."""
+    from rich.console import Console
+    from rich.table import Table
+
+    encoder, found = prepared.preprocessing.encoder, prepared.found or []
+    done = {str(column.name): _done(column) for column in encoder.columns} if isinstance(encoder, TableEncoder) else {}
+    table = Table(title=f"{prepared.problem.name}: {len(found):,} columns besides the target", title_justify="left")
+    table.add_column("column", overflow="fold")
+    table.add_column("kind")
+    table.add_column("distinct", justify="right")
+    table.add_column("missing", justify="right")
+    table.add_column("what is done", overflow="fold")
+    for each in found:
+        used = each.name in done
+        words = done.get(each.name, f"left out: {each.reason}")
+        distinct = f"{each.distinct:,}"
+        missing = f"{each.missing:,}" if each.missing else ""
+        table.add_row(each.name, each.kind, distinct, missing, words, style=None if used else "dim")
+    console = Console()
+    console.print(table)
+    for line in (*prepared.told, _network(settings, model)):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _network(settings: TrainSettings, model: Module) -> str:
+    layers = ", ".join(map(str, settings.hidden or ())) or "no"
+    count = sum(parameter.numel() for parameter in model.parameters())
+    return (
+        f"Network: {layers} hidden units ({settings.activation}), {count:,} parameters; {settings.optimizer}, "
+        f"rate {settings.lr:g}, batches of {settings.batch_size}, at most {settings.epochs} epochs"
+        + (f", ends after {settings.patience} without a smaller validation loss" if settings.patience else "")
+    )
+
+
+def _done(column: NumberColumn | DateColumn | CategoryColumn) -> str:
+    if isinstance(column, CategoryColumn):
+        shown = ", ".join(map(str, column.values[:3])) + (", …" if len(column.values) > 3 else "")
+        form = f"learnt vectors of {column.size}" if column.size else "one-hot"
+        return f"{form}: {shown}" + (" and missing" if column.flagged else "")
+    if isinstance(column, DateColumn):
+        filled = "; missing ones marked" if column.flagged else ""
+        return f"{', '.join(column.parts)}, standardised{filled}"
+    gaps = f"; missing: {column.fill:.4g}, marked" if column.flagged else ""
+    return f"(x − {column.mean:.4g}) / {column.scale:.4g}{gaps}"

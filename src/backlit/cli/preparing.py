@@ -1,0 +1,227 @@
+"""From a data set's name or a table file to what a network learns from, and the rows that it is judged by."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlit.cli.judging import Problem
+from backlit.cli.preprocessing import Preprocessing
+from backlit.cli.settings import TrainSettings
+from backlit.data import StandardScaler
+from backlit.data.datasets import guess_target, is_table, load
+from backlit.data.tables import Found, Table, TableEncoder, Targets, find_kinds, read_table, read_targets, split_table
+from backlit.errors import ArgumentError, DataError
+from backlit.train import Head
+
+_VALIDATION = 0.2
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `backlit train` trains on.
+
+    Attributes:
+        problem: The rows.
+        preprocessing: What was done to them.
+        found: What the columns of a table file are; None for other data.
+        told: Sentences about what was chosen, for a table file.
+        feature_names: The columns that the network learns from.
+        other_names: Columns of the file that it does not learn from.
+    """
+
+    problem: Problem
+    preprocessing: Preprocessing
+    feature_names: tuple[str, ...]
+    found: list[Found] | None = None
+    told: list[str] = field(default_factory=list)
+    other_names: tuple[str, ...] = ()
+
+    @property
+    def held_out_targets(self) -> NDArray[Any]:
+        """The targets of the held-out rows, as the loss takes them."""
+        problem = self.problem
+        return problem.head.targets(self.preprocessing.scaled_target(problem.actual))
+
+    def config(self) -> dict[str, Any]:
+        """What a run's configuration says about the data."""
+        problem, head = self.problem, self.problem.head
+        return {
+            "data": {
+                "name": problem.name,
+                "target_name": problem.target_names[0],
+                "target_names": list(problem.target_names),
+                "feature_names": list(self.feature_names),
+                "other_names": list(self.other_names),
+                "class_names": list(head.class_names),
+                "labels": [list(names) for names in head.labels],
+                "image_shape": list(problem.image_shape),
+                "rows": [len(problem.train_inputs), len(problem.inputs)],
+            },
+            "preprocessing": self.preprocessing.to_dict(),
+        }
+
+
+def prepare(settings: TrainSettings) -> Prepared:
+    """Read the data, split them, and fit the preprocessing on the training rows.
+
+    Raises:
+        BacklitError: The data cannot be used, or settings do not fit them: see the message.
+    """
+    if is_table(settings.data):
+        return _of_table(settings)
+    for name in ("drop", "categorical", "numeric", "stratify", "group", "time"):
+        if getattr(settings, name):
+            raise ArgumentError(f"--{name} is for table files; {settings.data} is none")
+    data = load(settings.data, settings.target, task=settings.task)
+    parts = data.split(settings.val, seed=settings.seed)
+    preprocessing = Preprocessing.fitted(parts[0])
+    return Prepared(Problem.of(parts, preprocessing), preprocessing, data.feature_names)
+
+
+def _of_table(settings: TrainSettings) -> Prepared:
+    named = settings.target_names
+    for name in settings.drop:
+        if name in named:
+            raise ArgumentError(f"{name!r} is the target and cannot be dropped")
+    whole = () if settings.group is None else (settings.group,)
+    table = read_table(settings.data, drop=settings.drop, text=settings.categorical, whole=whole)
+    if table.n_rows < 2:
+        raise DataError(f"{table.source}: there is one row; learning needs at least two, and one more to check it by")
+    if settings.target in table.names:
+        named = (settings.target,)  # a name may hold a comma
+    targets = read_targets(table, named or (guess_target(table.names),), settings.task)
+    split = _split(settings, table, targets)
+    found = find_kinds(table, targets.names, categorical=settings.categorical, numeric=settings.numeric)
+    found = [_unless_group(each, settings.group) for each in found]
+    encoder = TableEncoder.fit(table, found, split[0])
+    preprocessing = Preprocessing(encoder, _target_scaler(targets, split[0]))
+    used = tuple(str(column.name) for column in encoder.columns)
+    other = tuple(name for name in table.names if name not in used and name not in targets.names)
+    told = _told(settings, table, targets, split)
+    problem = _problem(table, targets, split, preprocessing, encoder)
+    return Prepared(problem, preprocessing, used, found, told, (*other, *settings.drop))
+
+
+def _unless_group(found: Found, group: str | None) -> Found:
+    """Groups of the validation rows are none that training knows, so that nothing is learnt from their names."""
+    if found.name != group:
+        return found
+    return Found(found.name, "identifier", found.distinct, found.missing, "it names the groups")
+
+
+def _split(settings: TrainSettings, table: Table, targets: Targets) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    stratify = settings.stratify
+    own_way = settings.group or settings.time
+    if stratify is None and not own_way and len(targets.names) == 1 and targets.class_names[0]:
+        stratify = targets.names[0]
+    return split_table(
+        table,
+        settings.val or _VALIDATION,
+        stratify=None if stratify == "none" else stratify,
+        group=settings.group,
+        time=settings.time,
+        rows=targets.rows,
+        seed=settings.seed,
+    )
+
+
+def _target_scaler(targets: Targets, train: NDArray[np.int64]) -> StandardScaler | None:
+    if head_of(targets).kind != "regression":
+        return None
+    return StandardScaler().fit(targets.of(train).reshape(len(train), -1))
+
+
+def _problem(
+    table: Table,
+    targets: Targets,
+    split: tuple[NDArray[np.int64], NDArray[np.int64]],
+    preprocessing: Preprocessing,
+    encoder: TableEncoder,
+) -> Problem:
+    (train, val), head = split, head_of(targets)
+    return Problem(
+        name=table.source,
+        head=head,
+        target_names=targets.names,
+        columns=_Cells(table.part([str(column.name) for column in encoder.columns], val)),
+        groups=encoder.places,
+        inputs=encoder.transform(table, val),
+        actual=targets.of(val),
+        train_inputs=encoder.transform(table, train),
+        train_targets=head.targets(preprocessing.scaled_target(targets.of(train))),
+        train_actual=targets.of(train),
+        restore=preprocessing.original_target,
+        categories=encoder.categories,
+        row_numbers=val + table.first_row,
+    )
+
+
+def head_of(targets: Targets) -> Head:
+    """The output layer and the loss for these targets."""
+    if not targets.class_names[0]:
+        return Head(n_values=len(targets.names))
+    return Head(targets.class_names[0]) if len(targets.names) == 1 else Head(labels=targets.class_names)
+
+
+def _told(
+    settings: TrainSettings, table: Table, targets: Targets, split: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> list[str]:
+    head = head_of(targets)
+    names = ", ".join(targets.names)
+    loss = type(head.loss()).__name__
+    if head.kind == "regression":
+        y = targets.y.reshape(len(targets.y), -1)
+        span = f"values from {y.min():.6g} to {y.max():.6g}"
+        words = f"{span}, so a regression: {head.out_features} linear {_plural('output', head.out_features)}, {loss}"
+        words += ", on standardised values"
+    elif head.kind == "several labels":
+        words = f"two classes each: a logit for each, {loss}"
+    else:
+        counts = np.bincount(targets.y, minlength=len(head.class_names))
+        shares = ", ".join(
+            f"{name} {count / len(targets.y):.0%}" for name, count in zip(head.class_names[:6], counts, strict=False)
+        )
+        more = ", …" if len(head.class_names) > 6 else ""
+        output = "one logit" if head.kind == "two classes" else f"{len(head.class_names)} logits"
+        words = f"{len(head.class_names)} classes ({shares}{more}): {output}, {loss}"
+    lines = [f"Target {names}: {words}"]
+    gone = table.n_rows - len(targets.rows)
+    if gone:
+        lines.append(f"Left out: {gone:,} {_plural('row', gone)} without a target")
+    if settings.group:
+        how = f"whole groups of {settings.group}"
+    elif settings.time:
+        how = f"the latest by {settings.time}"
+    elif settings.stratify not in (None, "none"):
+        how = f"at random, in the shares of {settings.stratify}"
+    elif head.class_names and settings.stratify is None:
+        how = "at random, in the shares of the classes"
+    else:
+        how = "at random"
+    lines.append(f"Rows: {len(split[0]):,} to learn from, {len(split[1]):,} held out, {how}")
+    return lines
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+class _Cells(Mapping[str, NDArray[Any]]):
+    """The columns of a table as the reader knows them, made when they are looked at."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._table.names:
+            raise KeyError(name)
+        return self._table[name].cells()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table.names)
+
+    def __len__(self) -> int:
+        return len(self._table.columns)
