@@ -133,7 +133,7 @@ def test_the_page_follows_the_readers_theme_unless_told_otherwise(tmp_path):
         (problem(np.zeros(0, int), ("no", "yes"), inputs=np.zeros((0, 3), np.float32)), 1, ["No rows were held out"]),
         (problem([1], ("no", "yes")), 1, ["One row is held out", "At least two held-out rows with finite"]),
         (problem([[1.0]]), 1, ["One row is held out", "are needed to shuffle"]),
-        (problem([1, 1, 1], ("no", "yes")), 1, ["No held-out row has answer no", "<td>ROC AUC</td><td>–"]),
+        (problem([1, 1, 1], ("no", "yes")), 1, ["No held-out row has answer no", "ROC AUC</th><td>–"]),
         (problem([[1.0, 2.0], [2.0, 1.0]], targets=("a<b", "c")), 2, ["a&lt;b, on 2", "residuals of c"]),
     ],
 )
@@ -160,5 +160,5 @@ def test_a_run_without_mistakes_says_so(tmp_path):
 def test_cells_are_shown_as_they_are():
     missing = (None, np.nan, np.float32(np.nan), np.datetime64("NaT"))
     assert {cell(value) for value in missing} == {"missing"}
-    others = (np.datetime64("2026-01-02"), "red", 3, np.float32(-0.5), True)
-    assert [cell(value) for value in others] == ["2026-01-02", "red", "3", "−0.5", "true"]
+    others = (np.datetime64("2026-01-02", "s"), "red", 3, np.float32(-0.5), True, -412345.0, 39.9512)
+    assert [cell(value) for value in others] == ["2026-01-02", "red", "3", "−0.5", "true", "−412,345", "39.9512"]

@@ -21,7 +21,7 @@ from backlit.train.evaluation import (
     permutation_importances,
     value_scores,
 )
-from backlit.view.theme import number
+from backlit.view.theme import amount
 
 NETWORK, LINEAR = "network", "linear model"
 # Named in words up to so many.
@@ -220,6 +220,12 @@ class Judged:
     def notes(self) -> list[str]:
         """What limits the scores: predictions that are not finite, classes that no held-out row has, a single row."""
         problem, notes = self.problem, []
+        if not len(problem.inputs):
+            return ["No rows were held out, so nothing says how good the network is on rows that it never saw."]
+        if (self.run.config.get("command") or {}).get("patience"):
+            notes.append(
+                "The held-out rows also settled when training ended: the network's scores are a little too good."
+            )
         lacking = np.flatnonzero(~self.finite)
         if len(lacking):
             notes.append(
@@ -256,7 +262,7 @@ class Judged:
             of = f" of {target}" if len(self.problem.target_names) > 1 else ""
             figures = ("accuracy", "log loss") if self.problem.target_classes[at] else ("RMSE",)
             for figure in figures:
-                for other in list(self.predictions)[1:]:
+                for other in list(self.predictions)[1 : 3 if figure == figures[0] else 2]:
                     beats, words = self._against(other, at, figure)
                     sentences.append(f"By {figure}{of}, the network {words}.")
                     if beats:
@@ -293,7 +299,7 @@ def shown_score(figure: str, value: float) -> str:
     """A score as it is read."""
     if np.isnan(value):
         return "–"
-    return f"{value:.2%}" if figure.endswith("accuracy") else number(value)
+    return f"{value:.2%}" if figure.endswith("accuracy") else amount(value)
 
 
 def _named(names: Sequence[str]) -> str:

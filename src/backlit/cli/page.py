@@ -17,10 +17,12 @@ from backlit.serialization import write_whole
 from backlit.train import Run
 from backlit.train.evaluation import found_classes
 from backlit.view.picture import Picture, page
-from backlit.view.theme import THEMES, number, theme_of
+from backlit.view.theme import THEMES, amount, theme_of
 
 PAGE_FILE = "inspect.html"
-_WORST = 12
+_WORST, _NEURONS = 12, 20
+# Of the values of a row, which are shown as they were read.
+_DIGITS = 6
 _STYLE = """
 main { max-width: 1120px; margin: auto; }
 h1 { line-height: 1.25; }
@@ -28,12 +30,13 @@ h2 { margin-top: 2.2rem; }
 img { max-width: 100%; height: auto; }
 pre { font: 13px/1.35 "DejaVu Sans Mono", Menlo, Consolas, monospace; margin: 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding-bottom: 0.4rem; }
+caption { text-align: left; padding-bottom: 0.4rem; white-space: nowrap; }
 th, td { padding: 0.2rem 0.7rem; text-align: right; border-bottom: 1px solid #80868b55; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-.wide { overflow-x: auto; }
+tbody th { font-weight: normal; }
+.wide { overflow-x: auto; margin: 0.9rem 0; }
 .wide:focus-visible { outline: 2px solid #80868b; }
-.beside { display: flex; flex-wrap: wrap; gap: 1.5rem; }
+.beside { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
 @media (max-width: 700px) { body { margin: 0.8rem; } img { max-width: none; } }
 """
 _DARK = """
@@ -82,26 +85,28 @@ class _Page:
         return page(f"{self.problem.name}: a trained network", f"<main>\n{heading}\n{body}\n</main>", ground, style)
 
     def scores(self) -> tuple[str, str]:
-        """Scores beside those of the baselines, in figures and in words."""
-        title, judged, problem = "How good it is", self.judged, self.problem
-        results = self.run.config.get("results", {})
-        trained = "" if results else "<p>The training was not finished.</p>"
-        if results:
-            figures = [
-                [figure, *(shown_score(figure, part[figure]) for part in results.values())]
-                for figure in next(iter(results.values()))
-            ]
-            trained = _table("Training and held-out rows", ["", *results], figures)
-        if not len(problem.inputs):
-            return title, f"{trained}<p>No rows were held out, so nothing says how good it is on rows it never saw.</p>"
-        parts = [*(f"<p>{html.escape(note)}</p>" for note in (*judged.notes(), *judged.verdicts()))]
+        """Scores beside those of the baselines, in words and in figures, and how they differ from those in training."""
+        title, judged = "How good it is", self.judged
+        words = [*judged.notes(), *judged.verdicts()]
+        if not self.run.config.get("results"):
+            words.insert(0, "The training was not finished.")
+        parts = [f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in words)}</ul>"]
         for target, scores in judged.scores.items():
             rows = [
-                [figure, *(shown_score(figure, score[figure]) for score in scores.values())]
-                for figure in scores[NETWORK]
+                [figure, *(shown_score(figure, own[figure]) for own in scores.values())] for figure in scores[NETWORK]
             ]
             parts.append(_table(f"{target}, on {judged.said_rows}", ["", *scores], rows))
-        return title, "\n".join([*parts, trained])
+        return title, "\n".join([*parts, self._overfitting()])
+
+    def _overfitting(self) -> str:
+        """The figures that training itself measured: a large difference is what was learnt by heart."""
+        results = self.run.config.get("results", {})
+        if not results:
+            return ""
+        heads = ["", *(f"{part} rows" for part in results)]
+        figures = next(iter(results.values()))
+        rows = [[figure, *(shown_score(figure, part[figure]) for part in results.values())] for figure in figures]
+        return _table("The network on the rows that it learnt from and on those held out for the test", heads, rows)
 
     def summary(self) -> tuple[str, str]:
         """The layers."""
@@ -132,7 +137,7 @@ class _Page:
     def first_layer(self) -> tuple[str, str]:
         """The first layer's weights as images."""
         words = "weights of the first layer as images"
-        drawn = self._picture(words, view.weights, self.run.model, self.problem.image_shape)
+        drawn = self._picture(words, view.weights, self.run.model, self.problem.image_shape, most=_NEURONS)
         return "What the first layer looks for", drawn
 
     def agreement(self) -> tuple[str, str]:
@@ -143,7 +148,7 @@ class _Page:
         title += " of the held-out rows"
         if not judged.finite.any():
             return title, "<p>No prediction is finite.</p>"
-        pictures = []
+        parts = []
         for at, (name, names) in enumerate(zip(problem.target_names, problem.target_classes, strict=True)):
             actual, found = judged.actual[at][judged.finite], judged.own[at][judged.finite]
             if names:
@@ -151,12 +156,24 @@ class _Page:
                     f"{name} {names[1]}" if len(names) == 2 else f"the predicted {name}"
                 )
                 matrix = (actual, found_classes(found), names)
-                pictures.append(self._picture(f"confusion matrix of {name}", view.confusion, *matrix))
-                pictures.append(self._picture(f"calibration curve of {name}", view.calibration, actual, found, said))
+                pair = [
+                    self._picture(f"confusion matrix of {name}", view.confusion, *matrix),
+                    self._picture(
+                        f"calibration curve of {name}",
+                        view.calibration,
+                        actual,
+                        found,
+                        f"predicted probability of {said}",
+                    ),
+                ]
             else:
-                pictures.append(self._picture(f"predicted against actual {name}", view.agreement, actual, found, name))
-                pictures.append(self._picture(f"residuals of {name}", view.residuals, actual, found, name))
-        return title, _beside(pictures)
+                pair = [
+                    self._picture(f"predicted against actual {name}", view.agreement, actual, found, name),
+                    self._picture(f"residuals of {name}", view.residuals, actual, found, name),
+                ]
+            head = f"<h3>{html.escape(name)}</h3>" if len(problem.target_names) > 1 else ""
+            parts.append(f'{head}<div class="beside">{"".join(pair)}</div>')
+        return title, "\n".join(parts)
 
     def importances(self) -> tuple[str, str]:
         """How much each column matters."""
@@ -213,7 +230,7 @@ class _Page:
         sides: list[list[str]] = []
         for names, actual, own in zip(self.problem.target_classes, self.judged.actual, self.judged.own, strict=True):
             if not names:
-                told = [number(actual[row]), number(own[row]), number(own[row] - actual[row])]
+                told = [amount(value) for value in (actual[row], own[row], own[row] - actual[row])]
             elif np.isfinite(own[row]).all():
                 told = [f"{names[k]} ({own[row, k]:.1%})" for k in (int(actual[row]), int(own[row].argmax()))]
             else:
@@ -225,9 +242,9 @@ class _Page:
         problem = self.problem
         return (problem.inputs if len(problem.inputs) else problem.train_inputs)[:1]
 
-    def _picture(self, words: str, draw: Callable[..., Picture], *given: Any) -> str:
+    def _picture(self, words: str, draw: Callable[..., Picture], *given: Any, **more: Any) -> str:
         """A picture in each theme of the page, of which the reader's is shown."""
-        found = [base64.b64encode(draw(*given, theme=theme).svg.encode()).decode() for theme in self.themes]
+        found = [base64.b64encode(draw(*given, theme=theme, **more).svg.encode()).decode() for theme in self.themes]
         places = [f"data:image/svg+xml;base64,{code}" for code in found]
         dark = f'<source media="(prefers-color-scheme: dark)" srcset="{places[-1]}">' if len(places) > 1 else ""
         label = html.escape(words, quote=True)
@@ -238,11 +255,9 @@ def cell(value: Any) -> str:
     """A cell of a table, whatever it holds."""
     if value is None or (isinstance(value, float | np.floating | np.datetime64) and value != value):
         return "missing"
-    return number(value) if isinstance(value, int | float | np.number | np.bool_) else str(value)
-
-
-def _beside(parts: Iterable[str]) -> str:
-    return f'<div class="beside">{"".join(parts)}</div>'
+    if isinstance(value, int | float | np.number | np.bool_):
+        return amount(value, _DIGITS)
+    return str(value).removesuffix("T00:00:00")
 
 
 def _scrolled(words: str, content: str) -> str:
@@ -252,6 +267,9 @@ def _scrolled(words: str, content: str) -> str:
 
 def _table(words: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in heads)
-    lines = "".join(f"<tr>{''.join(f'<td>{html.escape(text)}</td>' for text in row)}</tr>" for row in rows)
+    lines = "".join(
+        f'<tr><th scope="row">{html.escape(first)}</th>{"".join(f"<td>{html.escape(text)}</td>" for text in rest)}</tr>'
+        for first, *rest in rows
+    )
     caption = f"<caption>{html.escape(words)}</caption>"
     return _scrolled(words, f"<table>{caption}<thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>")

@@ -43,7 +43,7 @@ def calibration(
         low, high = found.intervals()
         bars = np.stack([np.maximum(found.observed - low, 0), np.maximum(high - found.observed, 0)])
         top.errorbar(
-            found.predicted, found.observed, bars, fmt="o-", color=blue, markersize=4.5, linewidth=1.3, elinewidth=1,
+            found.predicted, found.observed, bars, fmt="o", color=blue, markersize=5, elinewidth=1, capsize=2,
             label="network, with 95% interval",
         )  # fmt: skip
         top.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), ylabel="share that came true")

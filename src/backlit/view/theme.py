@@ -109,6 +109,13 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{float(value):.{digits}g}".replace("-", "−")
 
 
+def amount(value: Any, digits: int = 4) -> str:
+    """A number as people write amounts: as `number`, but 1,234,567 instead of a power of ten."""
+    if 1e4 <= abs(value) < 1e15:
+        return f"{value:,.0f}".replace("-", "−")
+    return number(value, digits)
+
+
 def seconds_text(seconds: float) -> str:
     """A time with the unit that suits it, from microseconds to seconds."""
     for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
