@@ -80,8 +80,11 @@ def test_bad_input(folder, capsys):
     assert main(["train", "xor", "--epochs", "1", "--hidden", "0", "--out", "run"]) == 0
     capsys.readouterr()
     config = json.loads((folder / "run" / "config.json").read_text())
-    for change, words in (({"preprocessing": None}, "preprocessing"), ({"data": {}}, "other columns")):
-        (folder / "run" / "config.json").write_text(json.dumps(config | change))
+    for data, words in (
+        ({}, "name"),
+        (config["data"] | {"rows": [1, 2]}, "xor is no longer what run learnt from: rows"),
+    ):
+        (folder / "run" / "config.json").write_text(json.dumps(config | {"data": data}))
         assert main(["inspect", "run"]) == 1
         said = capsys.readouterr().err
         assert len(said.splitlines()) == 1

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from backlit.cli.judging import Judged, Problem
+from backlit.cli.judging import Judged
 from backlit.cli.page import PAGE_FILE, write_page
-from backlit.cli.preprocessing import Preprocessing
+from backlit.cli.preparing import prepare
 from backlit.cli.settings import TrainSettings
-from backlit.data.datasets import load
-from backlit.errors import ArgumentError, FileError, MissingFileError
+from backlit.errors import ArgumentError, MissingFileError
 from backlit.train import Run
 from backlit.train.run import CONFIG_FILE
 
@@ -34,6 +33,7 @@ def inspect(settings: InspectSettings) -> Path:
     Raises:
         MissingFileError: There is no such run, or its data are gone.
         FileError: It is no run of the command.
+        ArgumentError: The data have changed since.
         MissingPackageError: Matplotlib is not installed.
     """
     from rich.console import Console
@@ -43,15 +43,14 @@ def inspect(settings: InspectSettings) -> Path:
         raise MissingFileError(f"no run {folder}; expected the folder that `backlit train` made")
     run = Run.load(folder)
     given = TrainSettings.from_dict(run.config.get("command"), str(folder / CONFIG_FILE))
-    try:
-        preprocessing = Preprocessing.from_dict(run.config["preprocessing"])
-    except (KeyError, TypeError) as error:
-        raise FileError(f"{folder}: not a run of the command, its configuration lacks {error}") from error
-    data = load(given.data, given.target)
-    if list(data.feature_names) != run.config.get("data", {}).get("feature_names"):
-        raise ArgumentError(f"{given.data} has other columns now than those that {folder} learnt from")
-    problem = Problem.of(data.split(given.val, seed=given.seed), preprocessing)
+    prepared = prepare(given)
+    before, now = run.config.get("data"), prepared.config()["data"]
+    if before != now:
+        other = [name for name in now if not isinstance(before, dict) or before.get(name) != now[name]]
+        raise ArgumentError(
+            f"{given.data} is no longer what {folder} learnt from: {', '.join(other).replace('_', ' ')} changed"
+        )
     place = settings.out or folder / PAGE_FILE
-    write_page(Judged.of(run, problem), place, settings.theme)
+    write_page(Judged.of(run, prepared.problem), place, settings.theme)
     Console().print(f"The page is {place}", highlight=False, soft_wrap=True)
     return place
