@@ -9,7 +9,7 @@ from networks import digits_network
 import backlit
 from backlit import nn, optim, view
 from backlit.data import datasets
-from backlit.train import Trainer
+from backlit.train import Trainer, evaluation
 
 
 def descent(theme: str) -> Any:
@@ -55,3 +55,38 @@ def confusion(theme: str) -> Any:
     model, X, y = digits_network()
     predicted = model(backlit.tensor(X)).argmax(1).numpy()
     return view.confusion(y, predicted, "0123456789", theme=theme)
+
+
+def calibration(theme: str) -> Any:
+    """Calibration.
+
+    How often what was predicted with some probability came true.
+    """
+    model, X, y = digits_network()
+    probabilities = model(backlit.tensor(X)).softmax(1).detach().numpy()
+    return view.calibration(y, probabilities, "predicted probability of the predicted digit", theme=theme)
+
+
+def residuals(theme: str) -> Any:
+    """Residuals.
+
+    A straight line leaves a trend behind that a curve would take up.
+    """
+    x = np.linspace(0, 2, 200)
+    y = x**2 + 0.1 * np.random.default_rng(0).normal(size=x.shape)
+    return view.residuals(y, 2 * x - 0.7, "height (m)", theme=theme)
+
+
+def importances(theme: str) -> Any:
+    """Which columns matter.
+
+    How much a score falls when one column's values are shuffled over the rows.
+    """
+    rows = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    wanted = 2 * rows[:, 0] + np.abs(rows[:, 1])
+
+    def score(inputs: Any, numbers: Any) -> float:
+        return evaluation.value_scores(wanted[numbers], 2 * inputs[:, 0] + np.abs(inputs[:, 1]))["R²"]
+
+    falls = evaluation.permutation_importances(score, rows, {"size": [0], "age": [1], "noise": [2]})
+    return view.importances(falls, "R²", theme=theme)
