@@ -36,8 +36,8 @@ def vector_bytes() -> int:
     return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
 
-def optimise(text: str) -> Any:
-    """Parse, check and optimise a module."""
+def optimise(text: str, machine: Any = None) -> Any:
+    """Parse, check and optimise a module, for a target machine of this thread's own where several are at it."""
     # A context of its own lets other threads work on other modules.
     module = llvm.parse_assembly(text, llvm.create_context())
     module.verify()
@@ -48,7 +48,7 @@ def optimise(text: str) -> Any:
     passes.add_loop_rotate_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
-    builder = llvm.create_pass_builder(target_machine(), llvm.create_pipeline_tuning_options())
+    builder = llvm.create_pass_builder(machine or target_machine(), llvm.create_pipeline_tuning_options())
     _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
     return module
 
@@ -65,9 +65,10 @@ def _unlocked(name: str) -> Any:
 
 def machine_code(text: str) -> bytes:
     """Machine code of a module, made beside that of others where several threads ask."""
+    machine = _new_target_machine()
     with llvm.ffi.OutputString() as error:
         emit = _unlocked("LLVMPY_TargetMachineEmitToMemory")
-        buffer = emit(_new_target_machine(), optimise(text), 1, error)
+        buffer = emit(machine, optimise(text, machine), 1, error)
         if not buffer:
             raise RuntimeError(str(error))
     library = llvm.ffi.lib
