@@ -14,6 +14,7 @@ import backlit as bl
 from backlit.compiler import llvm, random_words, shuffle
 from backlit.compiler.compiled import compile as compile_function
 from backlit.compiler.cores import emit_core
+from backlit.compiler.costs import Way
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import plan
 from backlit.compiler.program import ProgramBuilder
@@ -46,7 +47,9 @@ def random_kernel(count):
     planned = plan(program.finished([words]))
     places = {place: slot for slot, place in enumerate(planned.memory.values())}
     module = ir.Module()
-    emitter = KernelEmitter(module, planned, planned.kernels[0], "kernel", places, llvm.vector_bytes(), shared=True)
+    emitter = KernelEmitter(
+        module, planned, planned.kernels[0], "kernel", places, llvm.vector_bytes(), Way(shared=True)
+    )
     emit_core(emitter)
     emitter.function.linkage = "external"
     library = compiled(module, "kernel")

@@ -13,11 +13,10 @@ import llvmlite.ir as ir
 import numpy as np
 
 from backlit.compiler.cores import emit_core
+from backlit.compiler.costs import Way
 from backlit.compiler.frame import I64, POINTER, SIGNATURE, loop, number
 from backlit.compiler.kernels import KernelEmitter
-from backlit.compiler.plan import Kernel, Plan
-from backlit.compiler.products import is_packed
-from backlit.compiler.rows import at
+from backlit.compiler.plan import Plan
 from backlit.compiler.shuffle import scratch_words
 from backlit.compiler.values import item_size, memory_type, scalar_type
 
@@ -113,10 +112,6 @@ class Control:
         return int(self._words[DONE])
 
 
-# Fewer multiply-adds or elements than this are done before a second thread has noticed.
-_PARALLEL_PRODUCT = 1_000_000
-_PARALLEL_LOOP = 60_000
-_PARALLEL_WORDS = 20_000
 # Instructions of a module, of which each costs as much as a hundred more of these, but has a thread for itself.
 _MODULE = 600
 # How often a thread looks at a barrier before it lets others have its processor.
@@ -125,29 +120,14 @@ _STEP = ir.FunctionType(I64, [POINTER, I64, I64, I64, POINTER])
 _EPOCH = ir.FunctionType(I64, [POINTER, POINTER, I64, I64])
 
 
-def worth_sharing(plan: Plan, kernel: Kernel, rows: int) -> bool:
-    """Whether two threads are faster than one at a kernel, for batches of so many rows."""
-    steps = plan.program.steps
-    if not kernel.shape:
-        return False
-    size = math.prod(at(n, rows) for n in kernel.shape)
-    core = None if kernel.core is None else steps[kernel.core]
-    if core is None:
-        size *= kernel.columns or 1
-        return size > _PARALLEL_LOOP
-    if core.kind in ("call", "scatter", "measure"):
-        return False
-    if core.kind == "random":
-        return size > _PARALLEL_WORDS
-    source = math.prod(at(n, rows) for n in steps[core.args[0]].shape)
-    if core.kind == "product":
-        inner = at(steps[core.args[0]].shape[-1], rows)
-        return size * inner > _PARALLEL_PRODUCT
-    return source > _PARALLEL_LOOP
-
-
 def emit(
-    plan: Plan, places: dict[Any, int], width: int, *, rows: int, guards: tuple[int, ...], arguments: int
+    plan: Plan,
+    places: dict[Any, int],
+    width: int,
+    *,
+    ways: tuple[Way, ...],
+    guards: tuple[int, ...],
+    arguments: int,
 ) -> Iterator[ir.Module]:
     """The modules of a plan, which are compiled side by side: some kernels in each; `step` and `epoch` in the last.
 
@@ -155,25 +135,23 @@ def emit(
         plan: The plan.
         places: For each place of memory, its slot in the table.
         width: Bytes of a vector register.
-        rows: Rows of a typical batch, by which threads are given to kernels.
+        ways: How each kernel is computed.
         guards: The steps whose values must be finite before anything outside is written; the first is the loss.
         arguments: How many of the inputs, counted from the first, are rows of batches.
     """
     module, size = ir.Module("backlit"), 0
     names = []
-    for position, kernel in enumerate(plan.kernels):
+    for position, (kernel, way) in enumerate(zip(plan.kernels, ways, strict=True)):
         if size > _MODULE:
             yield module
             module, size = ir.Module("backlit"), 0
-        shared = worth_sharing(plan, kernel, rows)
-        packed = is_packed(plan, kernel, rows)
-        emitter = KernelEmitter(module, plan, kernel, f"kernel{position}", places, width, shared, packed)
+        emitter = KernelEmitter(module, plan, kernel, f"kernel{position}", places, width, way)
         emit_core(emitter)
         names.append(emitter.function.name)
         size += sum(len(block.instructions) for block in emitter.function.blocks)
     kernels = [module.globals.get(name) or ir.Function(module, SIGNATURE, name) for name in names]
     barrier = _emit_barrier(module)
-    step = _emit_step(module, plan, kernels, barrier, places, rows, guards)
+    step = _emit_step(module, plan, kernels, barrier, places, ways, guards)
     if guards:
         _emit_epoch(module, plan, step, barrier, places, guards, arguments)
     yield module
@@ -222,20 +200,24 @@ def _emit_step(
     kernels: list[Any],
     barrier: Any,
     places: dict[Any, int],
-    rows: int,
+    ways: tuple[Way, ...],
     guards: tuple[int, ...],
 ) -> Any:
     function = ir.Function(module, _STEP, "step")
     table, count, thread, threads, control = function.args
     b = ir.IRBuilder(function.append_basic_block())
-    for kernel, code in zip(plan.kernels, kernels, strict=True):
-        if worth_sharing(plan, kernel, rows):
+    after = (*(way.shared for way in ways[1:]), False)
+    for kernel, code, way, next_is_shared in zip(plan.kernels, kernels, ways, after, strict=True):
+        if way.shared:
             b.call(code, [table, count, thread, threads])
         else:
             with b.if_then(b.icmp_signed("==", thread, number(0))):
                 b.call(code, [table, count, number(0), number(1)])
-        b.call(barrier, [control, threads])
-        for guard in (g for g in guards if g in kernel.roots):
+        watched = [g for g in guards if g in kernel.roots]
+        # Kernels that follow each other on one thread need nobody to wait.
+        if way.shared or next_is_shared or watched:
+            b.call(barrier, [control, threads])
+        for guard in watched:
             kind = plan.program.steps[guard].dtype
             value = b.load(_pointer(b, table, places[plan.memory[guard]]), typ=scalar_type(kind))
             bad = b.fcmp_unordered("!=", b.fsub(value, value), ir.Constant(scalar_type(kind), 0.0))
@@ -351,7 +333,7 @@ def _copy(module: ir.Module, b: ir.IRBuilder, target: Any, source: Any, size: An
 
 
 def _row_bytes(shape: tuple[Any, ...], kind: str) -> int:
-    return math.prod(shape[1:]) * item_size(kind)
+    return int(math.prod(shape[1:])) * item_size(kind)
 
 
 def _emit_gather(

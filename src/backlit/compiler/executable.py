@@ -14,9 +14,10 @@ import numpy as np
 
 from backlit.compiler import cache, driver, llvm
 from backlit.compiler.cores import CALL_BACK
-from backlit.compiler.driver import PERMUTE, YIELD, worth_sharing
+from backlit.compiler.costs import Way, ways
+from backlit.compiler.driver import PERMUTE, YIELD
 from backlit.compiler.plan import Plan, plan
-from backlit.compiler.products import is_packed, scratch_bytes
+from backlit.compiler.products import scratch_bytes
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
 from backlit.compiler.shuffle import emit_permute
@@ -73,11 +74,14 @@ class Code:
     """Machine code of a program and the plan it was made from; shared by all executables of the same program.
 
     Args:
-        ways: For each kernel, whether threads share it and whether it copies matrices, for a typical batch.
+        plan: The plan.
+        ways: How each kernel is computed.
+        guards: Steps that must be finite before anything outside is written.
+        arguments: How many of the inputs, from the first, are rows of batches.
 
     Attributes:
         plan: The plan.
-        rows: Rows of a typical batch.
+        ways: How each kernel is computed.
         guards: Steps that must be finite before anything outside is written.
         arguments: How many of the inputs, from the first, are rows of batches.
         places: For each place of memory, its slot in the table of addresses.
@@ -87,11 +91,9 @@ class Code:
         epoch: The native loop over batches; None where no loss is guarded.
     """
 
-    def __init__(
-        self, plan: Plan, *, rows: int, ways: tuple[Any, ...], guards: tuple[int, ...], arguments: int
-    ) -> None:
+    def __init__(self, plan: Plan, *, ways: tuple[Way, ...], guards: tuple[int, ...], arguments: int) -> None:
         self.plan, program = plan, plan.program
-        self.rows = rows
+        self.ways = ways
         self.guards = guards
         self.arguments = arguments
         self.places: dict[Any, int] = {}
@@ -101,7 +103,7 @@ class Code:
         places += [("collect", j) for j, o in enumerate(program.outputs) if _per_row(program, o)]
         for place in places:
             self.places.setdefault(place, len(self.places))
-        self.threads = MOST_THREADS if any(shared for shared, _ in ways) else 1
+        self.threads = MOST_THREADS if any(way.shared for way in ways) else 1
         # Not the program alone: a plan made in another way must not meet this one's code.
         made_from = (self.plan.kernels, self.plan.stores, self.plan.memory, self.places, ways, guards, arguments)
         key = f"{program}\n{made_from}"
@@ -117,7 +119,7 @@ class Code:
 
     def _modules(self) -> Iterator[ir.Module]:
         return driver.emit(
-            self.plan, self.places, llvm.vector_bytes(), rows=self.rows, guards=self.guards, arguments=self.arguments
+            self.plan, self.places, llvm.vector_bytes(), ways=self.ways, guards=self.guards, arguments=self.arguments
         )
 
     def modules(self) -> list[Any]:
@@ -136,9 +138,8 @@ def _cached_plan(key: str, holder: "_Holder", guards: tuple[int, ...]) -> Plan:
 
 
 @functools.lru_cache(maxsize=256)
-def _cached_code(key: str, holder: "_Holder", ways: tuple[Any, ...], guards: tuple[int, ...], arguments: int) -> Code:
-    planned, rows = holder.held
-    return Code(planned, rows=rows, ways=ways, guards=guards, arguments=arguments)
+def _cached_code(key: str, holder: "_Holder", ways: tuple[Way, ...], guards: tuple[int, ...], arguments: int) -> Code:
+    return Code(holder.held, ways=ways, guards=guards, arguments=arguments)
 
 
 class _Holder:
@@ -159,7 +160,7 @@ def code_for(program: Program, *, rows: int, guards: int, arguments: int) -> Cod
 
     Args:
         program: The program.
-        rows: Rows of a typical batch, by which threads are given to kernels.
+        rows: Rows of a typical batch, by which the way of each kernel is chosen.
         guards: How many of the outputs, from the first, must be finite before anything outside is written.
         arguments: How many of the inputs, from the first, are rows of batches.
     """
@@ -167,8 +168,7 @@ def code_for(program: Program, *, rows: int, guards: int, arguments: int) -> Cod
     text = str(program)
     planned = _cached_plan(text, _Holder(program), watched)
     # Other numbers of rows for which the same ways are best have the same code.
-    ways = tuple((worth_sharing(planned, k, rows), is_packed(planned, k, rows)) for k in planned.kernels)
-    return _cached_code(text, _Holder((planned, rows)), ways, watched, arguments)
+    return _cached_code(text, _Holder(planned), ways(planned, rows), watched, arguments)
 
 
 class Executable:
@@ -207,7 +207,7 @@ class Executable:
         if rows <= self.capacity:
             return
         offsets, size = self.code.plan.layout(rows)
-        scratch = scratch_bytes(self.code.plan, self.code.rows, rows, llvm.vector_bytes(), self.code.threads)
+        scratch = scratch_bytes(self.code.plan, self.code.ways, rows, llvm.vector_bytes(), self.code.threads)
         self._arena, self._scratch = np.empty(size + 64, np.uint8), np.empty(scratch, np.uint8)
         self.put(("scratch", 0), self._scratch.ctypes.data)
         base = -(-self._arena.ctypes.data // 64) * 64

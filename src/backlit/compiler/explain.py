@@ -4,7 +4,7 @@ import ctypes
 import io
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import llvmlite.ir as ir
@@ -12,6 +12,7 @@ import numpy as np
 
 from backlit.compiler import llvm
 from backlit.compiler.cores import emit_core
+from backlit.compiler.costs import work
 from backlit.compiler.executable import Code, Executable
 from backlit.compiler.frame import SIGNATURE
 from backlit.compiler.kernels import KernelEmitter
@@ -25,8 +26,6 @@ _SECONDS = 0.05
 _MOST_PASSES = 200
 # Runs between two looks at the clock, which does not see a single one.
 _RUNS = 10
-# Operations that move or choose numbers and compute none.
-_FREE = ("cast", "where", "select")
 
 
 @dataclass(frozen=True)
@@ -165,51 +164,25 @@ def _table(*columns: str) -> Any:
     return table
 
 
-def _inside(plan: Plan, kernel: Kernel) -> tuple[list[int], set[int]]:
-    """The steps that a kernel computes, and the stored ones that it reads."""
-    steps = plan.program.steps
-    own, reads = set(kernel.roots), set()
-    stack = list(kernel.roots)
-    while stack:
-        for a in steps[stack.pop()].args:
-            if a in own:
-                continue
-            if a in plan.memory:
-                reads.add(a)
-            else:
-                own.add(a)
-                stack.append(a)
-    return sorted(own), reads
-
-
 def _report(plan: Plan, kernel: Kernel, rows: int, seconds: float, share: float) -> KernelReport:
     steps, notes = plan.program.steps, plan.program.notes
-    own, reads = _inside(plan, kernel)
-    flops = 0
-    for n in own:
-        step = steps[n]
-        size = math.prod(at(d, rows) for d in step.shape)
-        if step.kind == "product":
-            flops += 2 * size * at(steps[step.args[0]].shape[-1], rows)
-        elif step.kind in ("reduce", "scatter", "measure"):
-            flops += math.prod(at(d, rows) for d in steps[step.args[-1 if step.kind == "scatter" else 0]].shape)
-        elif step.kind == "pointwise" and step.dtype[0] == "f" and step.op not in _FREE:
-            flops += size
-    stores = [n for n in kernel.roots for _ in plan.stores.get(n, ())]
-    size = sum(plan.size(n, rows) for n in (*reads, *stores))
+    found = work(plan, kernel, rows)
     loop = "loop" if kernel.columns is None else "rows"
     kind = loop if kernel.core is None else steps[kernel.core].kind
-    operations = tuple(dict.fromkeys(note for n in own if (note := notes.get(n))))
+    operations = tuple(dict.fromkeys(note for n in found.steps if (note := notes.get(n))))
     shape = tuple(at(d, rows) for d in kernel.shape)
-    return KernelReport(kind, operations, shape, flops, size, seconds, share)
+    flops = 2 * found.multiply_adds + found.operations
+    return KernelReport(kind, operations, shape, flops, found.bytes, seconds, share)
 
 
 def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
     """Each kernel as a function of its own, and an empty one; they live as long as their library."""
     module = ir.Module("kernels")
     names = [f"kernel{position}" for position in range(len(code.plan.kernels))]
-    for name, kernel in zip(names, code.plan.kernels, strict=True):
-        emitter = KernelEmitter(module, code.plan, kernel, name, code.places, llvm.vector_bytes(), False)
+    for name, kernel, way in zip(names, code.plan.kernels, code.ways, strict=True):
+        emitter = KernelEmitter(
+            module, code.plan, kernel, name, code.places, llvm.vector_bytes(), replace(way, shared=False)
+        )
         emit_core(emitter)
     # What remains of a measured time when nothing is done.
     ir.IRBuilder(ir.Function(module, SIGNATURE, "empty").append_basic_block()).ret_void()

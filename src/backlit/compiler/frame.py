@@ -10,6 +10,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.costs import Way
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.program import row_major
 from backlit.compiler.values import Code, item_size, memory_type, overload
@@ -68,8 +69,7 @@ class KernelFrame:
         name: The function's name.
         places: For each place of memory, its slot in the table of addresses.
         width: Bytes of a vector register.
-        shared: Whether threads share the kernel's outermost loop; otherwise it runs on one.
-        packed: Whether a product copies its matrices first.
+        way: How the kernel is computed.
     """
 
     def __init__(
@@ -80,10 +80,9 @@ class KernelFrame:
         name: str,
         places: dict[Any, int],
         width: int,
-        shared: bool,
-        packed: bool = False,
+        way: Way,
     ) -> None:
-        self.shared, self.packed = shared, packed
+        self.way = way
         self.plan = plan
         self.steps = plan.program.steps
         self.kernel = kernel
@@ -255,7 +254,7 @@ class KernelFrame:
     def share(self, size: Any) -> tuple[Any, Any]:
         """This thread's part of a loop: from, to."""
         b = self.builder
-        if not self.shared:
+        if not self.way.shared:
             return number(0), size
         start = b.sdiv(b.mul(size, self.thread), self.threads)
         stop = b.sdiv(b.mul(size, b.add(self.thread, number(1))), self.threads)

@@ -1,55 +1,43 @@
 """Products of matrices in register tiles.
 
-A tile of the result, 8 rows by 2 vectors, is held in registers while the inner dimension goes by: each step loads two
-vectors of the second matrix and multiplies them by 8 single numbers of the first. What follows the product (bias,
-activation, the optimizer's update) is computed on the tile before it reaches memory.
+A tile of the result, up to 8 rows by 2 vectors, is held in registers while the inner dimension goes by: each step loads
+two vectors of the second matrix and multiplies them by 8 single numbers of the first. What follows the product (bias,
+activation, the optimizer's update) is computed on the tile before it reaches memory. Tiles of fewer rows are wider.
 
 Large matrices are first copied into the order in which tiles read them, since rows that are a power of two apart push
 each other out of the cache: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS
-34 (2008). Single rows, as in a prediction, take tiles of 1 row by 6 vectors.
+34 (2008).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.costs import TALL, Way
 from backlit.compiler.elementwise import emit_roots
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
-from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.plan import Plan
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size, scalar_type
 
-_TALL, _WIDE, _LONG = 8, 2, 6
-# From so many bytes on, and for so many rows, a second matrix is worth copying.
-_PACKED_BYTES = 400_000
-_PACKED_ROWS = 32
+# Vectors side by side in tiles of few rows, so that enough sums are under way at once; and in taller ones.
+_WIDE_OF_FEW, _WIDE = {1: 6, 2: 4, 3: 4, 4: 4}, 2
 
 Loader = Callable[[int, Any], Any]
 
 
-def is_packed(plan: Plan, kernel: Kernel, rows: int) -> bool:
-    """Whether a kernel's product copies its matrices first, for batches of so many rows."""
-    steps = plan.program.steps
-    if kernel.core is None or steps[kernel.core].kind != "product" or len(kernel.shape) != 2:
-        return False
-    step = steps[kernel.core]
-    m, inner = (at(n, rows) for n in steps[step.args[0]].shape)
-    n = at(step.shape[1], rows)
-    return m >= _PACKED_ROWS and n > 1 and inner * n * item_size(step.dtype) >= _PACKED_BYTES
-
-
-def scratch_bytes(plan: Plan, typical: int, rows: int, width: int, threads: int) -> int:
-    """Bytes that the copies of the largest such product need, for a batch of `rows`."""
+def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int, width: int, threads: int) -> int:
+    """Bytes that the copies of the largest copied product need, for a batch of `rows`."""
     most = 0
-    for kernel in plan.kernels:
-        if is_packed(plan, kernel, typical) and kernel.core is not None:
+    for kernel, way in zip(plan.kernels, ways, strict=True):
+        if way.packed and kernel.core is not None:
             step = plan.program.steps[kernel.core]
             m, inner = (at(n, rows) for n in plan.program.steps[step.args[0]].shape)
             panel = _WIDE * width * inner
-            most = max(most, threads * panel + math.ceil(m / _TALL) * _TALL * inner * item_size(step.dtype))
+            most = max(most, threads * panel + math.ceil(m / way.height) * way.height * inner * item_size(step.dtype))
     return most
 
 
@@ -71,13 +59,17 @@ class _Product:
         self.lanes = k.lanes(self.n, {self.kind})
         k.code.lanes = self.lanes
         self.vector = k.code.type(self.kind)
-        self.wide = 1 if not isinstance(self.n, int) or self.n <= self.lanes else _WIDE
-        self.room = k.head.alloca(self.vector, _TALL * self.wide)
+        self.height = k.way.height
+        self.room = k.head.alloca(self.vector, max(h * self._wide(h) for h in (self.height, TALL)))
+
+    def _wide(self, height: int) -> int:
+        """Vectors side by side in a tile of so many rows."""
+        return 1 if not isinstance(self.n, int) or self.n <= self.lanes else _WIDE_OF_FEW.get(height, _WIDE)
 
     def emit(self) -> None:
         """Emit the loops over all tiles."""
         k = self.k
-        if k.packed:
+        if k.way.packed:
             self._packed()
         else:
             k.nest(self.batch, self._bands, k.share(k.size(self.batch[0])) if self.batch else None)
@@ -89,39 +81,40 @@ class _Product:
         k, b = self.k, self.b
         first, last = self._own_rows(shared=not self.batch)
         if isinstance(self.m, int):
-            whole = self.m // _TALL * _TALL
-            stop = (
-                last if self.m % _TALL == 0 else b.select(b.icmp_signed("<", last, number(whole)), last, number(whole))
-            )
-            k.loop(first, stop, _TALL, lambda i: self._across(outer, i, _TALL, None, self.wide))
-            if self.m % _TALL:
-                with b.if_then(b.icmp_signed("==", last, number(self.m))):
-                    self._across(outer, number(whole), self.m % _TALL, None, self.wide)
-            return
-        if k.plan.program.writes:
-            # Batches of training have many rows: the last tile repeats the last of them.
-            k.loop(first, last, _TALL, lambda i: self._across(outer, i, _TALL, last, self.wide))
-            return
-        # Few rows that are left over, and batches of few rows, go one by one.
-        span = b.sub(last, first)
-        rest = b.srem(span, number(_TALL))
-        few = b.icmp_signed("<=", rest, number(2))
-        stop = b.select(few, b.sub(last, rest), last)
-        k.loop(first, stop, _TALL, lambda i: self._across(outer, i, _TALL, last, self.wide))
-        with b.if_then(few):
-            k.loop(stop, last, 1, lambda i: self._across(outer, i, 1, None, _LONG))
+            self._down(outer, first, last, self.height, exact=self.m % self.height == 0)
+        elif self.height in _WIDE_OF_FEW:
+            with b.if_else(b.icmp_signed("<=", k.rows, number(self.height))) as (few, many):
+                with few:
+                    self._down(outer, first, last, self.height)
+                with many:
+                    self._down(outer, first, last, TALL)
+        elif k.plan.program.writes:
+            self._down(outer, first, last, self.height)
+        else:
+            # Few rows that are left over, and batches of few rows, go one by one.
+            rest = b.srem(b.sub(last, first), number(self.height))
+            few = b.icmp_signed("<=", rest, number(2))
+            stop = b.select(few, b.sub(last, rest), last)
+            k.loop(first, stop, self.height, lambda i: self._across(outer, i, self.height, last))
+            with b.if_then(few):
+                self._down(outer, stop, last, 1, exact=True)
+
+    def _down(self, outer: list[Any], first: Any, last: Any, height: int, exact: bool = False) -> None:
+        """Bands of so many rows; where that is not exact, the last of them repeats the last row."""
+        self.k.loop(first, last, height, lambda i: self._across(outer, i, height, None if exact else last))
 
     def _own_rows(self, shared: bool) -> tuple[Any, Any]:
         """The rows of this thread, in whole bands."""
         k, b = self.k, self.b
         size = k.size(self.m)
-        if not shared or not k.shared:
+        if not shared or not k.way.shared:
             return number(0), size
-        low, high = k.share(b.sdiv(b.add(size, number(_TALL - 1)), number(_TALL)))
-        last = b.mul(high, number(_TALL))
-        return b.mul(low, number(_TALL)), b.select(b.icmp_signed("<", last, size), last, size)
+        height = number(self.height)
+        low, high = k.share(b.sdiv(b.add(size, number(self.height - 1)), height))
+        last = b.mul(high, height)
+        return b.mul(low, height), b.select(b.icmp_signed("<", last, size), last, size)
 
-    def _across(self, outer: list[Any], i: Any, height: int, top: Any, wide: int) -> None:
+    def _across(self, outer: list[Any], i: Any, height: int, top: Any) -> None:
         """All tiles of a band of rows; `top` is the end of the rows where the band may go beyond it."""
         k, b = self.k, self.b
         plain = [(o, False) for o in outer]
@@ -139,7 +132,7 @@ class _Product:
         def tile(j: Any, masks: list[Any]) -> None:
             self._tile(plain, i, j, height, masks, top, left, self._second(plain, j, masks))
 
-        self._columns(wide, tile)
+        self._columns(self._wide(height), tile)
 
     def _second(self, plain: list[Any], j: Any, masks: list[Any]) -> Loader:
         """Loads vectors of the second matrix from memory."""
@@ -292,23 +285,23 @@ class _Product:
                 start = b.mul(i, inner)
 
                 def left(r: int, t: Any) -> Any:
-                    place = b.add(start, b.add(b.mul(t, number(_TALL)), number(r)))
+                    place = b.add(start, b.add(b.mul(t, number(self.height)), number(r)))
                     slot = b.gep(rows, [place], source_etype=element)
                     return k.code.splat(b.load(slot, typ=element, align=item_size(self.kind)))
 
-                self._tile([], i, j, _TALL, masks, last, left, right)
+                self._tile([], i, j, self.height, masks, last, left, right)
 
-            k.loop(first, last, _TALL, band)
+            k.loop(first, last, self.height, band)
 
-        self._columns(self.wide, tiles)
+        self._columns(self._wide(self.height), tiles)
 
     def _copy_rows(self, target: Any, first: Any, last: Any, inner: Any) -> None:
-        """Copy rows of the first matrix so that the 8 numbers which a tile takes at once lie side by side."""
+        """Copy rows of the first matrix so that the numbers which a tile takes at once lie side by side."""
         k, b, element = self.k, self.b, scalar_type(self.kind)
 
         def band(i: Any) -> None:
             starts = []
-            for r in range(_TALL):
+            for r in range(self.height):
                 row = b.add(i, number(r))
                 row = b.select(b.icmp_signed("<", row, last), row, b.sub(last, number(1)))
                 starts.append(k.address(((row, False), (number(0), False)), self.left.strides, self.left.offset)[0])
@@ -319,10 +312,10 @@ class _Product:
                 for r, start in enumerate(starts):
                     place = b.add(start, k.times(t, self.left.strides[-1]))
                     value = k.load(k.plan.memory[self.left.number], self.kind, place, 0)
-                    to = b.add(begin, b.add(b.mul(t, number(_TALL)), number(r)))
+                    to = b.add(begin, b.add(b.mul(t, number(self.height)), number(r)))
                     b.store(value, b.gep(target, [to], source_etype=element), align=item_size(self.kind))
 
             k.loop(number(0), inner, 1, copy)
 
-        k.loop(first, last, _TALL, band)
+        k.loop(first, last, self.height, band)
         k.code.lanes = self.lanes

@@ -1,0 +1,150 @@
+"""What a kernel costs, and which way of computing it is the cheapest for batches of a typical number of rows.
+
+The rule knows sizes alone, never the clock, so that the same program is always computed in the same way. Its constants
+are of a server's core of 2022; `python -m benchmarks.threads` holds the rule against measurement.
+"""
+
+import math
+from dataclasses import dataclass
+
+from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.rows import at
+from backlit.compiler.values import item_size
+
+# Multiply-adds of one core in a microsecond, other operations on elements, and bytes to and from its own cache.
+_PRODUCT_RATE, _RATE, _BYTES_RATE = 50_000, 32_000, 40_000
+# Words that a generator draws in a microsecond.
+_WORDS_RATE = 1_000
+# Microseconds that a kernel must take, so that meeting twice and handing memory over are worth it.
+_WORTH_SHARING = 8.0
+# Kernels of these kinds run on one thread.
+_ALONE = ("call", "scatter", "measure")
+# From so many bytes on, and for so many rows, a second matrix is worth copying.
+_PACKED_BYTES, _PACKED_ROWS = 400_000, 32
+# The most rows of a tile, for which there are registers.
+TALL = 8
+# Operations that move or choose numbers and compute none.
+_FREE = ("cast", "where", "select")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a kernel is computed.
+
+    Attributes:
+        shared: Whether threads share its outermost loop; otherwise it runs on one.
+        packed: Whether a product copies its matrices first.
+        height: The rows of a product's tiles.
+    """
+
+    shared: bool = False
+    packed: bool = False
+    height: int = TALL
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a kernel has to do.
+
+    Attributes:
+        steps: The steps that it computes, stored or not.
+        multiply_adds: Those of its product.
+        operations: Other floating-point operations; a function such as exp counts as one.
+        bytes: Bytes read from and written to arrays; a second reading of the same array counts as none.
+    """
+
+    steps: tuple[int, ...]
+    multiply_adds: int
+    operations: int
+    bytes: int
+
+    @property
+    def microseconds(self) -> float:
+        """About what it takes on one thread."""
+        computing = self.multiply_adds / _PRODUCT_RATE + self.operations / _RATE
+        return max(computing, self.bytes / _BYTES_RATE)
+
+
+def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
+    """What a kernel has to do for a batch of so many rows."""
+    steps = plan.program.steps
+    own, reads = _inside(plan, kernel)
+    multiply_adds = operations = 0
+    for n in own:
+        step = steps[n]
+        size = _size(plan, n, rows)
+        if step.kind == "product":
+            multiply_adds += size * int(at(steps[step.args[0]].shape[-1], rows))
+        elif step.kind in ("reduce", "scatter", "measure"):
+            operations += _size(plan, step.args[-1 if step.kind == "scatter" else 0], rows)
+        elif step.kind == "pointwise" and step.dtype[0] == "f" and step.op not in _FREE:
+            operations += size
+    stores = [n for n in kernel.roots for _ in plan.stores.get(n, ())]
+    moved = sum(plan.size(n, rows) for n in (*reads, *stores))
+    return Work(tuple(own), multiply_adds, operations, moved)
+
+
+def ways(plan: Plan, rows: int) -> tuple[Way, ...]:
+    """The way of each kernel of a plan, for batches of so many rows."""
+    return tuple(
+        Way(_is_shared(plan, k, rows), _is_packed(plan, k, rows), _height(plan, k, rows)) for k in plan.kernels
+    )
+
+
+def _size(plan: Plan, number: int, rows: int) -> int:
+    return math.prod(int(at(n, rows)) for n in plan.program.steps[number].shape)
+
+
+def _inside(plan: Plan, kernel: Kernel) -> tuple[list[int], set[int]]:
+    """The steps that a kernel computes, and the stored ones that it reads."""
+    steps = plan.program.steps
+    own, reads = set(kernel.roots), set()
+    stack = list(kernel.roots)
+    while stack:
+        for a in steps[stack.pop()].args:
+            if a in own:
+                continue
+            if a in plan.memory:
+                reads.add(a)
+            else:
+                own.add(a)
+                stack.append(a)
+    return sorted(own), reads
+
+
+def _is_shared(plan: Plan, kernel: Kernel, rows: int) -> bool:
+    kind = None if kernel.core is None else plan.program.steps[kernel.core].kind
+    if not kernel.shape or kind in _ALONE:
+        return False
+    if kind == "random":
+        return _size(plan, kernel.roots[0], rows) > _WORTH_SHARING * _WORDS_RATE
+    return work(plan, kernel, rows).microseconds > _WORTH_SHARING
+
+
+def _product(plan: Plan, kernel: Kernel, rows: int) -> tuple[int, int, int] | None:
+    """Rows, columns and inner size of a kernel's product."""
+    steps = plan.program.steps
+    if kernel.core is None or steps[kernel.core].kind != "product":
+        return None
+    step = steps[kernel.core]
+    m, n, inner = step.shape[-2], step.shape[-1], steps[step.args[0]].shape[-1]
+    return int(at(m, rows)), int(at(n, rows)), int(at(inner, rows))
+
+
+def _is_packed(plan: Plan, kernel: Kernel, rows: int) -> bool:
+    found = _product(plan, kernel, rows)
+    if found is None or kernel.core is None or len(kernel.shape) != 2:
+        return False
+    m, n, inner = found
+    size = inner * n * item_size(plan.program.steps[kernel.core].dtype)
+    return m >= _PACKED_ROWS and n > 1 and size >= _PACKED_BYTES
+
+
+def _height(plan: Plan, kernel: Kernel, rows: int) -> int:
+    """Rows of tiles: as few tiles as can be, and all of them about as high, so that one more row costs no more."""
+    found = _product(plan, kernel, rows)
+    # A program that trains nothing, such as a prediction, is called with single rows and with many.
+    if found is None or not (plan.program.writes or isinstance(kernel.shape[-2], int)):
+        return TALL
+    m = max(found[0], 1)
+    return math.ceil(m / math.ceil(m / TALL))

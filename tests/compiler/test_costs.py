@@ -1,0 +1,80 @@
+"""The way of every kernel follows from sizes alone, and a product is the same in every way."""
+
+import functools
+import math
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+import backlit
+from backlit import nn, optim
+from backlit.compiler.costs import TALL, ways, work
+from backlit.compiler.plan import Plan
+from backlit.compiler.rows import Affine
+from backlit.compiler.specialised import Specialised
+
+
+class Training:
+    """A network with layers of some sizes, and its training step, eager or compiled."""
+
+    def __init__(self, sizes: tuple[int, ...], compiled: bool = False) -> None:
+        backlit.manual_seed(0)
+        layers = [nn.Linear(a, b, dtype=backlit.float64) for a, b in pairwise(sizes)]
+        self.model = nn.Sequential(*[part for layer in layers for part in (layer, nn.Tanh())])
+        self.optimizer = optim.Adam(self.model.parameters(), lr=0.01)
+        self.step = backlit.compile(self._step) if compiled else self._step
+
+    def _step(self, x: Any) -> Any:
+        loss = (self.model(x) ** 2).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+
+@functools.cache
+def planned(*sizes: int) -> Plan:
+    """The plan of such a step."""
+    training = Training(sizes)
+    training.optimizer.prepare()
+    x = backlit.zeros(8, sizes[0], dtype=backlit.float64)
+    return Specialised(training._step, (x,), False, guards=1).executable.code.plan
+
+
+@pytest.mark.parametrize(("first", "later"), [(1, 2), (1, 40), (2, 3), (4, 9), (9, 1), (17, 65), (40, 7)])
+@pytest.mark.parametrize("sizes", [(3, 5, 2), (16, 130, 17), (65, 33, 9, 1)])
+def test_steps_on_any_rows_are_right_whatever_the_first_were(sizes: tuple[int, ...], first: int, later: int) -> None:
+    eager, compiled = Training(sizes), Training(sizes, compiled=True)
+    for rows in (first, later):
+        x = backlit.randn(rows, sizes[0], dtype=backlit.float64)
+        backlit.testing.assert_close(compiled.step(x), eager.step(x))
+    for one, other in zip(compiled.model.parameters(), eager.model.parameters(), strict=True):
+        backlit.testing.assert_close(one, other)
+
+
+def test_tiles_waste_little() -> None:
+    plan = planned(20, 30)
+    (product, *_) = (n for n, k in enumerate(plan.kernels) if k.core is not None and k.shape[:1] == (Affine(1),))
+    for rows in range(1, 200):
+        height = ways(plan, rows)[product].height
+        bands = math.ceil(rows / height)
+        # No tile too many, and at most one row of each is computed for nothing.
+        assert bands == math.ceil(rows / TALL)
+        assert bands * height - rows < bands
+
+
+def test_threads_are_taken_for_large_kernels_only() -> None:
+    assert not any(way.shared for way in ways(planned(8, 16, 2), 16))
+    plan = planned(8, 300, 300)
+    shared = [way.shared for way in ways(plan, 256)]
+    costs = [work(plan, kernel, 256).microseconds for kernel in plan.kernels]
+    assert shared[costs.index(max(costs))]
+    assert max(c for c, s in zip(costs, shared, strict=True) if not s) < min(
+        c for c, s in zip(costs, shared, strict=True) if s
+    )
+
+
+def test_large_matrices_are_copied_for_many_rows_only() -> None:
+    assert any(way.packed for way in ways(planned(300, 400), 64))
+    assert not any(way.packed for way in ways(planned(300, 400), 1))
