@@ -38,6 +38,17 @@ def test_importances_are_in_order_and_the_rest_is_told(theme):
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.5, 0.1])
 
 
+def test_long_names_keep_both_ends_and_large_amounts_their_digits():
+    name = "start of a name " + 60 * "x" + " end"
+    (axes,) = importances({name: np.zeros(2)})._figure.get_axes()
+    (label,) = [label.get_text() for label in axes.get_yticklabels()]
+    assert label.startswith("start of a name x")
+    assert label.endswith("x end")
+    assert len(label) <= 60
+    left, _ = residuals([1e6, 2e6], [1.2e6, 2.3e6])._figure.get_axes()
+    assert left.get_title() == "mean error 250,000, standard deviation 50,000"
+
+
 def test_residuals_without_a_finite_row():
     assert np.isnan(residuals([1.0], [np.nan]).data).all()
 

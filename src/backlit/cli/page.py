@@ -33,11 +33,13 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: 0.4rem; white-space: nowrap; }
 th, td { padding: 0.2rem 0.7rem; text-align: right; border-bottom: 1px solid #80868b55; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
+thead th { white-space: normal; vertical-align: bottom; }
 tbody th { font-weight: normal; }
+td { max-width: 26rem; overflow: hidden; text-overflow: ellipsis; }
 .wide { overflow-x: auto; margin: 0.9rem 0; }
 .wide:focus-visible { outline: 2px solid #80868b; }
 .beside { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
-@media (max-width: 700px) { body { margin: 0.8rem; } img { max-width: none; } }
+@media (max-width: 700px) { body { margin: 0.8rem; } img { max-width: none; } caption { white-space: normal; } }
 """
 _DARK = """
 :root {{ color-scheme: light dark; }}
@@ -105,7 +107,10 @@ class _Page:
             return ""
         heads = ["", *(f"{part} rows" for part in results)]
         figures = next(iter(results.values()))
-        rows = [[figure, *(shown_score(figure, part[figure]) for part in results.values())] for figure in figures]
+        rows = [
+            [{"r2": "R²"}.get(figure, figure), *(shown_score(figure, part[figure]) for part in results.values())]
+            for figure in figures
+        ]
         return _table("The network on the rows that it learnt from and on those held out for the test", heads, rows)
 
     def summary(self) -> tuple[str, str]:
@@ -152,9 +157,7 @@ class _Page:
         for at, (name, names) in enumerate(zip(problem.target_names, problem.target_classes, strict=True)):
             actual, found = judged.actual[at][judged.finite], judged.own[at][judged.finite]
             if names:
-                said = "predicted probability of " + (
-                    f"{name} {names[1]}" if len(names) == 2 else f"the predicted {name}"
-                )
+                said = f"{name} {names[1]}" if len(names) == 2 else f"the predicted {name}"
                 matrix = (actual, found_classes(found), names)
                 pair = [
                     self._picture(f"confusion matrix of {name}", view.confusion, *matrix),

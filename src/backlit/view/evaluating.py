@@ -1,5 +1,6 @@
 """Pictures of what stands behind a score: calibration, residuals, the importances of columns."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,10 @@ from backlit.errors import ArgumentError, DataError
 from backlit.train import evaluation
 from backlit.view.judging import value_pair
 from backlit.view.plot import Plot, new_figure, series, styled
-from backlit.view.theme import number, theme_of
+from backlit.view.theme import amount, number, shortened, theme_of
+
+# Of a column's name, in letters, and a letter's width in inches.
+_LONGEST, _LETTER = 60, 0.075
 
 
 def calibration(
@@ -50,7 +54,7 @@ def calibration(
         top.legend(loc="best")
         top.set_title(f"expected calibration error {number(found.error, 3)}", fontsize=10)
         bottom.bar(found.predicted, found.counts, width=0.05, color=blue)
-        bottom.set(xlabel=said, ylabel="rows")
+        bottom.set(xlabel=_wrapped(said), ylabel="rows")
         return Plot(figure, found, colors, "a calibration curve")
 
 
@@ -83,15 +87,16 @@ def residuals(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, t
         for axes in (left, right):
             axes.axhline(0, color=colors.faint, linewidth=1, linestyle="--")
         left.scatter(both[usable, 1], errors[usable], s=12, color=blue, alpha=0.7, linewidths=0)
-        left.set(xlabel=f"predicted {name}", ylabel="error, predicted − actual")
+        left.set(xlabel=_wrapped(f"predicted {name}"), ylabel="error, predicted − actual")
         if usable.any():
             bins = min(max(int(np.sqrt(usable.sum())), 5), 40)
             right.hist(errors[usable], bins=bins, orientation="horizontal", color=blue)
             left.set_title(
-                f"mean error {number(errors[usable].mean(), 3)}, "
-                f"standard deviation {number(errors[usable].std(), 3)}",
+                f"mean error {amount(errors[usable].mean(), 3)}, "
+                f"standard deviation {amount(errors[usable].std(), 3)}",
                 fontsize=10,
             )  # fmt: skip
+        left.ticklabel_format(useMathText=True)
         right.set_xlabel("rows")
         return Plot(figure, errors, colors, "residuals")
 
@@ -124,14 +129,15 @@ def importances(
     order = sorted(means, key=lambda name: -means[name] if np.isfinite(means[name]) else np.inf)
     shown = order[:most]
     with styled(colors):
-        figure = new_figure(7.0, 0.27 * len(shown) + 1.1)
+        names = [shortened(name, _LONGEST) for name in shown]
+        figure = new_figure(5.0 + _LETTER * max(map(len, names)), 0.27 * len(shown) + 1.1)
         axes = figure.subplots()
         spreads = [float(np.std(falls[name])) for name in shown]
         axes.barh(
             range(len(shown)), [means[name] for name in shown], xerr=spreads, color=series(colors)[0],
             error_kw={"ecolor": colors.ink, "elinewidth": 1}, height=0.65,
         )  # fmt: skip
-        axes.set_yticks(range(len(shown)), [_shortened(name) for name in shown])
+        axes.set_yticks(range(len(shown)), names)
         axes.invert_yaxis()
         axes.axvline(0, color=colors.line, linewidth=1)
         axes.grid(False, axis="y")
@@ -141,5 +147,6 @@ def importances(
         return Plot(figure, {name: means[name] for name in order}, colors, "importances of columns")
 
 
-def _shortened(name: str, longest: int = 32) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"
+def _wrapped(words: str) -> str:
+    """Words that are as wide as a small picture at most; long names are cut."""
+    return textwrap.fill(textwrap.shorten(words, 120, placeholder=" …"), 48)

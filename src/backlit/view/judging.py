@@ -8,10 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from backlit.errors import ArgumentError, DataError, IndexRangeError, ShapeError
 from backlit.view.plot import Plot, bare, new_figure, series, styled
-from backlit.view.theme import blend, theme_of
+from backlit.view.theme import blend, shortened, theme_of
 
 # More classes than this leave no room for numbers in the cells.
 _MOST_LABELLED = 20
+# Of a class's name, in letters, and a letter's width in inches.
+_LONGEST, _LETTER = 26, 0.075
 
 
 def confusion_matrix(actual: NDArray[Any], predicted: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
@@ -56,17 +58,18 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
         shade = blend(colors.positive if row == column else colors.negative, colors.ground, 0.75 * float(share) ** 0.5)
         grid[row, column] = [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     side_length = min(max(3.6, 0.5 * count + 1.6), 14.0)
+    names = [shortened(name, _LONGEST) for name in class_names]
+    # At the side of the matrix, and slanted below it.
+    room = _LETTER * max(map(len, names)) if count <= _MOST_LABELLED else 0.0
     with styled(colors):
-        figure = new_figure(side_length, side_length)
+        figure = new_figure(side_length + room, side_length + 0.7 * room)
         axes = figure.subplots()
         axes.imshow(grid)
         axes.grid(False)
         if count <= _MOST_LABELLED:
-            slanted = max(map(len, class_names)) > 3
-            axes.set_xticks(
-                range(count), class_names, rotation=45 if slanted else 0, ha="right" if slanted else "center"
-            )
-            axes.set_yticks(range(count), class_names)
+            slanted = max(map(len, names)) > 3
+            axes.set_xticks(range(count), names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+            axes.set_yticks(range(count), names)
             for row, column in np.argwhere(counts):
                 axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8.5)
         right = int(np.trace(counts))
@@ -102,6 +105,7 @@ def agreement(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, t
             axes.plot(ends, ends, color=colors.faint, linewidth=1)
             axes.scatter(shown[:, 0], shown[:, 1], s=12, color=series(colors)[0], alpha=0.7, linewidths=0)
         axes.set(xlabel=f"actual {name}", ylabel=f"predicted {name}")
+        axes.ticklabel_format(useMathText=True)
         missing = len(both) - len(shown)
         axes.set_title(f"{len(both):,} rows" + (f", {missing:,} not finite" if missing else ""), fontsize=10)
         return Plot(figure, both, colors, "predictions against actual values")

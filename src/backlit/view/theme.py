@@ -116,6 +116,12 @@ def amount(value: Any, digits: int = 4) -> str:
     return number(value, digits)
 
 
+def shortened(name: str, longest: int) -> str:
+    """A name with its middle left out where it is too long: names of one table often begin alike."""
+    half = (longest - 1) // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
+
+
 def seconds_text(seconds: float) -> str:
     """A time with the unit that suits it, from microseconds to seconds."""
     for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
