@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import floor, imports, report
+from benchmarks import floor, imports, recording, report
 from benchmarks.floor import Rates
 from benchmarks.jobs import JOBS, Job, load
 from benchmarks.machine import describe, version_in
@@ -233,3 +233,10 @@ def test_worker_keeps_a_library_s_words_out_of_its_answers() -> None:
         cwd=Path(__file__).parents[1],
     )
     assert "error" in json.loads(done.stdout)
+
+
+def test_recording_is_timed_against_its_bar(monkeypatch, capsys):
+    assert recording.main(["--jobs", "tiny", "--seconds", "1"]) in (0, 1)
+    assert "bar 2" in capsys.readouterr().out
+    monkeypatch.setattr(recording, "BAR", 0.0)
+    assert recording.main(["--jobs", "tiny", "--seconds", "1"]) == 1

@@ -86,3 +86,38 @@ def test_a_write_into_a_part_is_kept_with_what_was_there_before():
     assert write.outputs[0].array.tolist() == [5.0, 6.0]
     assert write.arrived[0].tolist() == [10.0, 12.0]
     assert [g.tolist() for g in write.left] == [[0.0, 12.0], 10.0]
+
+
+def test_an_update_is_taken_apart_when_somebody_looks():
+    w = leaf(1.0, 2.0)
+    optimizer = backlit.optim.SGD([w], lr=0.5)
+    with backlit.record() as recording:
+        (w * w).sum().backward()
+        optimizer.step()
+        (w * 3).sum()
+    assert w.tolist() == [0.0, 0.0]
+    names = [b.primitive.name for b in recording.bindings]
+    update = names.index("sub")
+    assert names[:2] == ["mul", "sum"]
+    assert names[-2:] == ["mul", "sum"]
+    record = recording.bindings[update].record
+    assert record.inputs[0].array.tolist() == [1.0, 2.0]
+    assert record.outputs[0].array.tolist() == [0.0, 0.0]
+    assert len(recording) == len(names)
+    assert recording.bindings[0].record.inputs[0].array.tolist() == [1.0, 2.0]
+    assert w.tolist() == [0.0, 0.0]
+
+
+def test_recorded_training_is_the_same_bit_for_bit():
+    def trained(recorded):
+        backlit.manual_seed(0)
+        w = backlit.randn(5, requires_grad=True)
+        optimizer = backlit.optim.Adam([w], lr=0.1)
+        for _ in range(3):
+            with backlit.record() if recorded else backlit.enable_grad():
+                optimizer.zero_grad()
+                (w.sin() * w).sum().backward()
+                optimizer.step()
+        return w.tolist()
+
+    assert trained(True) == trained(False)

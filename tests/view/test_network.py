@@ -147,3 +147,21 @@ def test_weights_as_images():
         weights(model)
     with pytest.raises(ArgumentError, match="no fully connected"):
         weights(nn.ReLU())
+
+
+def test_functions_between_the_layers_are_named():
+    class Functional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.norm, self.last = nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            hidden = nn.functional.relu(self.norm(self.first(x))) * 2
+            return nn.functional.softmax(self.last(hidden), dim=1)
+
+    picture = network(Functional(), [1.0, -2.0, 3.0])
+    assert [layer.activation for layer in picture.data] == ["", "BatchNorm1d, relu, mul", "softmax"]
+    assert picture.data[2].values.sum() == pytest.approx(1)
+    # Several functions in a row are one g.
+    assert "= g(" in picture.formula(2, 1).numbers
+    assert picture.formula(3, 1).numbers.startswith("a_1^(3) = softmax(")

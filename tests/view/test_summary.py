@@ -117,3 +117,26 @@ def test_bad_input():
     with pytest.raises(ShapeError, match="expected"):
         summary(model, np.zeros((5, 7), np.float32))
     assert not any(module._hooks_of("forward") for module in model.modules())
+
+
+class Functional(nn.Module):
+    """Layers that are declared in another order than they run in, with functions between them."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(4, 2)
+        self.first = nn.Linear(3, 4)
+
+    def forward(self, x):
+        return F.log_softmax(self.last(F.relu(F.relu(self.first(x.view(-1, 3))))), dim=1)
+
+
+def test_functions_between_layers_stand_where_they_are_used():
+    found = summary(nn.Sequential(Functional()), np.zeros((5, 3), np.float32))
+    assert [layer.path for layer in found.layers] == ["", "0", "0.first", "0.relu()", "0.last", "0.log_softmax()"]
+    relu = found["0.relu()"]
+    assert (relu.calls, relu.output_shape, relu.operations, relu.parameters) == (2, (5, 4), 2 * 5 * 4, 0)
+    parts = [layer for layer in found.layers if layer.depth == 2]
+    for name in ("operations", "value_bytes", "gradient_bytes"):
+        assert getattr(found["0"], name) == sum(getattr(part, name) for part in parts)
+    assert "relu()" in str(found)

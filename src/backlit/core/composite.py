@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from backlit.core.backward import Helpers, run_backward
-from backlit.core.modes import QUIET, STATE, Tracer
+from backlit.core.modes import QUIET, STATE, Tracer, no_grad
 from backlit.core.primitive import Primitive
+from backlit.core.recording import Value, record
 from backlit.core.rules import Rule
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import TensorBase, make
@@ -114,10 +115,13 @@ class Update:
                 for target in row[: self.writes]:
                     if target is not None:
                         check_writable(target, self.name)
-        if STATE.trace is not None or STATE.recording is not None:
+        if STATE.trace is not None:
             for row in rows:
                 self.by_formula(*row, **settings)
             return
+        if STATE.recording is not None:
+            for row in rows:
+                STATE.recording.later(self._operations(row, settings))
         values = {k: v._array.item() if isinstance(v, TensorBase) else v for k, v in settings.items()}
         QUIET.copy().run(self._by_kernel, rows, values)
 
@@ -136,8 +140,21 @@ class Update:
                 for storage in targets:
                     wrote(storage, self.name)
 
+    def _operations(self, row: Sequence[Any], settings: dict[str, Any]) -> Callable[[], list[Binding]]:
+        """What shows a recording one row's update: the formula on the values as they are now, run when it is asked."""
+        held = [Value(a._array, a._storage) if isinstance(a, TensorBase) else a for a in (*row, *settings.values())]
+
+        def operations() -> list[Binding]:
+            # Copies, because the formula's results are written into them.
+            given = [make(v.array.copy()) if isinstance(v, Value) else v for v in held]
+            with no_grad(), record() as recording:
+                self.by_formula(*given[: len(row)], **dict(zip(settings, given[len(row) :], strict=True)))
+            return recording.bindings
+
+        return operations
+
     def by_formula(self, *args: Any, **settings: Any) -> None:
-        """Update through the formula, operation by operation, as a trace or a recording wants to see it."""
+        """Update through the formula, operation by operation, as a trace wants to see it."""
         before, STATE.phase = STATE.phase, "update"
         try:
             self._by_formula(*args, **settings)

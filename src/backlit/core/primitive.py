@@ -332,7 +332,7 @@ def keep_record(binding: Binding, args: tuple[Any, ...], outputs: tuple[tuple[Ar
     recording = STATE.recording
     if recording is not None:
         binding.record = Record(args, outputs)
-        recording.bindings.append(binding)
+        recording.keep(binding)
 
 
 def check_finite(operation: Primitive, arrays: Sequence[Any], outputs: Sequence[Array], path: str) -> None:

@@ -4,6 +4,7 @@ A recorded value shares memory with the tensor that it was until something write
 """
 
 import weakref
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +45,28 @@ class Record:
 
 
 class Recording:
-    """All bindings made while `backlit.record()` was active, in order, those that need no gradient included.
-
-    Attributes:
-        bindings: The bindings; each has its values in `binding.record`.
-    """
+    """All bindings made while `backlit.record()` was active, in order, those that need no gradient included."""
 
     def __init__(self) -> None:
-        self.bindings: list[Binding] = []
+        self._bindings: list[Binding] = []
+        self._later: list[tuple[int, Callable[[], list[Binding]]]] = []
+
+    @property
+    def bindings(self) -> "list[Binding]":
+        """The bindings; each has its values in `binding.record`."""
+        if self._later:
+            later, self._later = self._later, []
+            for place, operations in reversed(later):
+                self._bindings[place:place] = operations()
+        return self._bindings
+
+    def keep(self, binding: "Binding") -> None:
+        """Add a binding."""
+        self._bindings.append(binding)
+
+    def later(self, operations: "Callable[[], list[Binding]]") -> None:
+        """Add what a kernel did in one go; `operations` takes it apart if anybody looks."""
+        self._later.append((len(self._bindings), operations))
 
     def __len__(self) -> int:
         return len(self.bindings)

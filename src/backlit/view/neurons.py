@@ -4,6 +4,7 @@ Conventions are the lecture's: layer 1 is the input, and w_ij^(k) connects neuro
 k + 1, so that a_j^(k+1) = g(sum_i w_ij^(k) a_i^(k) + b_j).
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,7 @@ class Neurons:
         sums: What they give before the activation, z, (n,); None for the input layer.
         weights: From the layer before, (n, n before), as `Linear.weight`; None for the input layer.
         biases: (n,), or None.
-        activation: Names of the operations between sum and value, such as "relu"; "identity" for none.
+        activation: Names of what is between sum and value, such as "relu" or "BatchNorm1d, relu"; "identity" for none.
         path: The module that holds the weights.
     """
 
@@ -104,13 +105,23 @@ def read_layers(model: Any, x: Any) -> list[Neurons]:
         sums = bindings[place].record.outputs[0].array.reshape(-1)  # type: ignore[union-attr]
         after = bindings[place + 1 : following]
         values = sums if not after else _after(bindings, following, output).reshape(-1)
-        names = [binding.primitive.name for binding in after if not binding.primitive.view]
+        names = _activations(model, after)
         if values.size != sums.size:
             values, names = sums, []
         biases = None if bias is None else np.broadcast_to(bias, sums.shape)
         shown = ", ".join(dict.fromkeys(names)) or "identity"
         layers.append(Neurons(number_, values, sums, weight, biases, shown, bindings[place].path))
     return layers
+
+
+def _activations(model: Module, after: list[Binding]) -> list[str]:
+    """What happens between two layers: a module of several operations by its class, else each operation by its name."""
+    kinds = {path: type(module).__name__ for path, module in model.named_modules() if not list(module.children())}
+    names: list[str] = []
+    for path, group in itertools.groupby((b for b in after if not b.primitive.view), key=lambda b: b.path):
+        own = [binding.primitive.name for binding in group]
+        names += [kinds[path]] if len(own) > 1 and path in kinds else own
+    return names
 
 
 def _inputs(binding: Binding) -> tuple[Any, ...]:
@@ -170,7 +181,9 @@ def formula(layers: list[Neurons], layer: int, neuron: int) -> Formula:
         numbers.append(_signed(own.biases[neuron - 1]))
         latex.append(f"b_{{{neuron}}}")
     linear = own.activation == "identity"
-    g, open_, close = ("", "", "") if linear else (own.activation, "(", ")")
+    # Several functions in a row have no short form with the numbers put in.
+    name = own.activation if ", " not in own.activation else "g"
+    g, open_, close = ("", "", "") if linear else (name, "(", ")")
     total, value = number(sums[neuron - 1]), number(own.values[neuron - 1])
     applied = f"{g}({total}) = {value}" if not linear else value
     letter = "" if linear else "g"

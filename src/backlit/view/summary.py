@@ -19,11 +19,11 @@ from backlit.view.theme import seconds_text, shape_text
 
 @dataclass(frozen=True)
 class Layer:
-    """A module of a network, with those inside it counted in.
+    """A module of a network, with those inside it counted in, or a function that a module calls between its layers.
 
     Attributes:
-        path: Its path, such as "encoder.0"; empty for the network itself.
-        kind: Its class.
+        path: Its path, such as "encoder.0"; empty for the whole. Functions end with brackets, "encoder.relu()".
+        kind: Its class; "function".
         depth: How many modules are around it.
         calls: How often it was called.
         output_shape: Shape of its (last) output, the batch included; None where it was not called or gives no tensor.
@@ -54,7 +54,7 @@ class Summary:
     """What `view.summary` found; printing it shows a table, in a terminal or in a notebook.
 
     Attributes:
-        layers: The network first, then every module inside, each before those inside it.
+        layers: The network first, then all modules and functions inside in the order of use, each before its inside.
         input_shapes: Shapes of the inputs.
     """
 
@@ -145,18 +145,19 @@ def _layers(model: Module, bindings: list[Binding], shapes: dict[int, list[Any]]
     costs = [_cost(binding) for binding in bindings]
     whole = sum(cost[3] for cost in costs)
     counted: set[int] = set()
-    layers = []
+    layers: list[Layer] = []
+    first: dict[str, int] = {}
+    parents = set()
     for path, module in model.named_modules():
-        inside = [
-            cost
-            for binding, cost in zip(bindings, costs, strict=True)
-            if not path or f"{binding.path}.".startswith(f"{path}.")
-        ]
-        ops, values, gradients, time = (sum(part) for part in zip(*inside, strict=True)) if inside else (0, 0, 0, 0.0)
+        inside = [i for i, binding in enumerate(bindings) if not path or f"{binding.path}.".startswith(f"{path}.")]
         own = [p for p in module.parameters() if not path or id(p) not in counted]
-        if path and not list(module.children()):
+        if list(module.children()):
+            parents.add(path)
+        elif path:
             counted.update(map(id, own))
         calls = shapes.get(id(module), [])
+        # What was not called stands where the module before it does.
+        first[path] = inside[0] if inside else first[layers[-1].path] if layers else 0
         layers.append(
             Layer(
                 path=path,
@@ -166,14 +167,56 @@ def _layers(model: Module, bindings: list[Binding], shapes: dict[int, list[Any]]
                 output_shape=calls[-1] if calls else None,
                 parameters=sum(p.numel() for p in own),
                 frozen=sum(p.numel() for p in own if not p.requires_grad),
-                operations=ops,
-                value_bytes=values,
-                gradient_bytes=gradients + sum(_nbytes(p) for p in own if p.requires_grad),
-                seconds=time,
-                share=time / whole if whole else 0.0,
+                **_costs([costs[i] for i in inside], sum(_nbytes(p) for p in own if p.requires_grad), whole),
             )
         )
-    return layers
+    for (path, name), inside in _functions(bindings, parents).items():
+        layers.append(
+            Layer(
+                path=f"{path}.{name}()".removeprefix("."),
+                kind="function",
+                depth=path.count(".") + bool(path) + 1,
+                calls=len(inside),
+                output_shape=tuple(bindings[inside[-1]].outputs[0][0]),
+                parameters=0,
+                frozen=0,
+                **_costs([costs[i] for i in inside], 0, whole),
+            )
+        )
+        first[layers[-1].path] = inside[0]
+    return _in_order(layers, first)
+
+
+def _functions(bindings: list[Binding], parents: set[str]) -> dict[tuple[str, str], list[int]]:
+    """The operations that modules with layers inside apply themselves, by module and name, views left out."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for i, binding in enumerate(bindings):
+        if binding.path in parents and not binding.primitive.view:
+            found.setdefault((binding.path, binding.primitive.name), []).append(i)
+    return found
+
+
+def _in_order(layers: list[Layer], first: dict[str, int]) -> list[Layer]:
+    """Each module before what is inside it, and what is inside in the order of use."""
+    place = {layer.path: i for i, layer in enumerate(layers)}
+
+    def key(layer: Layer) -> list[tuple[int, int]]:
+        parts = layer.path.split(".") if layer.path else []
+        around = [".".join(parts[: i + 1]) for i in range(len(parts))]
+        return [(first[path], place[path]) for path in around]
+
+    return sorted(layers, key=key)
+
+
+def _costs(parts: list[tuple[int, int, int, float]], parameter_bytes: int, whole: float) -> dict[str, Any]:
+    operations_, values, gradients, time = (sum(part) for part in zip(*parts, strict=True)) if parts else (0, 0, 0, 0.0)
+    return {
+        "operations": operations_,
+        "value_bytes": values,
+        "gradient_bytes": gradients + parameter_bytes,
+        "seconds": time,
+        "share": time / whole if whole else 0.0,
+    }
 
 
 def _cost(binding: Binding) -> tuple[int, int, int, float]:
@@ -206,7 +249,7 @@ def _names(layers: list[Layer]) -> list[str]:
             more = _goes_on(layers[place + 1 :], depth)
             branch += ("├─ " if more else "└─ ") if depth == layer.depth else "│  " if more else "   "
         own = layer.path.rpartition(".")[2]
-        names.append(f"{branch}{own}: {layer.kind}" if own else layer.kind)
+        names.append(branch + (own if own.endswith("()") else f"{own}: {layer.kind}" if own else layer.kind))
     return names
 
 
