@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backlit.errors import ArgumentError, DataError, IndexRangeError, ShapeError
-from backlit.view import agreement, confusion, gallery
+from backlit.view import agreement, confusion, gallery, residuals
 
 
 def test_rows_are_actual_and_columns_predicted():
@@ -38,6 +38,26 @@ def test_agreement_leaves_out_what_is_not_finite_and_says_so():
     assert axes.get_title() == "3 rows, 2 not finite"
     assert axes.get_xlabel() == "actual height (m)"
     assert axes.collections[0].get_offsets().tolist() == [[1.0, 1.0]]
+
+
+def test_of_many_rows_some_are_drawn():
+    values = np.arange(5001.0)
+    (axes,) = agreement(values, values)._figure.get_axes()
+    drawn = axes.collections[0].get_offsets()[:, 0]
+    assert len(drawn) == 2000
+    assert (drawn[0], drawn[-1]) == (0, 5000)
+    assert axes.get_title() == "5,001 rows, 2,000 drawn"
+    left, right = residuals(values, values + 1)._figure.get_axes()
+    assert len(left.collections[0].get_offsets()) == 2000
+    assert sum(bar.get_width() for bar in right.patches) == 5001
+
+
+def test_long_names_of_classes_have_room():
+    short, long = (confusion([0, 1], [0, 1], [letter, "b"])._figure for letter in ("a", 50 * "a"))
+    assert long.get_figwidth() > short.get_figwidth() + 1
+    labels = [label.get_text() for label in long.get_axes()[0].get_yticklabels()]
+    assert labels[0].startswith("aaa")
+    assert "…" in labels[0]
 
 
 def test_gallery():

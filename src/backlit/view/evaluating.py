@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from backlit.errors import ArgumentError, DataError
 from backlit.train import evaluation
-from backlit.view.judging import value_pair
+from backlit.view.judging import drawn_rows, value_pair
 from backlit.view.plot import Plot, new_figure, series, styled
 from backlit.view.theme import amount, number, shortened, theme_of
 
@@ -61,7 +61,8 @@ def calibration(
 def residuals(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, theme: str = "light") -> Plot:
     """Draw the errors, predicted - actual, over the predictions, and how they are distributed.
 
-    A trend says that the model misses something that the inputs tell; a funnel, that its errors grow with the value.
+    A trend says that the model misses something that the inputs tell; a funnel, that its errors grow with the value. Of
+    many rows 2,000 are drawn on the left; all count on the right.
 
     Args:
         actual: (n,).
@@ -80,13 +81,14 @@ def residuals(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, t
     both = value_pair("view.residuals", actual, predicted)
     errors = both[:, 1] - both[:, 0]
     usable = np.isfinite(both).all(1)
+    points = drawn_rows(np.column_stack([both[:, 1], errors])[usable])
     blue = series(colors)[0]
     with styled(colors):
         figure = new_figure(6.4, 4.6)
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
         for axes in (left, right):
             axes.axhline(0, color=colors.faint, linewidth=1, linestyle="--")
-        left.scatter(both[usable, 1], errors[usable], s=12, color=blue, alpha=0.7, linewidths=0)
+        left.scatter(points[:, 0], points[:, 1], s=12, color=blue, alpha=0.7, linewidths=0)
         left.set(xlabel=_wrapped(f"predicted {name}"), ylabel="error, predicted − actual")
         if usable.any():
             bins = min(max(int(np.sqrt(usable.sum())), 5), 40)

@@ -12,6 +12,8 @@ from backlit.view.theme import blend, shortened, theme_of
 
 # More classes than this leave no room for numbers in the cells.
 _MOST_LABELLED = 20
+# More points than this are a blot, in a file of megabytes.
+_MOST_DRAWN = 2_000
 # Of a class's name, in letters, and a letter's width in inches.
 _LONGEST, _LETTER = 26, 0.075
 
@@ -81,6 +83,8 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
 def agreement(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, theme: str = "light") -> Plot:
     """Draw predicted values against actual ones; exact predictions would lie on the line.
 
+    Of many rows 2,000 are drawn.
+
     Args:
         actual: (n,).
         predicted: (n,).
@@ -103,11 +107,13 @@ def agreement(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, t
         if len(shown):
             ends = [float(shown.min()), float(shown.max())]
             axes.plot(ends, ends, color=colors.faint, linewidth=1)
-            axes.scatter(shown[:, 0], shown[:, 1], s=12, color=series(colors)[0], alpha=0.7, linewidths=0)
+            points = drawn_rows(shown)
+            axes.scatter(points[:, 0], points[:, 1], s=12, color=series(colors)[0], alpha=0.7, linewidths=0)
         axes.set(xlabel=f"actual {name}", ylabel=f"predicted {name}")
         axes.ticklabel_format(useMathText=True)
         missing = len(both) - len(shown)
-        axes.set_title(f"{len(both):,} rows" + (f", {missing:,} not finite" if missing else ""), fontsize=10)
+        some = f", {_MOST_DRAWN:,} drawn" if len(shown) > _MOST_DRAWN else ""
+        axes.set_title(f"{len(both):,} rows{some}" + (f", {missing:,} not finite" if missing else ""), fontsize=10)
         return Plot(figure, both, colors, "predictions against actual values")
 
 
@@ -124,6 +130,13 @@ def value_pair(name: str, actual: ArrayLike, predicted: ArrayLike) -> NDArray[np
     if not pair[0].size:
         raise DataError(f"{name}: no rows")
     return np.column_stack(pair)
+
+
+def drawn_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    """Of many rows as many as a picture has room for, spread evenly."""
+    if len(rows) <= _MOST_DRAWN:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, _MOST_DRAWN).astype(np.int64)]
 
 
 def gallery(images: ArrayLike, titles: Sequence[str], *, theme: str = "light") -> Plot:
