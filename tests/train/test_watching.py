@@ -134,6 +134,22 @@ def test_a_second_fit_has_measures_of_its_own():
     assert not alike(*(run.watched for run in runs))
 
 
+@pytest.mark.parametrize("metrics", [[], ["mae"]])
+def test_gradients_that_the_optimizer_leaves_are_not_taken_for_measures(metrics):
+    def fitted(compile):
+        backlit.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        fit = Trainer(model, nn.MSELoss(), optim.SGD(model[2].parameters(), lr=0.1), watch=1, metrics=metrics)
+        return fit.fit((X, Y), epochs=1, batch_size="full", compile=compile).watched
+
+    compiled, eager = fitted(True), fitted(False)
+    for kind in ("loss", "input", "output", "values", "weights", "gradients", "updates"):
+        assert compiled.names(kind) == eager.names(kind) != []
+        for name in eager.names(kind):
+            assert np.allclose(compiled.series(kind, name), eager.series(kind, name), atol=1e-5)
+    assert compiled.series("updates", "0.weight")[0].tolist() == [0, 0, 0, 0, 0, 1]
+
+
 def test_a_parameter_with_gaps_in_memory_is_followed():
     def fitted(watch):
         backlit.manual_seed(0)

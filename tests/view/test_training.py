@@ -36,7 +36,15 @@ def test_curves_are_the_history():
         assert list(line.get_ydata()) == run.history[name]
 
 
-def test_distributions_are_the_statistics():
+def meshes(axes):
+    return [part for part in axes.collections if type(part).__name__ == "QuadMesh"]
+
+
+def area(picture, title):
+    return next(axes for axes in picture._figure.get_axes() if axes.get_title() == title)
+
+
+def test_distributions_are_the_measures():
     run = fitted()
     picture = training(run)
     assert titles(picture)[2:] == [
@@ -44,12 +52,39 @@ def test_distributions_are_the_statistics():
         *("1: ReLU, values", "1: ReLU, zeros (%)"),
         *("2: Linear, values", "2.weight", "gradient of 2.weight", "update / weight (dotted: 0.001)"),
     ]
-    weight = next(axes for axes in picture._figure.get_axes() if axes.get_title() == "2.weight")
-    low, high, mean = (line.get_ydata() for line in weight.lines)
-    found = run.watched.series("weights", "2.weight")
-    assert np.array_equal(mean, found[:, 1])
-    assert np.array_equal(low, found[:, 3])
-    assert np.array_equal(high, found[:, 4])
+    for kind, name, title in (("weights", "2.weight", "2.weight"), ("gradients", "2.weight", "gradient of 2.weight")):
+        shown = area(picture, title)
+        (mean,), (ribbon,) = shown.lines, meshes(shown)
+        found = run.watched.series(kind, name)
+        edges, shares = run.watched.histogram(kind, name)
+        assert np.array_equal(mean.get_ydata(), found[:, 1])
+        corners = ribbon.get_coordinates()
+        assert np.array_equal(corners[:, ::2, 1], edges.T)
+        assert corners[0, :, 0].tolist() == [0, 2, 2, 4, 4, 6, 6, 8, 8, 10]
+        colors = ribbon.get_array().reshape(17, 9)
+        assert np.array_equal(colors[:, ::2] > 0, shares.T > 0)
+        assert np.allclose(colors.max(0)[::2], 1)
+        assert colors[:, 1::2].mask.all()
+
+
+def test_gradients_that_shrink_by_powers_of_ten_are_drawn_over_powers():
+    run = fitted()
+    (part,) = run.watched.parts
+    place = part.places.index(("gradients", "2.weight"))
+    assert area(training(run), "gradient of 2.weight").get_yscale() == "linear"
+    part.rows[0][place, :4] *= 1e4
+    assert area(training(run), "gradient of 2.weight").get_yscale() == "symlog"
+
+
+def test_words_of_the_diagnosis_are_in_the_picture():
+    run = fitted()
+    assert training(run).data["findings"] == []
+    assert "Nothing was found" in training(run).svg
+    assert "Nothing was found" not in training(fitted(False)).svg
+    run.config["loss"] = "NLLLoss"
+    picture = training(run)
+    assert [finding.problem for finding in picture.data["findings"]] == ["outputs that are no log-probabilities"]
+    assert "NLLLoss expects values up to 0" in picture.svg
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -62,11 +97,12 @@ def test_one_page_that_loads_nothing(theme, tmp_path):
 def test_many_layers_are_shortened_with_their_count():
     picture = training(fitted(), most=1)
     assert len(titles(picture)) == 2 + 4
-    assert "the first 1 of 3" in picture._figure.subfigs[1].get_suptitle()
+    assert "the first 1 of 3), one step in 2" in picture._figure.subfigs[-1].get_suptitle()
 
 
 def test_frozen_layers_empty_histories_and_numbers_that_are_none():
     assert "update / weight (dotted: 0.001)" in titles(training(fitted(frozen=True)))
+    assert training(fitted(50)).svg.startswith("<svg")
     empty = training(Run({"loss": []}, nn.ReLU()))
     assert empty._figure.get_axes()[0].texts[0].get_text() == "loss: no epoch was finished"
     nan = float("nan")

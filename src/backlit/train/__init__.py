@@ -3,6 +3,7 @@
 from backlit.core.entrance import answer_at
 from backlit.train.architecture import build, describe
 from backlit.train.callbacks import BestWeights, Callbacks, EarlyStopping
+from backlit.train.findings import Finding, diagnose
 from backlit.train.heads import Head, choose_head
 from backlit.train.metrics import Metric
 from backlit.train.progress import ProgressBar
@@ -14,6 +15,7 @@ __all__ = [
     "BestWeights",
     "Callbacks",
     "EarlyStopping",
+    "Finding",
     "Head",
     "Metric",
     "ProgressBar",
@@ -23,6 +25,7 @@ __all__ = [
     "build",
     "choose_head",
     "describe",
+    "diagnose",
 ]
 
 answer_at(globals(), __all__)

@@ -166,7 +166,7 @@ class NativeLoop:
         *,
         step: int,
     ) -> tuple[list[Sums], int]:
-        """Run several whole epochs, drawing their orders as a loader would.
+        """Run several whole epochs without metrics, drawing their orders as a loader would.
 
         Args:
             used: How many rows of an order the batches take.
@@ -185,7 +185,7 @@ class NativeLoop:
         batches = -(-used // self.batch_size)
         order = np.arange(len(self.arrays[0]))
         losses = self._start(order, used, 0, batches, epochs=epochs, step=step, seeds=seeds, shuffles=shuffles)
-        done, found = 0, [Sums() for _ in range(epochs)]
+        done = 0
         while done < epochs * batches:
             status, done = self._go(done, epochs * batches, watch)
             if not status:
@@ -194,10 +194,12 @@ class NativeLoop:
             self._replay(order[:used], done % batches, Sums())
             losses[done] = self.work.last_loss
             done += 1
-        for epoch in range(-(-done // batches)):
-            part = losses[epoch * batches : min((epoch + 1) * batches, done)]
-            self._add(order[:used], part, 0, found[epoch])
-        return found[: done // batches], done % batches
+        self._note(losses[:done])
+        whole = losses[: done // batches * batches].reshape(-1, batches)
+        rows = np.minimum(self.batch_size, used - self.batch_size * np.arange(batches))
+        # One after the other, as the eager loop adds them up.
+        sums = np.cumsum(whole * rows, axis=1)[:, -1]
+        return [Sums(used, value) for value in sums.tolist()], done % batches
 
     # -- the native call ---------------------------------------------------------------------------------------------
 
@@ -266,7 +268,8 @@ class NativeLoop:
             control.resume(start, stop)
             return self.executable.run_epoch(self.threads)
         plain, watched = self._steps
-        measured = watched.executable.view(watched.executable.code.plan.program.outputs[-1], self.batch_size)
+        outputs = watched.executable.code.plan.program.outputs
+        measured = watched.executable.view(outputs[self._guards + bool(self.work.metrics)], self.batch_size)
         while start < stop and not control.stopped:
             left = probe.until_due(self._steps_before + start)
             step, end = (plain, min(start + left, stop)) if left else (watched, start + 1)

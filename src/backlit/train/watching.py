@@ -6,7 +6,7 @@ In compiled training such a step runs a program of its own, which computes the m
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,12 @@ from backlit.core.tape import Binding, now
 from backlit.core.tensor_base import tape_of
 from backlit.errors import ArgumentError, GradientError
 from backlit.nn import Module
-from backlit.ops import Tensor, activation, arange, cat, piecewise
+from backlit.ops import Tensor, activation, arange, cat, piecewise, tensor
 from backlit.ops.statistics import at_least, moments
 from backlit.train.loop import Sums, Work
 from backlit.train.step import CompiledStep, training_step
 
-Kind = Literal["values", "weights", "gradients", "updates"]
+Kind = Literal["loss", "input", "output", "values", "weights", "gradients", "updates", "carried"]
 FIGURES = ("step", *MOMENTS)
 # Rare enough for a step that measures too, measured, to cost little beside the steps between.
 EVERY = 50
@@ -54,7 +54,8 @@ class Watched:
 
     Kinds are "values" (by the path of the module that gives them, or where a function such as `relu` was called in a
     module, that path and `relu()`), "weights", "gradients" (after clipping) and "updates" (what a step adds to a
-    weight), each by the parameter's name.
+    weight), each by the parameter's name; and by the name "" the "loss", the network's "input" and its "output", and
+    by the name "differences" the output less its mean over a batch's rows.
 
     Attributes:
         every: Each step whose number, counted from 0, is a multiple of this was watched.
@@ -148,9 +149,10 @@ class Probe:
         return -step % self.watched.every
 
     @contextmanager
-    def attached(self) -> Iterator[Callable[[], Any]]:
-        """Look at a step that runs inside; the function given, called after the step, returns what was measured."""
+    def attached(self) -> Iterator[Callable[[Any], Any]]:
+        """Look at a step that runs inside; the function given returns what was measured, when called with its loss."""
         values: dict[str, tuple[int, Any]] = {}
+        ends: dict[str, dict[str, Any]] = {}
         leaves = [(path, module) for path, module in self._model.named_modules() if not list(module.children())]
         own = {path for path, module in leaves if type(module).__module__.startswith("backlit.")}
         handles = [
@@ -158,20 +160,23 @@ class Probe:
             for path, module in leaves
         ]
         handles.append(self._model.register_forward_hook(lambda _, __, output: _keep_functions(values, own, output)))
+        handles.append(self._model.register_forward_hook(lambda _, args, output: _keep_ends(ends, args, output)))
         with no_grad():
             before = {name: parameter.detach().clone() for name, parameter in self._model.named_parameters()}
         try:
-            yield lambda: self._measured(values, before)
+            yield lambda loss: self._measured({"loss": {"": loss}, **ends}, values, before)
         finally:
             for handle in handles:
                 handle.remove()
 
     @no_grad()
-    def _measured(self, values: dict[str, tuple[int, Any]], before: dict[str, Any]) -> Any:
+    def _measured(
+        self, ends: dict[str, dict[str, Any]], values: dict[str, tuple[int, Any]], before: dict[str, Any]
+    ) -> Any:
         """A row for each place, as in `Part`."""
-        found: dict[str, dict[str, Any]] = {kind: {} for kind in ("values", "weights", "gradients", "updates")}
+        found = ends | {kind: {} for kind in ("values", "weights", "gradients", "updates")}
         ratios: list[Any] = []
-        found["values"] = {name: tensor for name, (_, tensor) in sorted(values.items(), key=lambda v: v[1][0])}
+        found["values"] = {name: value for name, (_, value) in sorted(values.items(), key=lambda v: v[1][0])}
         for name, parameter in self._model.named_parameters():
             if not parameter.numel():
                 continue
@@ -181,7 +186,7 @@ class Probe:
                 found["updates"][name] = parameter.detach() - before[name]
                 ratios.append(found["updates"][name].abs() / before[name].abs())
         self._places = [(kind, name) for kind, tensors in found.items() for name in tensors]
-        tensors = [tensor.detach() for of_kind in found.values() for tensor in of_kind.values()]
+        tensors = [one.detach() for of_kind in found.values() for one in of_kind.values()]
         moment = moments(*tensors)
         spread = len(tensors) - len(ratios)
         places = arange(_MARKS)
@@ -203,7 +208,7 @@ def watched_step(step: Callable[[Any, Any], Any], probe: Probe) -> Callable[[Any
     def watched(inputs: Any, target: Any) -> Any:
         with probe.attached() as measured:
             results = step(inputs, target)
-            return (*results, measured())
+            return (*results, measured(results[0]))
 
     return watched
 
@@ -237,12 +242,28 @@ class WatchedStep(CompiledStep):
     def _run_eagerly(self, inputs: Any, target: Any, sums: Sums) -> None:
         with self.probe.attached() as measured:
             super()._run_eagerly(inputs, target, sums)
-            self.probe.note(self._step, measured().numpy())
+            self.probe.note(self._step, measured(tensor(self.work.last_loss)).numpy())
 
 
 def _keep(values: dict[str, tuple[int, Any]], path: str, output: Any) -> None:
-    if isinstance(output, Tensor) and output.is_floating_point() and output.numel():
+    if _is_measurable(output):
         values[path] = now(), output.detach()
+
+
+def _is_measurable(value: Any) -> TypeGuard[Tensor]:
+    return isinstance(value, Tensor) and value.is_floating_point() and value.numel() > 0
+
+
+def _keep_ends(ends: dict[str, dict[str, Any]], args: tuple[Any, ...], output: Any) -> None:
+    """Keep what a network is given, what it gives, and how that differs from row to row."""
+    given = args[0] if args else None
+    if _is_measurable(given):
+        ends["input"] = {"": given.detach()}
+    if _is_measurable(output):
+        ends["output"] = {"": output.detach()}
+        if output.ndim and len(output) > 1:
+            with no_grad():
+                ends["output"]["differences"] = output.detach() - output.detach().mean(0)
 
 
 def _keep_functions(values: dict[str, tuple[int, Any]], modules: set[str], output: Any) -> None:

@@ -1,0 +1,340 @@
+"""`diagnose`: why a network did not learn, read off what was measured in its training, and what to do about it.
+
+The signs are those of Y. Bengio, "Practical recommendations for gradient-based training of deep architectures"
+(arXiv 1206.5533), and A. Karpathy, "A recipe for training neural networks" (2019); their bounds are wide, so that a
+training that goes well gives no finding.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from backlit.errors import ArgumentTypeError
+from backlit.train.run import Run
+from backlit.train.signs import Signs
+
+# Units that are silent for so many of the values of a layer are dead rather than sparse.
+_SILENT = 0.95
+# What is left of the slope of a sigmoid (at most 1/4) and a tanh (at most 1) where hardly anything passes back.
+_SLOPES = {"Sigmoid": 0.02, "Tanh": 0.05}
+# Sizes of updates beside their weights: 0.001 is usual.
+_TINY, _USUAL, _LARGE = 1e-4, 1e-3, 0.03
+# How much gradients may differ between layers or over time.
+_APART = 1e3
+# How much the spread of values may grow from the first layer to the last.
+_GROWTH = 30.0
+_INPUT_SCALE = (0.01, 20.0)
+_LOGITS = {
+    "CrossEntropyLoss": ("Softmax", "softmax"),
+    "BCEWithLogitsLoss": ("Sigmoid", "sigmoid"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that keeps a network from learning.
+
+    Attributes:
+        problem: Its name.
+        where: The layer or parameter; "" for the whole network.
+        evidence: What was measured.
+        mend: What to do.
+    """
+
+    problem: str
+    where: str
+    evidence: str
+    mend: str
+
+    def __str__(self) -> str:
+        place = f" in {self.where}" if self.where else ""
+        return f"{self.problem[0].upper()}{self.problem[1:]}{place}: {self.evidence}. {self.mend}."
+
+
+def diagnose(run: Run) -> list[Finding]:
+    """What kept a network from learning, causes before their consequences; nothing for a training that went well.
+
+    Args:
+        run: What a fit returned; with `Trainer(…, watch=True)` the layers are looked at, else the history alone.
+
+    Raises:
+        ArgumentTypeError: `run` is no run.
+    """
+    if not isinstance(run, Run):
+        raise ArgumentTypeError(f"diagnose: run must be what Trainer.fit returns, got {type(run).__name__}")
+    signs = Signs(run)
+    found = [finding for check in _CHECKS for finding in check(signs)]
+    return found or list(_no_signal(signs))
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _inputs(signs: Signs) -> Iterator[Finding]:
+    found = signs.series("input", "")
+    if not len(found) or signs.begins_with_norm:
+        return
+    _, mean, std, low, high, _ = found.mean(0)
+    scale, (least, most) = float(np.hypot(mean, std)), _INPUT_SCALE
+    if not scale or least < scale < most:
+        return
+    yield Finding(
+        "unscaled inputs",
+        "",
+        f"the inputs lie between {_number(low)} and {_number(high)}, with mean {_number(mean)} and standard deviation "
+        f"{_number(std)}, where initial weights and usual learning rates are made for about 0 and 1",
+        "Subtract each column's mean and divide by its standard deviation, both from the training rows, or begin the "
+        "network with a BatchNorm1d",
+    )
+
+
+def _wrong_output(signs: Signs) -> Iterator[Finding]:
+    loss, name = signs.loss_name, signs.last_values
+    found = signs.series("output", "")
+    if not len(found):
+        return
+    low, high = found[:, 3].min(), found[:, 4].max()
+    within = low >= 0 and high <= 1
+    if loss in _LOGITS and within:
+        kind, words = _LOGITS[loss]
+        is_softmax = loss == "CrossEntropyLoss" and signs.is_softmax(found)
+        if is_softmax or signs.kind(name) == kind:
+            yield Finding(
+                f"{words} twice",
+                name,
+                f"the network's outputs lie between {_number(low)} and {_number(high)}: they have been through "
+                f"{words} already, and {loss} applies it again, which leaves hardly any gradient",
+                "Take the last activation out of the network; for probabilities apply it to predictions only",
+            )
+    if loss == "NLLLoss" and high > 0:
+        yield Finding(
+            "outputs that are no log-probabilities",
+            name,
+            f"NLLLoss expects values up to 0, and the network's outputs reach {_number(high)}",
+            "End the network with LogSoftmax(dim=1), or use CrossEntropyLoss, which does that itself",
+        )
+    if signs.kind(name) == "ReLU" and loss in (*_LOGITS, "MSELoss", "L1Loss"):
+        yield Finding(
+            "a ReLU at the output",
+            name,
+            f"{100 * found[-1, 5]:.0f} % of the network's outputs are 0 at the end: it cannot say anything negative, "
+            "and what is 0 sends no gradient back",
+            "Take the last activation out of the network",
+        )
+
+
+def _never_updated(signs: Signs) -> Iterator[Finding]:
+    still = [name for name in signs.names("updates") if signs.is_still(name)]
+    if not still:
+        return
+    everything = len(still) == len(signs.names("gradients"))
+    yield Finding(
+        "parameters that never change",
+        "" if everything else ", ".join(still),
+        f"gradients of root mean square {_number(signs.gradient(still[0]))} arrive"
+        f"{' at every parameter' if everything else ''}, and no update follows",
+        "Give the optimizer model.parameters(), all of them, call its step() after backward(), and see that its "
+        "learning rate is not 0 or too small for float32 to add",
+    )
+
+
+def _not_zeroed(signs: Signs) -> Iterator[Finding]:
+    carried = [name for name in signs.names("carried") if signs.size("carried", name)[-1] > 0]
+    if carried:
+        share = signs.size("carried", carried[0])[-1] / max(signs.size("gradients", carried[0])[-1], 1e-300)
+        yield Finding(
+            "gradients of earlier steps",
+            "",
+            f"what backward() added in the last watched step is not what the gradients held: what was left from before "
+            f"is {_number(share)} times their size ({carried[0]})",
+            "Call optimizer.zero_grad() before each backward()",
+        )
+
+
+def _dead(signs: Signs) -> Iterator[Finding]:
+    for name in signs.hidden("ReLU"):
+        zeros = signs.series("values", name)[:, 5]
+        if np.median(signs.late(zeros)) >= _SILENT:
+            yield Finding(
+                "dead units",
+                name,
+                f"{100 * np.median(signs.late(zeros)):.0f} % of its values are 0 ({100 * zeros[0]:.0f} % at the first "
+                "step); a unit that is 0 for every row gets no gradient and does not come back",
+                "Scale the inputs, and start the biases and weights of the layer before as the library does"
+                if zeros[0] >= _SILENT
+                else f"Lower {signs.rate}, or put LeakyReLU in its place",
+            )
+
+
+def _saturated(signs: Signs) -> Iterator[Finding]:
+    for kind, least in _SLOPES.items():
+        for name in signs.hidden(kind):
+            found = signs.series("values", name)
+            square = found[:, 1] ** 2 + found[:, 2] ** 2
+            slopes = found[:, 1] - square if kind == "Sigmoid" else 1 - square
+            late = float(np.median(signs.late(slopes)))
+            if late < least:
+                yield Finding(
+                    f"a saturated {kind.lower()}",
+                    name,
+                    f"its average slope is {_number(late)}, of at most {0.25 if kind == 'Sigmoid' else 1}: its inputs "
+                    "are so large that it is flat there and lets hardly any gradient back",
+                    f"Scale the inputs, start from smaller weights (init.xavier_uniform_), lower {signs.rate}, "
+                    "normalise before it, or use ReLU",
+                )
+
+
+def _gradients(signs: Signs) -> Iterator[Finding]:
+    names = [name for name in signs.matrices if signs.gradient(name) > 0]
+    if len(names) < 3:
+        return
+    first, last = names[0], names[-1]
+    sizes = signs.gradient(first), signs.gradient(last)
+    words = f"the root mean square of the gradient is {_number(sizes[1])} at {last} and {_number(sizes[0])} at {first}"
+    if sizes[0] * _APART < sizes[1]:
+        yield Finding(
+            "vanishing gradients",
+            first,
+            f"{words}: on its way back it was multiplied by slopes and weights below 1, so the first layers hardly "
+            "learn",
+            "Use ReLU in place of sigmoid or tanh, start from init.kaiming_uniform_ weights, normalise between the "
+            "layers, add each block's input to its output, or take fewer layers",
+        )
+    elif sizes[0] > _APART * sizes[1]:
+        yield Finding(
+            "exploding gradients",
+            first,
+            f"{words}: on its way back it grew from layer to layer",
+            "Start from smaller weights (init.kaiming_uniform_), normalise between the layers, or bound the gradients "
+            "with clip_grad_norm",
+        )
+
+
+def _values(signs: Signs) -> Iterator[Finding]:
+    layers = [name for name in signs.names("values") if f"{name}.weight".removeprefix(".") in signs.matrices]
+    if len(layers) < 3:
+        return
+    first, last = layers[0], layers[-1]
+    sizes = [float(signs.series("values", name)[:1, 2].sum()) for name in (first, last)]
+    if sizes[1] > _GROWTH * sizes[0] > 0:
+        yield Finding(
+            "values that explode",
+            last,
+            f"before any update the standard deviation of the values is {_number(sizes[0])} at {first} and "
+            f"{_number(sizes[1])} at {last}; gradients grow in the same way",
+            "Start from smaller weights (init.kaiming_uniform_), or normalise between the layers (BatchNorm1d)",
+        )
+
+
+def _growing(signs: Signs) -> Iterator[Finding]:
+    for name in signs.matrices:
+        size = signs.size("gradients", name)
+        if len(size) > 1 and size[0] > 0 and size.max() > _APART * size[0] and not signs.learned:
+            yield Finding(
+                "exploding gradients",
+                name,
+                f"the root mean square of its gradient grew from {_number(size[0])} to {_number(size.max())}",
+                f"Lower {signs.rate}, or bound the gradients with clip_grad_norm",
+            )
+            return
+
+
+def _rate(signs: Signs) -> Iterator[Finding]:
+    ratios = {name: signs.ratios(name) for name in signs.matrices if signs.gradient(name) > 0}
+    ratios = {name: ratio for name, ratio in ratios.items() if ratio.any()}
+    if not ratios or signs.learned:
+        return
+    name = max(ratios, key=lambda key: float(ratios[key].max()))
+    usual, peak = float(np.median(ratios[name])), float(ratios[name].max())
+    words = f"of the size of the weights ({name}), where {_USUAL:g} is usual, and {signs.course}"
+    if peak < _TINY:
+        yield Finding(
+            "a learning rate that is too low",
+            "",
+            f"updates are {_number(usual)} {words}",
+            f"Raise {signs.rate}, about {10 ** round(np.log10(_USUAL / peak)):,} times",
+        )
+    elif usual > _LARGE or peak > 10 * _LARGE:
+        yield Finding(
+            "a learning rate that is too high",
+            "",
+            f"updates reach {_number(peak)} {words}",
+            f"Lower {signs.rate}, 10 times to begin with",
+        )
+
+
+def _constant(signs: Signs) -> Iterator[Finding]:
+    spread, values = signs.size("output", "differences"), signs.size("output", "")
+    if not len(spread) or not len(values):
+        return
+    differences, size = (float(np.median(signs.late(sizes))) for sizes in (spread, values))
+    # What was learnt may be a large mean with small differences.
+    if differences <= (1e-5 if signs.learned else 1e-3) * size:
+        yield Finding(
+            "an output that is the same for every row",
+            signs.last_values,
+            f"rows differ by {_number(differences)} in outputs of size {_number(size)}: what the rows hold does not "
+            "reach the output",
+            "Look for the first layer whose values do not differ (dead or saturated units, or too small weights)",
+        )
+
+
+def _overfitting(signs: Signs) -> Iterator[Finding]:
+    train, held_out = signs.history("loss"), signs.history("val_loss")
+    if len(held_out) < 5 or len(train) != len(held_out) or not signs.learned or signs.learned_by_heart:
+        return
+    best = int(np.argmin(held_out))
+    end = float(held_out[-max(len(held_out) // 10, 1) :].mean())
+    rise = end - held_out[best]
+    if rise > max(0.15 * held_out[best], 0.05 * (signs.start - held_out[best])) and train[-1] < train[best]:
+        yield Finding(
+            "overfitting",
+            "",
+            f"the loss of held-out rows was lowest in epoch {best + 1}, {_number(held_out[best])}, and ended at "
+            f"{_number(end)}, while that of training rows went on from {_number(train[best])} to {_number(train[-1])}",
+            "Stop there (EarlyStopping), use more rows, a smaller network, Dropout or weight_decay",
+        )
+
+
+def _by_heart(signs: Signs) -> Iterator[Finding]:
+    if signs.learned_by_heart:
+        yield Finding(
+            "nothing learnt that holds for other rows",
+            "",
+            f"{signs.course}, but for held-out rows it never was below {_number(signs.history('val_loss').min())}",
+            "See that each label is still beside its own row (shuffled apart, sorted, joined wrongly?), and that "
+            "training and held-out rows are prepared alike",
+        )
+
+
+def _no_signal(signs: Signs) -> Iterator[Finding]:
+    if signs.fell or not signs.knows_course:
+        return
+    epochs = signs.history("loss")
+    course = f"the loss of an epoch went from {epochs[0]:.4g} to {epochs[-1]:.4g}" if len(epochs) > 1 else signs.course
+    yield Finding(
+        "nothing learnt",
+        "",
+        f"{course}, and nothing that was looked at explains it",
+        "See that each label is still beside its own row; try whether the network can learn ten rows by heart: if so, "
+        "the inputs may say nothing about the targets; train for longer, or with other learning rates",
+    )
+
+
+_CHECKS = (
+    _inputs,
+    _wrong_output,
+    _never_updated,
+    _not_zeroed,
+    _rate,
+    _dead,
+    _saturated,
+    _gradients,
+    _values,
+    _growing,
+    _constant,
+    _by_heart,
+    _overfitting,
+)
