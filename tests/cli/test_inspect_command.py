@@ -66,6 +66,25 @@ def test_the_page_of_a_regression(folder):
     assert {"row", "actual", "predicted", "size", "weight"} <= set(page.words)
 
 
+def test_the_page_of_a_table_of_mixed_columns(folder):
+    rng = np.random.default_rng(0)
+    cities = rng.choice(["Rome", "Oslo"], 60)
+    lines = [
+        f"{city},{size:.1f},{'' if place % 9 == 0 else place},{size + 50 * (city == 'Oslo'):.1f},{place % 2}"
+        for place, (city, size) in enumerate(zip(cities, rng.normal(80, 20, 60), strict=True))
+    ]
+    (folder / "table.csv").write_text("\n".join(["city,size,floor,price,lift", *lines]), encoding="utf-8")
+    assert main(["train", "table.csv", "--target", "price", "--epochs", "3", "--hidden", "4", "--out", "run"]) == 0
+    assert main(["inspect", "run"]) == 0
+    page = Page((folder / "run" / "inspect.html").read_text(encoding="utf-8"))
+    said = " ".join(page.words)
+    assert "Rows of the file; the columns that matter most come first." in said
+    assert "Its inputs are shown as the first layer gives them." in said
+    assert {"city", "size", "floor", "lift", "error", "missing"} <= set(page.words)
+    assert {"linear model", "mean", "RMSE"} <= set(page.words)
+    assert "Rome" in page.words or "Oslo" in page.words
+
+
 def test_preprocessing_survives_its_words():
     data = ArrayData("t", np.array([[1.0], [3.0]], np.float32), np.array([2.0, 4.0]), ("x",))
     fitted = Preprocessing.fitted(data)

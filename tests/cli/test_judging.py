@@ -162,3 +162,21 @@ def test_cells_are_shown_as_they_are():
     assert {cell(value) for value in missing} == {"missing"}
     others = (np.datetime64("2026-01-02", "s"), "red", 3, np.float32(-0.5), True, -412345.0, 39.9512)
     assert [cell(value) for value in others] == ["2026-01-02", "red", "3", "−0.5", "true", "−412,345", "39.9512"]
+
+
+def test_the_page_in_a_browser(opened, tmp_path):
+    shown = opened(page(Judged.of(run(1), problem([0, 1, 1, 0, 1], ("no", "yes"))), tmp_path))
+    sources = {}
+    for theme in ("light", "dark"):
+        shown.emulate_media(color_scheme=theme)
+        shown.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        sources[theme] = shown.evaluate("[...document.images].map(image => image.currentSrc)")
+    assert not set(sources["light"]) & set(sources["dark"])
+    assert all(shown.evaluate("[...document.images].map(image => image.alt)"))
+    shown.set_viewport_size({"width": 400, "height": 800})
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 400
+    # What is wider than the page is reached and moved by the keyboard.
+    wide = shown.locator(".wide", has=shown.get_by_alt_text("loss and metrics by epoch"))
+    wide.focus()
+    shown.keyboard.press("ArrowRight")
+    shown.wait_for_function("document.activeElement.scrollLeft > 0")
