@@ -17,27 +17,32 @@ import numpy as np
 from backlit import nn
 from backlit.compiler.rows import SAMPLES
 from backlit.core.modes import STATE
-from backlit.core.tensor_base import Symbol, TensorBase, make
+from backlit.core.tensor_base import Symbol, make
 from backlit.data import StandardScaler
 from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, MissingFileError
 from backlit.graph.graph import Graph, Ref
 from backlit.graph.trace import Traced
 from backlit.onnx.formulas import OnnxNamespace
 from backlit.onnx.package import onnx_package
+from backlit.onnx.program import Labels, Program, Texts
 from backlit.onnx.symbolic import NoOperator, OnnxArray, Step, Writer
-from backlit.ops import float32, from_numpy
+from backlit.onnx.tables import TableProgram
 from backlit.serialization import write_whole
+from backlit.train import Run
+from backlit.train.served import served_run
 
 # The first version of ONNX's operators in which all that are written here have their present form.
 OPSET = 18
 # The version of the file format that came with it.
 _IR_VERSION = 8
+# What maps texts to numbers is of the other set of operators that every runtime has.
+_ML, _ML_OPSET = "ai.onnx.ml", 2
 BATCH = "batch"
 BUFFERS = "backlit.buffers"
 
 
 def export(
-    model: nn.Module,
+    model: Any,
     path: "str | os.PathLike[str]",
     *,
     example_input: Any = None,
@@ -45,13 +50,16 @@ def export(
     scaler: StandardScaler | None = None,
     target_scaler: StandardScaler | None = None,
 ) -> None:
-    """Write what a module computes in evaluation mode as an ONNX model (ONNX operators of version 18).
+    """Write a trained network as an ONNX model (ONNX operators of version 18).
 
-    Parameters and buffers keep their names. The inputs are called "input", or "input_0" and so on, the outputs
-    "output", or "output_0" and so on.
+    A module is written as it computes in evaluation mode. Parameters and buffers keep their names. The inputs are
+    called "input", or "input_0" and so on, the outputs "output", or "output_0" and so on.
+
+    A fitted estimator of `backlit.sklearn` and a run of `backlit train` are written with all that is done before and
+    after the network; see `onnx.tables` for the inputs and outputs of such a model.
 
     Args:
-        model: The module; it stays as it is, its modes included.
+        model: A module, an estimator, or a `backlit.train.Run`; it stays as it is, its modes included.
         path: Where to write; the file appears whole or not at all.
         example_input: A tensor, or a tuple of tensors for a module of several inputs; only shapes and types count.
             None: one row for the first layer of the module, which must be one that says what it takes.
@@ -64,8 +72,8 @@ def export(
     Raises:
         ArgumentError: There is no example, and the first layer does not say what it takes; or a parameter is called
             as an input or output of the model.
-        ArgumentTypeError: `model` is no module, or the example is no tensor or tuple of tensors.
-        StateError: A scaler is not fitted.
+        ArgumentTypeError: `model` is none of these, or the example is no tensor or tuple of tensors.
+        StateError: A scaler is not fitted, or a run is not one of `backlit train`.
         ShapeError: The module does not take inputs of the example's shapes, the first dimension free.
         GraphError: The module changes its state, branches on values, does what ONNX has no operator for, or does
             different things for different batch sizes; the message says which.
@@ -73,23 +81,21 @@ def export(
         MissingPackageError: The onnx package is not installed.
     """
     onnx = onnx_package()
-    if not isinstance(model, nn.Module):
-        raise ArgumentTypeError(f"export: model is a {type(model).__name__}; expected a backlit.nn.Module")
     target = Path(path)
     if not target.parent.is_dir():
         raise MissingFileError(f"export: there is no folder {target.parent}")
-    program = _Program(model, scaler, target_scaler)
-    examples = _examples(program, example_input)
+    program = _program(model, example_input, scaler, target_scaler)
+    examples = list(program.inputs.values())
     batched = [dynamic_batch and e.shape[:1] == examples[0].shape[:1] != () for e in examples]
     sizes = SAMPLES if any(batched) else (0,)
     written = []
-    with _evaluating(model):
+    with _evaluating(program.model):
         for rows in sizes:
             shapes = [(rows, *e.shape[1:]) if b else e.shape for e, b in zip(examples, batched, strict=True)]
             written.append(_write(program, [Symbol(s, e.dtype) for s, e in zip(shapes, examples, strict=True)]))
     traced, steps, outputs = written[0]
     if len(written) > 1:
-        steps = _for_any_batch(steps, written[1][1], _input_names(traced.graph)[0])
+        steps = _for_any_batch(steps, written[1][1], next(iter(program.inputs)))
     open_outputs = [
         # What is neither a fixed size nor the batch size, such as a multiple of it, stays without a name.
         tuple(n if n == m else BATCH if (n, m) == SAMPLES else None for n, m in zip(o.shape, second.shape, strict=True))
@@ -100,63 +106,19 @@ def export(
     write_whole(target, proto.SerializeToString())
 
 
-class _Program:
-    """A module between its scalers.
-
-    Attributes:
-        model: The module.
-        names: The names of what an ONNX model of it keeps.
-    """
-
-    def __init__(self, model: nn.Module, scaler: StandardScaler | None, target_scaler: StandardScaler | None) -> None:
-        self.model = model
-        self.scaling = _statistics(scaler)
-        self._target_scaling = _statistics(target_scaler)
-        self.names: dict[str, Any] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        for name, statistics in (("scaler", self.scaling), ("target_scaler", self._target_scaling)):
-            self.names |= {f"{name}.{part}": values for part, values in statistics.items()}
-
-    def __call__(self, *inputs: Any) -> Any:
-        if self.scaling:
-            (table,) = inputs
-            dtype = next((p.dtype for p in self.model.parameters()), float32)
-            inputs = (((table - self.scaling["mean"]) / self.scaling["scale"]).to(dtype),)
-        found = self.model(*inputs)
-        if self._target_scaling:
-            found = found * self._target_scaling["scale"] + self._target_scaling["mean"]
-        return found
-
-
-def _statistics(scaler: StandardScaler | None) -> dict[str, Any]:
-    return {} if scaler is None else {part: from_numpy(np.array(v)) for part, v in scaler.to_dict().items()}
-
-
-def _examples(program: _Program, given: Any) -> list[Symbol]:
-    """Shape and type of each input."""
-    if program.scaling:
-        return [Symbol((1, len(program.scaling["mean"])), np.dtype(np.float64))]
-    if given is None:
-        return [_first_input(program.model)]
-    tensors = given if isinstance(given, tuple | list) else (given,)
-    if not tensors or not all(isinstance(t, TensorBase) for t in tensors):
-        kinds = ", ".join(type(t).__name__ for t in tensors) or "nothing"
-        raise ArgumentTypeError(f"export: example_input is {kinds}; expected a tensor or a tuple of tensors")
-    return [Symbol(t._array.shape, t._array.dtype) for t in tensors]
-
-
-def _first_input(model: nn.Module) -> Symbol:
-    for module in model.modules():
-        weight = module._parameters.get("weight")
-        if isinstance(module, nn.Linear):
-            return Symbol((1, module.in_features), module.weight._array.dtype)
-        if isinstance(module, nn.BatchNorm1d):
-            return Symbol((1, module.num_features), np.dtype(np.float32) if weight is None else weight._array.dtype)
-        if weight is not None:
-            break
-    raise ArgumentError(
-        "export: the module's first layer does not say what it takes; pass a tensor of the shape and type of an input "
-        "as example_input"
-    )
+def _program(model: Any, example_input: Any, *scalers: StandardScaler | None) -> Program:
+    if isinstance(model, nn.Module):
+        return Program(model, example_input, *scalers)
+    if not isinstance(model, Run) and not hasattr(model, "served"):
+        raise ArgumentTypeError(
+            f"export: model is a {type(model).__name__}; expected a backlit.nn.Module, an estimator of backlit.sklearn "
+            "or a run of `backlit train`"
+        )
+    if any(given is not None for given in (example_input, *scalers)):
+        raise ArgumentError(
+            f"export: example_input, scaler and target_scaler are for modules; a {type(model).__name__} brings its own"
+        )
+    return TableProgram(served_run(model) if isinstance(model, Run) else model.served())
 
 
 @contextlib.contextmanager
@@ -173,18 +135,19 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _write(program: _Program, inputs: Sequence[Symbol]) -> tuple[Traced, list[Step], list[OnnxArray]]:
+def _write(program: Program, inputs: Sequence[Symbol]) -> tuple[Traced, list[Step], list[OnnxArray]]:
     """The trace, the ONNX nodes and the outputs of the module on inputs of these shapes."""
     traced = Traced(program, tuple(make(symbol) for symbol in inputs), program.names)
     graph = traced.graph
     if graph.writes:
         changed = ", ".join(graph.nodes[number].name for number, _ in graph.writes)
         raise GraphError(f"export: the module changes {changed} when it is called, which an ONNX model cannot")
-    outputs = _numbered("output", len(graph.outputs))
-    names = [*_input_names(graph), *outputs]
-    for name in {*_input_names(graph)[: len(graph.arguments)], *outputs} & program.names.keys():
+    outputs = program.output_names(len(graph.outputs))
+    names = [*_input_names(program, graph), *outputs]
+    for name in {*program.inputs, *(texts.name for texts in program.texts.values()), *outputs} & program.names.keys():
         raise ArgumentError(f"export: a parameter or buffer is called {name!r}, as an input or output is; rename it")
-    writer = Writer(names)
+    ends: list[Texts | Labels] = [*program.texts.values(), *program.labels.values()]
+    writer = Writer([*names, *(end.name for end in ends)])
     values: dict[Ref, Any] = {}
     for number, name in zip((*graph.arguments, *graph.states), names, strict=False):
         kind = graph.nodes[number].results[0]
@@ -215,12 +178,9 @@ def _write(program: _Program, inputs: Sequence[Symbol]) -> tuple[Traced, list[St
     )
 
 
-def _numbered(name: str, count: int) -> list[str]:
-    return [name] if count == 1 else [f"{name}_{i}" for i in range(count)]
-
-
-def _input_names(graph: Graph) -> list[str]:
-    return [*_numbered("input", len(graph.arguments)), *(graph.nodes[number].name for number in graph.states)]
+def _input_names(program: Program, graph: Graph) -> list[str]:
+    """The names of the program's arguments and states."""
+    return [*program.inputs, *(graph.nodes[number].name for number in graph.states)]
 
 
 def _for_any_batch(first: list[Step], second: list[Step], batched_input: str) -> list[Step]:
@@ -279,7 +239,7 @@ def _not_uniform(where: str) -> GraphError:
 
 def _model(
     onnx: Any,
-    program: _Program,
+    program: Program,
     traced: Traced,
     steps: list[Step],
     outputs: list[OnnxArray],
@@ -287,16 +247,19 @@ def _model(
     output_shapes: list[Any],
 ) -> Any:
     helper, graph = onnx.helper, traced.graph
-    names = _input_names(graph)
-    arguments = names[: len(graph.arguments)]
-    states = dict(zip(names[len(arguments) :], traced.states, strict=True))
+    arguments = list(program.inputs)
+    states = dict(zip(_input_names(program, graph)[len(arguments) :], traced.states, strict=True))
 
     def described(name: str, dtype: Any, shape: Any) -> Any:
+        if name in program.texts:
+            name, dtype = program.texts[name].name, np.dtype(object)
+        if name in program.labels:
+            name, dtype = program.labels[name].name, _values(program.labels[name]).dtype
         return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
 
     proto = helper.make_model(
         helper.make_graph(
-            _nodes(onnx, steps),
+            _nodes(onnx, [*_numbers_of_texts(program), *steps, *_labels_of_numbers(program)]),
             type(program.model).__name__,
             [
                 described(name, graph.nodes[number].results[0].dtype, shape)
@@ -306,7 +269,7 @@ def _model(
             [onnx.numpy_helper.from_array(np.asarray(t._array, order="C"), name) for name, t in states.items()],
         ),
         producer_name="backlit",
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset_imports=[helper.make_opsetid("", OPSET), *([helper.make_opsetid(_ML, _ML_OPSET)] * bool(program.texts))],
         ir_version=_IR_VERSION,
     )
     learnt = {name for name, _ in program.model.named_parameters()}
@@ -314,6 +277,35 @@ def _model(
     helper.set_model_props(proto, {BUFFERS: json.dumps(buffers)})
     onnx.checker.check_model(proto)
     return proto
+
+
+def _numbers_of_texts(program: Program) -> list[Step]:
+    """The nodes before the program."""
+    return [
+        Step(
+            "LabelEncoder",
+            (texts.name,),
+            number,
+            {
+                "domain": _ML,
+                "keys_strings": list(texts.numbers),
+                "values_int64s": list(texts.numbers.values()),
+                "default_int64": texts.unknown,
+            },
+            "",
+        )
+        for number, texts in program.texts.items()
+    ]
+
+
+def _labels_of_numbers(program: Program) -> list[Step]:
+    """The nodes after the program."""
+    return [Step("Gather", (_values(end), number), end.name, {}, "") for number, end in program.labels.items()]
+
+
+def _values(labels: Labels) -> Any:
+    """Labels as ONNX keeps them."""
+    return labels.values.astype(object) if labels.values.dtype.kind == "U" else labels.values
 
 
 def _nodes(onnx: Any, steps: list[Step]) -> list[Any]:
@@ -324,7 +316,7 @@ def _nodes(onnx: Any, steps: list[Step]) -> list[Any]:
         inputs = []
         for given in step.inputs:
             if isinstance(given, np.ndarray):
-                key = (given.dtype.str, given.shape, given.tobytes())
+                key = (given.dtype.str, given.shape, str(given.tolist()) if given.dtype == object else given.tobytes())
                 if key not in constants:
                     constants[key] = f"constant_{len(constants)}"
                     value = onnx.numpy_helper.from_array(np.asarray(given, order="C"))

@@ -1,6 +1,6 @@
 """`MLPClassifier`: scikit-learn's, compiled."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,11 @@ from backlit.errors import ArgumentError
 from backlit.sklearn.calibration import best_temperature, tempered
 from backlit.sklearn.perceptron import Perceptron, stochastic
 from backlit.sklearn.tables import one_column, pair
-from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes
+from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes, several_labels
+
+if TYPE_CHECKING:
+    from backlit import nn
+    from backlit.train.served import Served
 
 Array = NDArray[Any]
 
@@ -244,6 +248,28 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         """The logarithms of `predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def to_module(self) -> "nn.Sequential":
+        """The network as a module of its own: of the table as numbers the scores before softmax or sigmoid.
+
+        Columns with missing values and of categories are numbers as `missing_values` and `categorical_features` say.
+        The scores are divided by the temperature already.
+
+        Raises:
+            NotFittedError: It is not fitted.
+        """
+        return self._module(1 / self.temperature_ if self.calibrate else 1.0, "identity")
+
+    def served(self) -> "Served":
+        """The network with all that is done before and after it, as `backlit.onnx.export` writes it.
+
+        Raises:
+            NotFittedError: It is not fitted.
+        """
+        module, classes = self.to_module(), self._classes
+        if classes.kind == "multilabel-indicator":
+            return self._served(module, "several labels", several_labels(len(classes.names)))
+        return self._served(module, "two classes" if len(classes.names) == 2 else "K classes", (classes.names,))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.data.tables import CategoryColumn, NumberColumn, embedding_size, is_missing
+from backlit.data.tables import CategoryColumn, NumberColumn, TableEncoder, embedding_size, is_missing
 from backlit.errors import ArgumentError, DataError, suggest
 
 Array = NDArray[Any]
@@ -67,8 +67,8 @@ def _is_number(value: Any) -> bool:
 class Columns:
     """What was learnt about the columns of a table, and how it becomes numbers.
 
-    The result has the other columns first, then a column of zeros and ones for each column in which values were
-    missing, then the numbers of categories. A category that was not seen, and a missing one, has the number after all
+    The result has the other columns first, each followed by a column of zeros and ones where values were missing in
+    it, then the numbers of categories. A category that was not seen, and a missing one, has the number after all
     others.
 
     Args:
@@ -89,7 +89,7 @@ class Columns:
     def __init__(self, X: Any, chosen: Any, impute: bool, dtype: str) -> None:
         self._impute, self._dtype = impute, dtype
         names = names_of(X)
-        self._categorical = _numbers(X, names, chosen)
+        self._categorical = sorted(set(_numbers(X, names, chosen)))
         self.categorical = [
             CategoryColumn.fit(names[n], (v for v in _values(X, n) if not is_missing(v)), flagged=False)
             for n in self._categorical
@@ -106,11 +106,18 @@ class Columns:
         """(rows, size) of a table of embeddings for each categorical column."""
         return tuple((column.count + 1, embedding_size(column.count)) for column in self.categorical)
 
+    @property
+    def encoder(self) -> TableEncoder:
+        """What does the same to tables of which files are read."""
+        categorical = dict(zip(self._categorical, self.categorical, strict=True))
+        numbers, count = iter(self.numbers), len(self.numbers) + len(categorical)
+        return TableEncoder(tuple(categorical.get(n) or next(numbers) for n in range(count)))
+
     def transform(self, X: Any) -> Array:
         """Rows as numbers, (n, columns); errors as when it was made."""
         encoded = [column.encode(values) for column, values in zip(self.numbers, self._plain(X).T, strict=True)]
         codes = [column.codes(_values(X, n)) for column, n in zip(self.categorical, self._categorical, strict=True)]
-        parts = [*(parts[0] for parts in encoded), *(flag for parts in encoded for flag in parts[1:]), *codes]
+        parts = [*(part for parts in encoded for part in parts), *codes]
         result = np.empty((len(X), len(parts)), self._dtype)
         for at, part in enumerate(parts):
             result[:, at] = part

@@ -25,8 +25,8 @@ _NAMED: dict[str, Callable[[Any], Any]] = {
     "exp": exp,
 }
 # The running averages of batch normalisation move by this share.
-_MOMENTUM = 0.1
-_EPS = 1e-5
+NORMAL_MOMENTUM = 0.1
+NORMAL_EPS = 1e-5
 
 
 def activation(name: Activation) -> Callable[[Any], Any]:
@@ -121,9 +121,9 @@ class Design:
             if self.normalization == "batch":
                 mean, var = buffers[layer], buffers[depth + layer]
                 training = generator is not None
-                x = F.batch_norm(x, mean, var, rest[layer], rest[depth + layer], training, _MOMENTUM, _EPS)
+                x = F.batch_norm(x, mean, var, rest[layer], rest[depth + layer], training, NORMAL_MOMENTUM, NORMAL_EPS)
             elif self.normalization == "layer":
-                x = F.layer_norm(x, (self.sizes[layer + 1],), rest[layer], rest[depth + layer], _EPS)
+                x = F.layer_norm(x, (self.sizes[layer + 1],), rest[layer], rest[depth + layer], NORMAL_EPS)
             x = activation(self.hidden[layer])(x)
             if generator is not None and self.dropout and self.dropout[layer]:
                 x = x * dropout_mask(x, self.dropout[layer], generator)

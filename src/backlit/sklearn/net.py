@@ -2,8 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -17,9 +16,10 @@ from backlit import nn, optim
 from backlit.compiler.compiled import compile
 from backlit.core.modes import no_grad
 from backlit.errors import ArgumentError, ArgumentTypeError, DataError, GraphError, suggest
-from backlit.ops import default_generator, from_numpy
+from backlit.ops import from_numpy
 from backlit.sklearn.blocks import threads
 from backlit.sklearn.checks import check_parameters
+from backlit.sklearn.modules import seeded
 from backlit.sklearn.tables import dense, weights_of
 from backlit.train import EarlyStopping, Trainer
 from backlit.train.loop import in_mode
@@ -182,7 +182,7 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def _build(self, X: Array, outputs: int) -> None:
         """Make the module and its optimizer."""
-        self._dtype = X.dtype.name
+        self._dtype, self._row = X.dtype.name, X.shape[1:]
         self.module_ = self._made(X, outputs).to(from_numpy(np.empty(0, X.dtype)).dtype)
         with in_mode(self.module_, training=False), no_grad():
             probe = self.module_(from_numpy(X[:2].copy()))
@@ -260,6 +260,11 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         for parameter in self.module_.parameters():
             parameter.grad = None
 
+    def to_module(self) -> nn.Module:
+        """The trained module, copied."""
+        check_is_fitted(self, "module_")
+        return copy.deepcopy(self.module_)
+
     # -- predicting --------------------------------------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> Array:
@@ -304,17 +309,6 @@ class Forward:
                 self._run = self.module
                 found = self._run(from_numpy(np.require(x, requirements=["C", "W"])))
         return found.numpy()
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """The default generator at a seed, and afterwards where it was."""
-    before = default_generator.get_state()
-    default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        default_generator.set_state(before)
 
 
 def _packed(rows: list[Array]) -> tuple[Array, Array]:

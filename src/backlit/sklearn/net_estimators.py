@@ -12,7 +12,9 @@ from backlit.errors import DataError
 from backlit.ops import from_numpy
 from backlit.sklearn.net import Net
 from backlit.sklearn.tables import one_column, pair
-from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes
+from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes, several_labels
+from backlit.train.heads import Kind
+from backlit.train.served import Served
 
 Array = NDArray[Any]
 
@@ -190,6 +192,21 @@ class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
+    def served(self) -> Served:
+        """The module with what is done after it, as `backlit.onnx.export` writes it.
+
+        Raises:
+            NotFittedError: It is not fitted.
+        """
+        module, classes = self.to_module(), self._classes
+        if classes.kind == "multilabel-indicator":
+            return Served(
+                module, "several labels", self._row, np.dtype(self._dtype), several_labels(len(classes.names))
+            )
+        kind: Kind = "two classes" if self._width <= 1 and len(classes.names) == 2 else "K classes"
+        # The softmax of logarithms of probabilities is the probabilities again.
+        return Served(module, kind, self._row, np.dtype(self._dtype), (classes.names,))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -272,3 +289,11 @@ class NetRegressor(RegressorMixin, Net):  # type: ignore[misc]  # scikit-learn h
         """The target of each row, (n_samples,), or (n_samples, n_outputs) for several."""
         outputs = self._outputs(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def served(self) -> Served:
+        """The module as `backlit.onnx.export` writes it.
+
+        Raises:
+            NotFittedError: It is not fitted.
+        """
+        return Served(self.to_module(), "regression", self._row, np.dtype(self._dtype))

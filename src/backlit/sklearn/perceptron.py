@@ -1,7 +1,7 @@
 """What `MLPClassifier` and `MLPRegressor` share: parameters, fitting, and the network's outputs for rows."""
 
 import warnings
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,6 +18,11 @@ from backlit.sklearn.design import Design, activation, beginning, initial
 from backlit.sklearn.engine import Objective, Predictor, Progress
 from backlit.sklearn.solving import Stochastic
 from backlit.sklearn.tables import dense, weights_of
+
+if TYPE_CHECKING:
+    from backlit import nn
+    from backlit.train.heads import Kind
+    from backlit.train.served import Served
 
 Array = NDArray[Any]
 # Machine code is no part of an estimator: it is neither copied nor pickled.
@@ -236,6 +241,21 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if predictor is None or any(a is not b for a, b in zip(arrays, predictor.arrays, strict=True)):
             predictor = _predictors[self] = Predictor(self._design, arrays, X.shape[1])
         return predictor(X)
+
+    # -- going elsewhere ---------------------------------------------------------------------------------------------
+
+    def _module(self, scale: float, output: Any) -> "nn.Sequential":
+        from backlit.sklearn.modules import module_of
+
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        return module_of(self._design, self._arrays, scale, output)
+
+    def _served(self, module: "nn.Sequential", kind: "Kind", classes: tuple[Array, ...]) -> "Served":
+        from backlit.train.served import Served
+
+        encoder = self._columns.encoder if self._reads_columns else None
+        return Served(module, kind, (self.n_features_in_,), np.dtype(self._design.dtype), classes, encoder)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

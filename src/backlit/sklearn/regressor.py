@@ -1,6 +1,6 @@
 """`MLPRegressor`: scikit-learn's, compiled."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,10 @@ from sklearn.utils.metaestimators import available_if
 from backlit.errors import ArgumentError, DataError
 from backlit.sklearn.perceptron import Perceptron, stochastic
 from backlit.sklearn.tables import one_column, pair
+
+if TYPE_CHECKING:
+    from backlit import nn
+    from backlit.train.served import Served
 
 Array = NDArray[Any]
 
@@ -209,3 +213,21 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
         """The target of each row, (n_samples,), or (n_samples, n_outputs) for several."""
         outputs = self._outputs(X)
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
+
+    def to_module(self) -> "nn.Sequential":
+        """The network as a module of its own: of the table as numbers the targets.
+
+        Columns with missing values and of categories are numbers as `missing_values` and `categorical_features` say.
+
+        Raises:
+            NotFittedError: It is not fitted.
+        """
+        return self._module(1.0, self.out_activation_)
+
+    def served(self) -> "Served":
+        """The network with all that is done before it, as `backlit.onnx.export` writes it.
+
+        Raises:
+            NotFittedError: It is not fitted.
+        """
+        return self._served(self.to_module(), "regression", ())

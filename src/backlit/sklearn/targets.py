@@ -92,6 +92,11 @@ class Classes:
         return np.concatenate([1 - outputs, outputs], axis=1)
 
 
+def several_labels(count: int) -> tuple[Array, ...]:
+    """What 0 and 1 of so many labels stand for: themselves."""
+    return (np.arange(2),) * count
+
+
 def first_classes(y: Any, classes: Any) -> Classes:
     """The classes that the first call of `partial_fit` names.
 
