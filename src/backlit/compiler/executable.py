@@ -109,13 +109,22 @@ class Code:
         key = f"{program}\n{made_from}"
         machine_code = cache.load(key)
         if machine_code is None:
-            machine_code = llvm.packed(llvm.side_by_side(self._modules()))
+            machine_code = self._compile()
             cache.save(key, machine_code)
         self.imports = {**_IMPORTS, PERMUTE: _shuffle().address("permute")} if guards else _IMPORTS
         symbols = ("step", "epoch") if guards else ("step",)
         self._library = llvm.Library(llvm.unpacked(machine_code), symbols, self.imports)
         self.step = self._library.function("step", _STEP)
         self.epoch: Any = self._library.function("epoch", _EPOCH) if guards else None
+
+    def _compile(self) -> bytes:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as beside:
+            if self.guards:
+                # Needed soon, and this thread has enough to do.
+                beside.submit(_shuffle)
+            return llvm.packed(llvm.side_by_side(self._modules()))
 
     def _modules(self) -> Iterator[ir.Module]:
         return driver.emit(

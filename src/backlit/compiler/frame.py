@@ -4,6 +4,7 @@ Every kernel is a function `kernel(places, rows, thread, threads)`: `places` is 
 and each step in the arena, `rows` the number of rows, and threads share the outermost loop.
 """
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ SIGNATURE = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, I64])
 Index = tuple[tuple[Any, bool], ...]
 
 
+@functools.lru_cache(1024)
 def number(value: int) -> ir.Constant:
     """A 64-bit integer."""
     return ir.Constant(I64, value)

@@ -4,6 +4,7 @@ import ctypes
 import functools
 import itertools
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,22 +12,28 @@ import llvmlite.binding as llvm
 
 # Beyond that, writing the modules takes longer than compiling them.
 _MOST_THREADS = 4
+_of_thread = threading.local()
 _names = itertools.count()
 
 
-@functools.cache
 def target_machine() -> Any:
-    """The target machine of the host, with all that its processor can do; for one thread at a time."""
-    return _new_target_machine()
+    """The target machine of the host, with all that its processor can do.
+
+    Each thread has one of its own: a target machine takes notes while it works, for which it has no lock.
+    """
+    if not hasattr(_of_thread, "machine"):
+        # LLVM keeps to 256-bit vectors on AVX-512 hosts unless told otherwise.
+        features = f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
+        cpu = llvm.get_host_cpu_name()
+        _of_thread.machine = _target().create_target_machine(cpu=cpu, features=features, opt=3)
+    return _of_thread.machine
 
 
-def _new_target_machine() -> Any:
+@functools.cache
+def _target() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    # LLVM keeps to 256-bit vectors on AVX-512 hosts unless told otherwise.
-    features = f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3)
+    return llvm.Target.from_default_triple()
 
 
 @functools.cache
@@ -36,8 +43,8 @@ def vector_bytes() -> int:
     return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
 
-def optimise(text: str, machine: Any = None) -> Any:
-    """Parse, check and optimise a module, for a target machine of this thread's own where several are at it."""
+def optimise(text: str) -> Any:
+    """Parse, check and optimise a module."""
     # A context of its own lets other threads work on other modules.
     module = llvm.parse_assembly(text, llvm.create_context())
     module.verify()
@@ -48,7 +55,7 @@ def optimise(text: str, machine: Any = None) -> Any:
     passes.add_loop_rotate_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
-    builder = llvm.create_pass_builder(machine or target_machine(), llvm.create_pipeline_tuning_options())
+    builder = llvm.create_pass_builder(target_machine(), llvm.create_pipeline_tuning_options())
     _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
     return module
 
@@ -65,10 +72,8 @@ def _unlocked(name: str) -> Any:
 
 def machine_code(text: str) -> bytes:
     """Machine code of a module, made beside that of others where several threads ask."""
-    machine = _new_target_machine()
     with llvm.ffi.OutputString() as error:
-        emit = _unlocked("LLVMPY_TargetMachineEmitToMemory")
-        buffer = emit(machine, optimise(text, machine), 1, error)
+        buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(target_machine(), optimise(text), 1, error)
         if not buffer:
             raise RuntimeError(str(error))
     library = llvm.ffi.lib
@@ -82,6 +87,8 @@ def side_by_side(modules: Iterable[Any]) -> list[bytes]:
     """Machine code of modules, made on other threads while this one writes those that follow."""
     from concurrent.futures import ThreadPoolExecutor
 
+    # LLVM is set up before several threads use it.
+    _target()
     with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as threads:
         return list(threads.map(machine_code, map(str, modules)))
 

@@ -3,6 +3,7 @@
 `OPERATIONS` maps the name of a NumPy ufunc to what emits it. All of it works on vectors and on single numbers alike.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ _INT = ir.IntType(64)
 Emit = Callable[..., Any]
 
 
+# Types are made once: each knows its text, which is asked for with every instruction.
+@functools.cache
 def scalar_type(kind: str) -> ir.Type:
     """The type in which a number of this kind is computed with; a bool is one bit."""
     if kind == "f4":
@@ -24,9 +27,16 @@ def scalar_type(kind: str) -> ir.Type:
     return ir.IntType(_BITS[kind])
 
 
+@functools.cache
 def memory_type(kind: str) -> ir.Type:
     """The type in which a number of this kind stands in memory; a bool is one byte."""
     return ir.IntType(8) if kind == "b1" else scalar_type(kind)
+
+
+@functools.cache
+def vector_type(element: ir.Type, lanes: int) -> ir.Type:
+    """The type of a vector."""
+    return ir.VectorType(element, lanes)
 
 
 def item_size(kind: str) -> int:
@@ -62,7 +72,7 @@ class Code:
     def type(self, kind: str) -> ir.Type:
         """The type of a value of this kind."""
         element = scalar_type(kind)
-        return element if self.lanes == 1 else ir.VectorType(element, self.lanes)
+        return element if self.lanes == 1 else vector_type(element, self.lanes)
 
     def constant(self, value: Any, kind: str) -> Any:
         """One number in every lane."""
@@ -77,12 +87,12 @@ class Code:
         """A single number repeated in every lane."""
         if self.lanes == 1:
             return value
-        vector = ir.VectorType(value.type, self.lanes)
+        vector = vector_type(value.type, self.lanes)
         if isinstance(value, ir.Constant):
             return Repeated(vector, value)
         nothing = ir.Constant(vector, None)
         first = self.builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
-        places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        places = ir.Constant(vector_type(ir.IntType(32), self.lanes), None)
         return self.builder.shuffle_vector(first, nothing, places)
 
     def steps(self) -> Any:
