@@ -1,6 +1,6 @@
 """What `backlit train` says about a table file before it trains."""
 
-from backlit.cli.preparing import Prepared
+from backlit.cli.preparing import Prepared, short
 from backlit.cli.settings import TrainSettings
 from backlit.data.tables import CategoryColumn, DateColumn, NumberColumn, TableEncoder
 from backlit.nn import Module
@@ -49,5 +49,6 @@ def _done(column: NumberColumn | DateColumn | CategoryColumn) -> str:
     if isinstance(column, DateColumn):
         filled = "; missing ones marked" if column.flagged else ""
         return f"{', '.join(column.parts)}, standardised{filled}"
-    gaps = f"; missing: {column.fill:.4g}, marked" if column.flagged else ""
-    return f"(x − {column.mean:.4g}) / {column.scale:.4g}{gaps}"
+    gaps = f"; missing: {short(column.fill)}, marked" if column.flagged else ""
+    sign = "+" if column.mean < 0 else "−"
+    return f"(x {sign} {short(abs(column.mean))}) / {short(column.scale)}{gaps}"

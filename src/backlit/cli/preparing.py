@@ -17,6 +17,7 @@ from backlit.errors import ArgumentError, DataError
 from backlit.train import Head
 
 _VALIDATION = 0.2
+_MOST_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -169,40 +170,46 @@ def head_of(targets: Targets) -> Head:
 def _told(
     settings: TrainSettings, table: Table, targets: Targets, split: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> list[str]:
-    head = head_of(targets)
-    names = ", ".join(targets.names)
-    loss = type(head.loss()).__name__
-    if head.kind == "regression":
-        y = targets.y.reshape(len(targets.y), -1)
-        span = f"values from {y.min():.6g} to {y.max():.6g}"
-        words = f"{span}, so a regression: {head.out_features} linear {_plural('output', head.out_features)}, {loss}"
-        words += ", on standardised values"
-    elif head.kind == "several labels":
-        words = f"two classes each: a logit for each, {loss}"
-    else:
-        counts = np.bincount(targets.y, minlength=len(head.class_names))
-        shares = ", ".join(
-            f"{name} {count / len(targets.y):.0%}" for name, count in zip(head.class_names[:6], counts, strict=False)
-        )
-        more = ", …" if len(head.class_names) > 6 else ""
-        output = "one logit" if head.kind == "two classes" else f"{len(head.class_names)} logits"
-        words = f"{len(head.class_names)} classes ({shares}{more}): {output}, {loss}"
-    lines = [f"Target {names}: {words}"]
     gone = table.n_rows - len(targets.rows)
-    if gone:
-        lines.append(f"Left out: {gone:,} {_plural('row', gone)} without a target")
+    return [
+        f"{_plural('Target', len(targets.names))} {_about_targets(targets)}",
+        *([f"Left out: {gone:,} {_plural('row', gone)} without a target"] if gone else []),
+        f"Rows: {len(split[0]):,} to learn from, {len(split[1]):,} held out, {_way_to_split(settings, targets)}",
+    ]
+
+
+def _about_targets(targets: Targets) -> str:
+    """What the targets are, and what follows for the output layer and the loss."""
+    head = head_of(targets)
+    loss, outputs = type(head.loss()).__name__, head.out_features
+    if head.kind == "regression":
+        spans = zip(targets.names, targets.y.reshape(len(targets.y), -1).T, strict=True)
+        told = ", ".join(f"{name} ({short(y.min())} to {short(y.max())})" for name, y in spans)
+        return f"{told}: values, so {outputs} linear {_plural('output', outputs)} and {loss}, on standardised values"
+    if head.kind == "several labels":
+        told = ", ".join(f"{n} ({' or '.join(c)})" for n, c in zip(targets.names, targets.class_names, strict=True))
+        return f"{told}: two classes each, so a logit for each and {loss}"
+    names, counts = head.class_names, np.bincount(targets.y, minlength=len(head.class_names))
+    shares = [f"{name} {count / len(targets.y):.0%}" for name, count in zip(names, counts, strict=True)]
+    told = ", ".join(shares[:_MOST_SHOWN]) + (", …" if len(shares) > _MOST_SHOWN else "")
+    output = "one logit" if head.kind == "two classes" else f"{outputs} logits"
+    return f"{targets.names[0]}: {len(names):,} classes ({told}), so {output} and {loss}"
+
+
+def _way_to_split(settings: TrainSettings, targets: Targets) -> str:
     if settings.group:
-        how = f"whole groups of {settings.group}"
-    elif settings.time:
-        how = f"the latest by {settings.time}"
-    elif settings.stratify not in (None, "none"):
-        how = f"at random, in the shares of {settings.stratify}"
-    elif head.class_names and settings.stratify is None:
-        how = "at random, in the shares of the classes"
-    else:
-        how = "at random"
-    lines.append(f"Rows: {len(split[0]):,} to learn from, {len(split[1]):,} held out, {how}")
-    return lines
+        return f"whole groups of {settings.group}"
+    if settings.time:
+        return f"the latest by {settings.time}"
+    if settings.stratify not in (None, "none"):
+        return f"at random, in the shares of {settings.stratify}"
+    classes = settings.stratify is None and len(targets.names) == 1 and targets.class_names[0]
+    return "at random" + (", in the shares of the classes" if classes else "")
+
+
+def short(value: float) -> str:
+    """A number in few figures, large ones in groups of three."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def _plural(word: str, count: int) -> str:

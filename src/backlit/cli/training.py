@@ -61,8 +61,9 @@ class _Command:
         self.model = network(n_inputs, settings, problem.head, prepared.preprocessing.first_layers())
         optimizer = settings.optimizer_class(self.model.parameters(), lr=settings.lr)
         callbacks: list[Any] = [] if sys.stderr.isatty() else [EpochLines(settings.epochs or 0)]
-        if settings.patience:
-            callbacks.append(EarlyStopping(patience=settings.patience))
+        self.stopping = EarlyStopping(patience=settings.patience) if settings.patience else None
+        if self.stopping is not None:
+            callbacks.append(self.stopping)
         self.trainer = Trainer(
             self.model,
             problem.head.loss(),
@@ -111,6 +112,9 @@ class _Command:
         results = [self.trainer.evaluate(part) for part in rows]
         run.config |= self._config() | {"results": {"train": results[0], "test": results[1]}, "seconds": seconds}
         run.save(folder)
+        if self.stopping is not None and not run.interrupted:
+            best = f"{self.stopping.best_epoch + 1} of {len(run.history['loss'])}"
+            sys.stdout.write(f"The weights are those of epoch {best}, which had the smallest validation loss.\n")
         judged = Judged.of(run, problem)
         print_table(judged, folder, results, seconds, draw(judged, folder))
         return run

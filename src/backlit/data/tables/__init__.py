@@ -5,7 +5,7 @@ from backlit.data.tables.encoder import TableEncoder
 from backlit.data.tables.encodings import CategoryColumn, DateColumn, NumberColumn, embedding_size, is_missing
 from backlit.data.tables.kinds import Found, find_kinds
 from backlit.data.tables.matching import read_like
-from backlit.data.tables.reading import read_table
+from backlit.data.tables.reading import read_names, read_table
 from backlit.data.tables.splitting import split_table
 from backlit.data.tables.table import Column, Table
 from backlit.data.tables.targets import Targets, read_targets
@@ -23,6 +23,7 @@ __all__ = [
     "find_kinds",
     "is_missing",
     "read_like",
+    "read_names",
     "read_table",
     "read_targets",
     "split_table",

@@ -11,6 +11,11 @@ from backlit.errors import DataError
 
 # A column of more different texts than this holds names or sentences; nothing is learnt from their numbers.
 MOST_CATEGORIES = 50_000
+# Texts that mean that nothing is there.
+MISSING = (
+    *("", "?", "-", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "NAN", "-nan", "-NaN", "null", "NULL"),
+    *("None", "none", "NONE", "missing", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN"),
+)
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 # Orders of day and month as people write them; ISO 8601 is read without.
 _FORMATS = ("%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y%m%d %H:%M")
@@ -45,7 +50,7 @@ class Builder:
         self._gap = 0
         self._whole, self._boolean = True, False
         self._numbers: dict[str, int] = {}
-        self._overfull = False
+        self._overfull = self._padded = False
         self._n_numeric = 0
         self._stray: tuple[int, str] | None = None
 
@@ -61,6 +66,8 @@ class Builder:
         if types.is_dictionary(array.type):
             array = array.cast(array.type.value_type)
         chunk: NDArray[Any] | None = None
+        if self._padded and self._kind != "text":
+            array = _trimmed(array)
         if array.null_count == len(array):
             self._gap += len(array)
         elif self._kind == "text":
@@ -138,6 +145,9 @@ class Builder:
             times = _read_times(array)
             if times is not None:
                 return self._keep("time", times)
+        if not self._padded and pa.compute.any(pa.compute.match_substring_regex(array, r"^\s|\s$")).as_py():
+            self._padded = True
+            return self._parsed(_trimmed(array))
         return self._keep("text", self._texts(array))
 
     def _as_strings(self, array: Any) -> Any:
@@ -176,6 +186,7 @@ class Builder:
         numeric = pc.match_substring_regex(texts, _NUMBER).to_numpy(zero_copy_only=False)
         counts = np.bincount(local[local >= 0], minlength=len(texts))
         self._n_numeric += int(counts[numeric].sum())
+        numeric |= pc.is_in(texts, value_set=pa.array(MISSING)).to_numpy(zero_copy_only=False)
         if self._stray is None and not numeric.all():
             strange = np.flatnonzero(~np.append(numeric, True)[local])
             self._stray = (self.n_rows + int(strange[0]), texts[int(local[strange[0]])].as_py())
@@ -184,8 +195,10 @@ class Builder:
             self._numbers = {} if self._overfull else self._numbers
         if self._overfull:
             return np.where(local >= 0, 0, -1).astype(np.int32)
-        numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in texts.to_pylist()]
-        return np.array([*numbers, -1], np.int32)[local]
+        codes = [
+            -1 if text in MISSING else self._numbers.setdefault(text, len(self._numbers)) for text in texts.to_pylist()
+        ]
+        return np.array([*codes, -1], np.int32)[local]
 
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:
@@ -202,6 +215,13 @@ def _narrow(values: NDArray[Any]) -> NDArray[Any]:
     largest, spread = float(np.abs(known).max()), float(known.std())
     fits = largest < float(np.finfo(np.float32).max)
     return values.astype(np.float32) if fits and largest * _FLOAT32_EPS <= 1e-4 * spread else values
+
+
+def _trimmed(array: Any) -> Any:
+    """Texts without space around them, and null where nothing is left that means anything."""
+    pa = arrow()
+    texts = pa.compute.utf8_trim_whitespace(array)
+    return pa.compute.if_else(pa.compute.is_in(texts, value_set=pa.array(MISSING)), None, texts)
 
 
 def _times(array: Any) -> NDArray[Any]:

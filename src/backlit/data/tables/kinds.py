@@ -63,6 +63,8 @@ def find_kinds(
             raise ArgumentError(f"{name!r} is the target, which is not learnt from; leave it out of the other columns")
         if name in categorical and name in numeric:
             raise ArgumentError(f"{name!r} is said to be both categorical and numeric; choose one")
+        if name in categorical and not table[name].is_text and table[name].n_missing < table.n_rows:
+            raise ArgumentError(f"{name!r} is said to be categorical and was not read as text: read_table(…, text=[…])")
     goals = [table[name] for name in targets]
     found = []
     for column in table.columns:
@@ -124,7 +126,8 @@ def _not_numbers(table: Table, column: Column) -> str:
         kind = "times" if column.is_time else "text"
         return f"{table.source}: column {column.name!r} holds {kind} and no numbers"
     row, content = column.stray
+    most = ", as most of the column are" if column.numeric_share >= _MOSTLY else ""
     return (
-        f"{table.cell(column.name, row)}: {content!r} is not a number, as most of the column are; mend or empty the "
-        f"cell, leave the column out, or say that it holds categories"
+        f"{table.cell(column.name, row)}: {content!r} is not a number{most}; mend or empty the cell, leave the column "
+        "out, or say that it holds categories"
     )

@@ -1,5 +1,6 @@
 """New rows for a fitted encoder: read as it expects them, with words for what is other than it was."""
 
+import difflib
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from backlit.data.tables.encoder import TableEncoder
 from backlit.data.tables.encodings import CategoryColumn, DateColumn, Encoding
 from backlit.data.tables.reading import read_names, read_table
 from backlit.data.tables.table import Column, Table
-from backlit.errors import DataError, suggest
+from backlit.errors import DataError
 
 _SHOWN = 3
 
@@ -34,8 +35,9 @@ def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = 
     wanted = [str(column.name) for column in encoder.columns]
     absent = [name for name in wanted if name not in names]
     if absent:
-        told = ", ".join(f"{name!r}{suggest(name, [n for n in names if n not in wanted])}" for name in absent)
-        raise DataError(f"{path}: missing columns that the network learnt from: {told}")
+        near = [(name, difflib.get_close_matches(name, set(names) - set(wanted), n=1)) for name in absent]
+        told = ", ".join(f"{name!r}" + (f" (did you mean {found[0]!r}?)" if found else "") for name, found in near)
+        raise DataError(f"{path}: it lacks what the network learnt from: {told}; add the columns, empty where unknown")
     extra = [name for name in names if name not in wanted]
     strange = [name for name in extra if name not in known]
     text = [str(column.name) for column in encoder.columns if isinstance(column, CategoryColumn)]

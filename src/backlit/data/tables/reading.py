@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from backlit.data.datasets.table import arrow, columns_of_array, csv_options, kind_of, load_array
-from backlit.data.tables.building import Builder, NotNumbersError
+from backlit.data.tables.building import MISSING, Builder, NotNumbersError
 from backlit.data.tables.table import Table
 from backlit.errors import ArgumentError, DataError, FileError, MissingFileError, suggest
 
 # Text of a CSV file, and rows of the other kinds, that are held at once.
 _BLOCK_BYTES = 1 << 22
 _BLOCK_ROWS = 1 << 16
-# Cells that mean that nothing is there, besides those of pyarrow.
-_NOTHING = ("?", "-", "None", "none", "NONE", "NAN", "missing", " ")
 
 
 def read_table(
@@ -25,7 +23,7 @@ def read_table(
     """Reads a table file by its suffix.
 
     Args:
-        path: A file as `read_columns` takes it. In CSV, empty cells, `NA`, `null`, `nan`, `?`, `-` and `None` are
+        path: A file as `read_columns` takes it. Empty cells, `NA`, `null`, `nan`, `?`, `-`, `None` and the like are
             missing ones.
         drop: Columns that are not wanted.
         text: Columns that are read as text, whatever they look like.
@@ -103,12 +101,14 @@ def _blocks(path: Path, only: Sequence[str] | None) -> Iterator[tuple[list[str],
             names = _csv_names(path, options)
             convert = pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
-                null_values=[*pa.csv.ConvertOptions().null_values, *_NOTHING],
+                null_values=list(MISSING),
                 strings_can_be_null=True,
-                include_columns=list(only or ()),
+                include_columns=[name for name in names if only and name.strip() in only],
             )
             reader = stack.enter_context(pa.csv.open_csv(path, convert_options=convert, **options))
-            yield names, first_row, iter(reader)
+            # A space after a comma is no part of a name.
+            blocks = (block.rename_columns([name.strip() for name in block.schema.names]) for block in reader)
+            yield [name.strip() for name in names], first_row, blocks
         elif kind == "parquet":
             file = stack.enter_context(pa.parquet.ParquetFile(path))
             yield file.schema_arrow.names, 1, file.iter_batches(_BLOCK_ROWS, columns=only)

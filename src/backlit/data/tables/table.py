@@ -75,6 +75,8 @@ class Column:
 
     def cells(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[Any]:
         """The cells of rows as an array: numbers, times, or objects for text, None where one is missing."""
+        if self.is_time and bool((self.values.astype("datetime64[D]") == self.values)[~self.missing].all()):
+            return self.values[rows].astype("datetime64[D]")
         if self.categories is None:
             return self.values[rows]
         texts = np.array([*(self.categories or ("",)), None], object)
@@ -87,7 +89,8 @@ class Column:
             known: list[Any] = [self.categories[v] if v >= 0 and self.categories else None for v in values.tolist()]
             return known
         if self.is_time:
-            return [None if gone else str(v) for v, gone in zip(values, missing, strict=True)]
+            times = zip(self.cells(rows), missing, strict=True)
+            return [None if gone else str(time) for time, gone in times]
         if self.boolean:
             return [None if gone else bool(v) for v, gone in zip(values.tolist(), missing.tolist(), strict=True)]
         if self.whole:

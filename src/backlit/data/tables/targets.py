@@ -85,6 +85,11 @@ def _target(
         raise DataError(
             f"{table.source}: target {column.name!r} must hold at least two classes, it has only {classes[0]!s}"
         )
+    if len(classes) > max(MOST_CLASSES, len(told) / 2):
+        raise DataError(
+            f"{table.source}: target {column.name!r} has {len(classes):,} classes in {len(told):,} rows, so hardly one "
+            "comes twice; choose another target or another task"
+        )
     numbers = {value: number for number, value in enumerate(classes)}
     return np.fromiter((numbers[v] for v in told), np.int64, len(told)), tuple(map(str, classes))
 

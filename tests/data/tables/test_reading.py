@@ -1,0 +1,185 @@
+"""Table files become columns of few bytes, whatever they are written in; cells that cannot be used are named."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backlit.data.tables import building, read_names, read_table, reading
+from backlit.errors import ArgumentError, DataError, FileError, MissingFileError
+
+
+@pytest.fixture
+def csv(tmp_path):
+    def write(text, name="t.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def column(path, name, **options):
+    return read_table(path, **options)[name]
+
+
+MIXED = "n,price,when,open,city,gap\n1,2.5,2020-01-31,true,Bern,\n2,,2020-02-01,False,,\n-3,4,,TRUE,Genf,\n"
+
+
+def test_each_column_in_its_kind_and_few_bytes(csv):
+    table = read_table(csv(MIXED))
+    assert (table.n_rows, table.first_row) == (3, 2)
+    assert table["n"].values.dtype == np.int8
+    assert table["n"].whole
+    assert table["n"].told() == [1, 2, -3]
+    assert table["price"].values.dtype == np.float32
+    assert not table["price"].whole
+    assert table["price"].told() == [2.5, None, 4.0]
+    assert table["when"].is_time
+    assert table["when"].told() == ["2020-01-31", "2020-02-01", None]
+    assert table["open"].boolean
+    assert table["open"].told() == [True, False, True]
+    assert table["city"].categories == ("Bern", "Genf")
+    assert table["city"].told() == ["Bern", None, "Genf"]
+    assert (table["gap"].n_missing, table["gap"].n_distinct) == (3, 0)
+    assert table["city"].cells().tolist() == ["Bern", None, "Genf"]
+    assert table["price"].n_distinct == 2
+
+
+def test_parquet_arrow_and_numpy_give_the_same(csv, tmp_path):
+    expected = read_table(csv(MIXED))
+    table = pa.table(
+        {
+            "n": [1, 2, -3],
+            "price": [2.5, None, 4.0],
+            "when": pa.array([dt.date(2020, 1, 31), dt.date(2020, 2, 1), None]),
+            "open": [True, False, True],
+            "city": pa.array(["Bern", None, "Genf"]).dictionary_encode(),
+            "gap": pa.nulls(3),
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pa.OSFile(str(tmp_path / "t.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    for name in ("t.parquet", "t.arrow"):
+        found = read_table(tmp_path / name)
+        assert [c.told() for c in found.columns] == [c.told() for c in expected.columns]
+        assert [c.whole for c in found.columns] == [c.whole for c in expected.columns]
+    np.save(tmp_path / "t.npy", np.array([[1.5, 2], [3, 4]]))
+    assert column(tmp_path / "t.npy", "x0").told() == [1.5, 3.0]
+
+
+@given(
+    st.lists(st.sampled_from(["", "3", "-7", "2.5", "x", "2020-01-01"]), min_size=1, max_size=12),
+    st.integers(1, 4),
+)
+def test_blocks_make_no_difference(tmp_path_factory, cells, rows):
+    folder = tmp_path_factory.mktemp("t")
+    table = pa.table({"a": pa.array([cell or None for cell in cells], pa.string())})
+    (folder / "t.csv").write_text("\n".join(["b,a", *(f"0,{cell}" for cell in cells)]) + "\n", encoding="utf-8")
+    whole = column(folder / "t.csv", "a")
+    builder = building.Builder("t.csv", "a", 2, False, False)
+    try:
+        for batch in table.to_batches(max_chunksize=rows):
+            builder.add(batch.column("a"))
+    except building.NotNumbersError:
+        builder = building.Builder("t.csv", "a", 2, True, False)
+        for batch in table.to_batches(max_chunksize=rows):
+            builder.add(batch.column("a"))
+    found = builder.column()
+    assert found.told() == whole.told()
+    assert (found.categories, found.whole, found.stray) == (whole.categories, whole.whole, whole.stray)
+
+
+def test_text_after_blocks_of_numbers_is_read_again(csv, monkeypatch):
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", 64)
+    cells = [f"0{number}" for number in range(100)] + ["B2"]
+    found = column(csv("\n".join(["code,n", *(f"{cell},{cell[1:] or 0}" for cell in cells)]) + "\n"), "code")
+    assert found.told() == cells
+    assert found.stray == (100, "B2")
+    assert found.numeric_share == pytest.approx(100 / 101)
+
+
+def test_spaces_and_marks_of_missing_cells(csv):
+    table = read_table(csv("age, job, when\n 39, ?, 2020-01-01\n 4, clerk, -\nNA, clerk ,2020-01-02\n"))
+    assert table.names == ("age", "job", "when")
+    assert table["age"].told() == [39.0, 4.0, None]
+    assert table["job"].told() == [None, "clerk", "clerk"]
+    assert table["when"].told() == ["2020-01-01", None, "2020-01-02"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "first"),
+    [
+        (["31.12.2020", "01.02.2021"], "2020-12-31"),
+        (["12/31/2020", "02/01/2021"], "2020-12-31"),
+        (["31/12/2020", "01/02/2021"], "2020-12-31"),
+        (["2020/12/31", "2021/02/01"], "2020-12-31"),
+        (["2020-12-31T10:30:00Z", "2021-02-01T00:00:00Z"], "2020-12-31T10:30:00"),
+        (["2020-12-31 10:30:00", "2021-02-01 00:00:00"], "2020-12-31T10:30:00"),
+    ],
+)
+def test_dates_as_people_write_them(csv, cells, first):
+    found = column(csv("\n".join(["when", *cells]) + "\n"), "when")
+    assert found.told()[0] == first
+
+
+def test_a_float32_is_used_where_it_tells_the_numbers_apart(csv):
+    near = [f"{1e6 + number / 1000:.3f}" for number in range(50)]
+    table = read_table(csv("\n".join(["near,far", *(f"{cell},{0.1 * n}" for n, cell in enumerate(near))]) + "\n"))
+    assert table["near"].values.dtype == np.float64
+    assert table["far"].values.dtype == np.float32
+    assert table["near"].told() == [float(cell) for cell in near]
+
+
+def test_columns_that_are_dropped_or_read_as_text(csv):
+    path = csv("id,zip,odd\n1,0123,inf\n2,4567,1\n")
+    table = read_table(path, drop=["odd"], text=["zip"])
+    assert table.names == ("id", "zip")
+    assert table["zip"].told() == ["0123", "4567"]
+    with pytest.raises(ArgumentError, match=r"no column 'zap'.*'zip'"):
+        read_table(path, text=["zap"])
+
+
+def test_too_many_texts_are_not_kept_unless_asked_for(csv, monkeypatch):
+    monkeypatch.setattr(building, "MOST_CATEGORIES", 5)
+    path = csv("\n".join(["name", *(f"n{number}" for number in range(9)), "?"]) + "\n")
+    found = column(path, "name")
+    assert found.overfull
+    assert found.n_missing == 1
+    assert column(path, "name", whole=["name"]).n_distinct == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n3,inf\n", "row 3, column 'b' is inf"),
+        ("a,a\n1,2\n", "two columns are named 'a'"),
+        ("a,b\n", "no rows"),
+        ("", "empty"),
+        ("a,b\n1,2\n1,2,3\n", "cannot be read as csv"),
+    ],
+)
+def test_what_cannot_be_used(csv, text, words):
+    with pytest.raises((DataError, FileError), match=words):
+        read_table(csv(text))
+
+
+def test_files_that_are_none(csv, tmp_path):
+    with pytest.raises(MissingFileError, match=r"absent\.csv"):
+        read_table(tmp_path / "absent.csv")
+    with pytest.raises(MissingFileError, match=r"absent\.csv"):
+        read_names(tmp_path / "absent.csv")
+    (tmp_path / "t.parquet").write_bytes(b"nonsense")
+    with pytest.raises(FileError, match="cannot be read as parquet"):
+        read_table(tmp_path / "t.parquet")
+    (tmp_path / "latin.csv").write_bytes(b"a,b\n1,caf\xe9\n")
+    with pytest.raises(FileError, match="save the file as UTF-8"):
+        read_table(tmp_path / "latin.csv")
+    pq.write_table(pa.table({"a": [[1], [2]]}), tmp_path / "lists.parquet")
+    with pytest.raises(DataError, match=r"column 'a' holds cells of the type list"):
+        read_table(tmp_path / "lists.parquet")
