@@ -34,7 +34,7 @@ class Page(html.parser.HTMLParser):
             self.heads.append(data.strip())
 
 
-@pytest.mark.parametrize("theme", ["auto", "light", "dark"])
+@pytest.mark.parametrize("theme", ["auto", "dark"])
 def test_the_page_of_a_classifier(folder, capsys, theme):
     assert main(["train", "digits", "--epochs", "2", "--hidden", "16", "--out", "run"]) == 0
     assert main(["inspect", "run", "--theme", theme]) == 0

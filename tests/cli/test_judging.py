@@ -49,7 +49,7 @@ def judged(given: Problem, predictions) -> Judged:
     return Judged(None, given, {"network": [found] if given.head.class_names else list(found.T)}, 60)
 
 
-def page(found: Judged, folder, theme: str = "auto") -> str:
+def page(found: Judged, folder, theme: str = "light") -> str:
     write_page(found, folder / "page.html", theme)
     return (folder / "page.html").read_text(encoding="utf-8")
 
@@ -120,7 +120,7 @@ def test_importances_are_those_of_whole_columns():
 
 def test_the_page_follows_the_readers_theme_unless_told_otherwise(tmp_path):
     found = Judged.of(run(1), problem([0, 1, 1, 0, 1], ("no", "yes")))
-    text = page(found, tmp_path)
+    text = page(found, tmp_path, "auto")
     assert "@media (prefers-color-scheme: dark)" in text
     assert text.count("<source media=") == text.count("<img ") > 3
     assert "<source" not in page(found, tmp_path, "dark")
@@ -165,7 +165,7 @@ def test_cells_are_shown_as_they_are():
 
 
 def test_the_page_in_a_browser(opened, tmp_path):
-    shown = opened(page(Judged.of(run(1), problem([0, 1, 1, 0, 1], ("no", "yes"))), tmp_path))
+    shown = opened(page(Judged.of(run(1), problem([0, 1, 1, 0, 1], ("no", "yes"))), tmp_path, "auto"))
     sources = {}
     for theme in ("light", "dark"):
         shown.emulate_media(color_scheme=theme)
