@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from backlit.cli.arguments import parse
 from backlit.cli.explaining import ExplainSettings, explain
+from backlit.cli.exporting import ExportSettings, export
 from backlit.cli.inspecting import InspectSettings, inspect
 from backlit.cli.predicting import predict
 from backlit.cli.settings import PredictSettings
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             explain(settings)
         elif isinstance(settings, InspectSettings):
             inspect(settings)
+        elif isinstance(settings, ExportSettings):
+            export(settings)
         else:
             train(settings)
     except (BacklitError, OSError) as error:

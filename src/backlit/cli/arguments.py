@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from backlit.cli import settings
 from backlit.cli.explaining import ExplainSettings
+from backlit.cli.exporting import ExportSettings
 from backlit.cli.inspecting import InspectSettings
 from backlit.cli.settings import PredictSettings, TrainSettings
 from backlit.errors import ArgumentError, suggest
@@ -28,13 +29,16 @@ class TrainRequest:
     out: Path | None
 
 
+Request = TrainRequest | PredictSettings | ExplainSettings | InspectSettings | ExportSettings
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Errors are said by the command in one line, without the usage."""
         raise ArgumentError(message)
 
 
-def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings | ExplainSettings | InspectSettings:
+def parse(arguments: Sequence[str]) -> Request:
     """Read the arguments.
 
     Raises:
@@ -56,6 +60,8 @@ def parse(arguments: Sequence[str]) -> TrainRequest | PredictSettings | ExplainS
         return ExplainSettings(**given)
     if command == "inspect":
         return InspectSettings(**given)
+    if command == "export":
+        return ExportSettings(**given)
     return _train_request(given)
 
 
@@ -203,6 +209,16 @@ def _parser() -> argparse.ArgumentParser:
         help="the page's colours (default: auto, the reader's own)",
     )
     inspect.set_defaults(parser=inspect)
+
+    export = commands.add_parser(
+        "export",
+        help="write a run as an ONNX model",
+        description="Write a run as an ONNX model, with its preprocessing: what it takes is the columns of the table, "
+        "what it gives its predictions.",
+    )
+    export.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
+    export.add_argument("out", type=Path, metavar="FILE", help="the file to write, such as model.onnx")
+    export.set_defaults(parser=export)
     return parser
 
 
