@@ -164,6 +164,13 @@ def test_a_parameter_with_gaps_in_memory_is_followed():
     assert plain.history == watched.history
 
 
+@pytest.mark.parametrize(("epochs", "every"), [(1, 1), (6, 2), (100, 20), (300, 100), (2000, 100)])
+def test_short_trainings_are_looked_at_more_often(epochs, every):
+    run = trainer(True).fit((X, Y), epochs=epochs, batch_size=8)
+    assert run.watched.every == every
+    assert run.watched.series("weights", "0.weight")[:, 0].tolist() == list(range(0, 3 * epochs, every))
+
+
 def test_dead_units_show_as_zeros():
     dying = trainer(1)
     with backlit.no_grad():
@@ -179,6 +186,7 @@ def test_data_not_known_beforehand_is_watched():
 
     run = trainer(2).fit(DataLoader(Stream(), batch_size=8), epochs=2)
     assert run.watched.series("weights", "0.weight")[:, 0].tolist() == [0, 2, 4]
+    assert trainer(True).fit(DataLoader(Stream(), batch_size=8), epochs=1).watched.every == 100
 
 
 def test_a_resumed_run_has_all_statistics(tmp_path):

@@ -25,7 +25,7 @@ from backlit.train.run import Run
 from backlit.train.step import CompiledStep, runs_eagerly
 from backlit.train.storage import as_path
 from backlit.train.targets import check_labels, check_targets
-from backlit.train.watching import Probe, Watched, WatchedStep, read_every
+from backlit.train.watching import Probe, Watched, WatchedStep, check_watch, every_for
 
 
 class Trainer:
@@ -43,8 +43,8 @@ class Trainer:
             validation data); `OneCycleLR` after each batch.
         clip_grad_norm: The largest norm of all gradients together; larger ones are scaled down.
         seed: With it the first fit seeds the default generator, which shuffling and dropout use; later fits go on.
-        watch: Whether statistics of values, weights, gradients and updates are taken, in `Run.watched`; a number k: at
-            every k-th step; True: at every 50th.
+        watch: Whether values, weights, gradients and updates are measured, for `Run.watched`; a number k: at every k-th
+            step; True: at every 100th, more often in a short training.
 
     Attributes:
         history: The current or last fit's values, a list for each name.
@@ -87,8 +87,8 @@ class Trainer:
         self.metrics = resolve_metrics(metrics, loss)
         self.callbacks = Callbacks(callbacks)
         self.clip_grad_norm, self.seed = clip_grad_norm, seed
-        every = read_every(watch)
-        self._probe = None if every is None else Probe(model, every)
+        check_watch(watch)
+        self._watch, self._probe = watch, Probe(model) if watch else None
         self.history: dict[str, list[float]] = {}
         self.epoch = self.step = 0
         self.stop = False
@@ -175,7 +175,7 @@ class Trainer:
         native = self._native(work, feed, threads, served) if compile else None
         probe = self._probe
         if probe is not None:
-            probe.watched = Watched(probe.watched.every)
+            probe.watched = Watched(every_for(self._watch, feed.n_batches and epochs * feed.n_batches))
         fit = Fit(
             self,
             work,

@@ -17,15 +17,17 @@ from backlit.core.tape import Binding, now
 from backlit.core.tensor_base import tape_of
 from backlit.errors import ArgumentError, GradientError
 from backlit.nn import Module
-from backlit.ops import Tensor, activation, arange, cat, piecewise, tensor
+from backlit.ops import Tensor, activation, arange, cat, piecewise, tensor, zeros
 from backlit.ops.statistics import at_least, moments
 from backlit.train.loop import Sums, Work
 from backlit.train.step import CompiledStep, training_step
 
 Kind = Literal["loss", "input", "output", "values", "weights", "gradients", "updates", "carried"]
 FIGURES = ("step", *MOMENTS)
-# Rare enough for a step that measures too, measured, to cost little beside the steps between.
-EVERY = 50
+# At most so rarely; even where a step takes microseconds, one that measures too then costs little beside the others.
+EVERY = (1, 2, 5, 10, 20, 50, 100)
+# A short training is looked at more often, so many times at least.
+_LEAST = 8
 # Marks between which elements are counted: in standard deviations from the mean; for the ratio of an update to its
 # weight in powers of ten.
 _MARKS = 16
@@ -85,9 +87,9 @@ class Watched:
     def histogram(self, kind: Kind, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How the elements were distributed over time: edges of bins (steps, 18), shares of elements (steps, 17).
 
-        Bins lie between the minimum, marks 0.4 standard deviations apart, and the maximum. Those of "updates" count the
-        size of an element's update divided by that of the weight, between 0, powers of ten half a power apart, and
-        infinity.
+        For values, weights, gradients and updates. Bins lie between the minimum, marks 0.4 standard deviations apart,
+        and the maximum. Those of "updates" count the size of an element's update divided by that of the weight, between
+        0, powers of ten half a power apart, and infinity.
         """
         rows = self._rows(kind, name)
         mean, std, low, high = rows[:, 1:5, None].transpose(1, 0, 2)
@@ -133,14 +135,13 @@ class Probe:
 
     Args:
         model: The network.
-        every: Every how many steps.
 
     Attributes:
         watched: Where the measures are noted; a fit puts one of its own here.
     """
 
-    def __init__(self, model: Module, every: int) -> None:
-        self.watched = Watched(every)
+    def __init__(self, model: Module) -> None:
+        self.watched = Watched(EVERY[-1])
         self._model = model
         self._places: list[tuple[str, str]] = []
 
@@ -188,14 +189,15 @@ class Probe:
         self._places = [(kind, name) for kind, tensors in found.items() for name in tensors]
         tensors = [one.detach() for of_kind in found.values() for one in of_kind.values()]
         moment = moments(*tensors)
-        spread = len(tensors) - len(ratios)
+        # Of the network's ends the moments are enough.
+        first, last = sum(map(len, ends.values())), len(tensors) - len(ratios)
         places = arange(_MARKS)
-        marks = moment[:spread, :1] + moment[:spread, 1:2] * (_FIRST_DEVIATION + _DEVIATIONS * places)
-        shares = at_least(marks, *tensors[:spread])
+        marks = moment[first:last, :1] + moment[first:last, 1:2] * (_FIRST_DEVIATION + _DEVIATIONS * places)
+        shares = [zeros(first, _MARKS, dtype=moment.dtype), at_least(marks, *tensors[first:last])]
         if ratios:
             powers = (10.0 ** (_FIRST_POWER + _POWERS * places)).to(moment.dtype).expand(len(ratios), _MARKS)
-            shares = cat([shares, at_least(powers, *ratios)])
-        return cat([moment, shares], 1)
+            shares.append(at_least(powers, *ratios))
+        return cat([moment, cat(shares)], 1)
 
     def note(self, step: int, measured: NDArray[np.floating[Any]]) -> None:
         """Add what was measured in a step."""
@@ -294,14 +296,19 @@ def _keep_functions(values: dict[str, tuple[int, Any]], modules: set[str], outpu
             values[f"{name} {twins + 1}" if twins else name] = sequence, result.detach()
 
 
-def read_every(watch: Any) -> int | None:
-    """What a trainer's `watch` asks for: every how many steps to look, or None for never.
-
-    Raises:
-        ArgumentError: Neither a truth value nor a positive whole number.
-    """
-    if isinstance(watch, bool):
-        return EVERY if watch else None
-    if not isinstance(watch, int | np.integer) or watch < 1:
+def check_watch(watch: Any) -> None:
+    """Raise `ArgumentError` unless a trainer's `watch` is a truth value or a positive whole number."""
+    if not isinstance(watch, bool) and (not isinstance(watch, int | np.integer) or watch < 1):
         raise ArgumentError(f"Trainer: watch must be True, False or a positive number of steps, got {watch!r}")
-    return int(watch)
+
+
+def every_for(watch: bool | int, steps: int | None) -> int:
+    """Every how many steps to look, where `watch` is not False.
+
+    Args:
+        watch: True leaves the choice to this function.
+        steps: How many steps there will be, if that is known.
+    """
+    if not isinstance(watch, bool):
+        return int(watch)
+    return max((k for k in EVERY if steps is None or k * _LEAST <= steps), default=1)
