@@ -2,6 +2,7 @@
 
 import base64
 import html
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -135,8 +136,8 @@ class _Page:
             drawn = self._picture("neurons as circles, weights as edges", view.network, model, example)
         except ArgumentError:
             return title, "<p>It is not a chain of fully connected layers, which alone can be drawn as circles.</p>"
-        told = zip(self.problem.target_names, *self._told(0)[:2], strict=True) if held_out else ()
-        truth = "; ".join(f"{name} is {actual}, the network says {predicted}" for name, actual, predicted in told)
+        told = zip(self.problem.target_names, self._told(0), strict=True) if held_out else ()
+        truth = "; ".join(f"{name} is {actual}, the network says {predicted}" for name, (actual, predicted, *_) in told)
         return title, f"<p>{html.escape(truth)}.{note}</p>{drawn}" if truth else drawn
 
     def first_layer(self) -> tuple[str, str]:
@@ -158,16 +159,10 @@ class _Page:
             actual, found = judged.actual[at][judged.finite], judged.own[at][judged.finite]
             if names:
                 said = f"{name} {names[1]}" if len(names) == 2 else f"the predicted {name}"
-                matrix = (actual, found_classes(found), names)
+                said = f"predicted probability of {said}"
                 pair = [
-                    self._picture(f"confusion matrix of {name}", view.confusion, *matrix),
-                    self._picture(
-                        f"calibration curve of {name}",
-                        view.calibration,
-                        actual,
-                        found,
-                        f"predicted probability of {said}",
-                    ),
+                    self._picture(f"confusion matrix of {name}", view.confusion, actual, found_classes(found), names),
+                    self._picture(f"calibration curve of {name}", view.calibration, actual, found, said),
                 ]
             else:
                 pair = [
@@ -210,8 +205,7 @@ class _Page:
             return title, "<p>There are none: each held-out row is predicted right.</p>"
         if len(problem.image_shape) == 2:
             images = problem.inputs[rows].reshape(len(rows), *problem.image_shape)
-            told = [[side[0] for side in self._told(row)[:2]] for row in rows.tolist()]
-            titles = [f"is {actual}\nseen as {predicted}" for actual, predicted in told]
+            titles = ["is {}\nseen as {}".format(*self._told(row)[0]) for row in rows.tolist()]
             return title, self._picture("the images of the worst mistakes", view.gallery, images, titles)
         ranks = sorted(problem.columns, key=lambda name: -float(np.mean(self.falls.get(name, 0.0))))
         columns = {name: problem.columns[name][rows] for name in ranks[:_WORST]}
@@ -220,8 +214,8 @@ class _Page:
         heads = [f"{side} {name}" if several else side for name in problem.target_names for side in sides]
         lines = []
         for place, (row, name) in enumerate(zip(rows.tolist(), judged.row_names(rows), strict=True)):
-            told_row = [text for texts in zip(*self._told(row), strict=True) for text in texts]
-            lines.append([name, *told_row, *(cell(values[place]) for values in columns.values())])
+            cells = [cell(values[place]) for values in columns.values()]
+            lines.append([name, *itertools.chain(*self._told(row)), *cells])
         more = len(problem.columns) - len(columns)
         words = "Rows are counted from 0 in the held-out part" if problem.row_numbers is None else "Rows of the file"
         words += "; the columns that matter most come first" if self.falls else ""
@@ -229,17 +223,17 @@ class _Page:
         return title, _table(words, ["row", *heads, *columns], lines)
 
     def _told(self, row: int) -> list[list[str]]:
-        """The actual and the predicted value of each target in a row, with probabilities; of values the error too."""
-        sides: list[list[str]] = []
+        """For each target its actual and its predicted value in a row, with probabilities; of values the error too."""
+        found = []
         for names, actual, own in zip(self.problem.target_classes, self.judged.actual, self.judged.own, strict=True):
             if not names:
-                told = [amount(value) for value in (actual[row], own[row], own[row] - actual[row])]
+                found.append([amount(value) for value in (actual[row], own[row], own[row] - actual[row])])
             elif np.isfinite(own[row]).all():
-                told = [f"{names[k]} ({own[row, k]:.1%})" for k in (int(actual[row]), int(own[row].argmax()))]
+                sides = (int(actual[row]), int(own[row].argmax()))
+                found.append([f"{names[side]} ({own[row, side]:.1%})" for side in sides])
             else:
-                told = [names[int(actual[row])], "not finite"]
-            sides.append(told)
-        return [list(side) for side in zip(*sides, strict=True)]
+                found.append([names[int(actual[row])], "not finite"])
+        return found
 
     def _first(self) -> NDArray[Any]:
         problem = self.problem
