@@ -206,7 +206,7 @@ def _emit_step(
     function = ir.Function(module, _STEP, "step")
     table, count, thread, threads, control = function.args
     b = ir.IRBuilder(function.append_basic_block())
-    after = (*(way.shared for way in ways[1:]), False)
+    after = (*(way.shared for way in ways), False)[1:]
     for kernel, code, way, next_is_shared in zip(plan.kernels, kernels, ways, after, strict=True):
         if way.shared:
             b.call(code, [table, count, thread, threads])

@@ -71,6 +71,7 @@ class Specialised:
         self.versions = [owner.structure_version for owner in self.used]
         self.states = self.traced.states
         self._needs = [t._requires_grad for t in self.states]
+        self._hooks = {n: hooks for n, t in enumerate(self.states) if (hooks := _hooks_of(t))}
         self._prepare()
 
     # -- whether it still fits ---------------------------------------------------------------------------------------
@@ -89,6 +90,10 @@ class Specialised:
                 if any(np.may_share_memory(tensor._array, other) for other in others):
                     return False
             if tensor._requires_grad is not self._needs[position]:
+                return False
+            if (tensor._hooks or tensor._accumulated_hooks or self._hooks) and _hooks_of(tensor) != self._hooks.get(
+                position, ()
+            ):
                 return False
         return self.traced.is_current() and not (self._surroundings and self._surroundings.changed())
 
@@ -306,6 +311,11 @@ def check_host() -> None:
             f"LLVM, which makes the machine code, cannot be used on this computer ({error}); install llvmlite anew "
             "with `pip install --force-reinstall llvmlite`, or run the function as it is, without compile"
         ) from error
+
+
+def _hooks_of(tensor: TensorBase) -> tuple[int, ...]:
+    """The numbers of the hooks that hang on a tensor."""
+    return *(tensor._hooks or ()), *(tensor._accumulated_hooks or ())
 
 
 def _address(array: Any) -> int:

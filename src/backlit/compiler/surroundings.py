@@ -81,8 +81,11 @@ class Surroundings:
         elif is_stateful(value):
             self.owners.append(value)
             modules = getattr(type(value), "modules", None)
-            for module in () if modules is None else modules(value):
-                self._follow_function(getattr(type(module), "forward", None), module)
+            for part in (value,) if modules is None else modules(value):
+                self._follow_function(getattr(type(part), "forward", None), part)
+                hooks = getattr(type(part), "hook_functions", None)
+                for hook in () if hooks is None else hooks(part):
+                    self._follow(hook)
         elif isinstance(getattr(value, "__wrapped__", None), FunctionType | MethodType):
             self._follow(value.__wrapped__)
         else:

@@ -9,16 +9,28 @@ _numbers = itertools.count()
 
 
 class RemovableHandle:
-    """Takes a hook off again, by `remove()` or at the end of a `with` block."""
+    """Takes a hook off again, by `remove()` or at the end of a `with` block.
 
-    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
+    Args:
+        hooks: Where the hook is kept from now on.
+        hook: The hook.
+        edited: Told when the hook comes and when it goes.
+    """
+
+    def __init__(
+        self, hooks: dict[int, Any], hook: Callable[..., Any], edited: Callable[[], object] | None = None
+    ) -> None:
         self.id = next(_numbers)
         self._hooks = hooks
+        self._edited = edited
         hooks[self.id] = hook
+        if edited is not None:
+            edited()
 
     def remove(self) -> None:
         """Take the hook off; a second time does nothing."""
-        self._hooks.pop(self.id, None)
+        if self._hooks.pop(self.id, None) is not None and self._edited is not None:
+            self._edited()
 
     def __enter__(self) -> "RemovableHandle":
         return self

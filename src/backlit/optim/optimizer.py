@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from operator import is_
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ Loss = TypeVar("Loss")
 _ALSO = ("params", "param_names", "name", "initial_lr")
 
 
+_NOTHING: dict[str, Any] = {}
 _FLAGS = {"amsgrad", "centered", "maximize", "nesterov"}
 
 
@@ -49,6 +51,7 @@ class Optimizer:
         self.param_groups: list[ParamGroup] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self._edits = 0
+        self._owned: list[Any] = []
         self._pre_hooks: dict[int, Callable[..., None]] = {}
         self._post_hooks: dict[int, Callable[..., None]] = {}
         if isinstance(params, (TensorBase, Mapping, str)):
@@ -78,7 +81,7 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy has no hooks, as in PyTorch: they are usually closures over what surrounds this one.
-        return {**vars(self), "_pre_hooks": {}, "_post_hooks": {}}
+        return {**vars(self), "_pre_hooks": {}, "_post_hooks": {}, "_owned": []}
 
     # -- what a subclass says ----------------------------------------------------------------------------------------
 
@@ -243,18 +246,31 @@ class Optimizer:
 
     def register_step_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step, until the handle removes it."""
-        return RemovableHandle(self._pre_hooks, hook)
+        return RemovableHandle(self._pre_hooks, hook, self._edited)
 
     def register_step_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step, until the handle removes it."""
-        return RemovableHandle(self._post_hooks, hook)
+        return RemovableHandle(self._post_hooks, hook, self._edited)
+
+    def hook_functions(self) -> list[Callable[..., None]]:
+        """The functions that are called before and after each step."""
+        return [*self._pre_hooks.values(), *self._post_hooks.values()]
 
     # -- state -------------------------------------------------------------------------------------------------------
 
     @property
     def structure_version(self) -> int:
         """Number of edits of groups, options and state that make a trace of a step out of date."""
+        params = [p for group in self.param_groups for p in group["params"]]
+        owned = [v for p in params for v in (p, *self.state.get(p, _NOTHING).values())]
+        # Lists and dicts that anybody may edit tell nobody. Tensors compare their elements, hence `is`.
+        if len(owned) != len(self._owned) or not all(map(is_, owned, self._owned)):
+            self._owned = owned
+            self._edits += 1
         return self._edits + sum(group.version for group in self.param_groups)
+
+    def _edited(self) -> None:
+        self._edits += 1
 
     def state_tensors(self) -> Iterator[TensorBase]:
         """All rates, then all state, in the order of the parameters."""

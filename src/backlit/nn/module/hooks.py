@@ -23,14 +23,22 @@ class Hooks:
     _hooks: dict[str, dict[int, Any]]
     forward: Callable[..., Any]
 
+    def _edited(self) -> None:
+        """Note an edit that makes compiled programs out of date."""
+        raise NotImplementedError
+
     def _add_hook(self, kind: str, hook: Hook, prepend: bool = False) -> RemovableHandle:
         hooks = self._hooks.setdefault(kind, {})
         later = dict(hooks) if prepend else {}
         if prepend:
             hooks.clear()
-        handle = RemovableHandle(hooks, hook)  # type: ignore[arg-type]
+        handle = RemovableHandle(hooks, hook, self._edited)  # type: ignore[arg-type]
         hooks.update(later)
         return handle
+
+    def hook_functions(self) -> list[Callable[..., Any]]:
+        """The functions that are called before and after each pass."""
+        return [hook.function for hooks in self._hooks.values() for hook in hooks.values()]
 
     def _hooks_of(self, kind: str) -> list[Hook]:
         return list(self._hooks.get(kind, {}).values())

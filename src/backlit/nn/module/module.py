@@ -148,6 +148,9 @@ class Module(StateDict):
                 Edits.next()
             elif isinstance(value, _SETTINGS) and (type(before) is not type(value) or before != value):
                 self._edited()
+            elif callable(value):
+                # Such as another activation, or another `forward`.
+                self._edited()
             super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -158,6 +161,7 @@ class Module(StateDict):
                 self._edited()
                 return
         super().__delattr__(name)
+        self._edited()
 
     def __dir__(self) -> list[str]:
         fields = self.__dict__
