@@ -2,11 +2,12 @@
 
 import llvmlite.ir as ir
 
+from backlit.compiler.blocks import BlockedProduct
 from backlit.compiler.elementwise import emit_loop
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.measures import emit_measure
-from backlit.compiler.products import emit_product
+from backlit.compiler.products import Product
 from backlit.compiler.random_words import emit_random
 from backlit.compiler.reductions import emit_reduction
 from backlit.compiler.scatters import emit_scatter
@@ -35,9 +36,13 @@ def _call(k: KernelEmitter) -> None:
         k.code.call(CALL_BACK, ir.VoidType(), k.builder.load(slot, typ=I64), number(k.core), k.rows)
 
 
+def _product(k: KernelEmitter) -> None:
+    (Product if k.way.block is None else BlockedProduct)(k).emit()
+
+
 _CORES = {
     "loop": emit_loop,
-    "product": emit_product,
+    "product": _product,
     "reduce": emit_reduction,
     "scatter": emit_scatter,
     "call": _call,

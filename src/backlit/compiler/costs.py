@@ -7,7 +7,7 @@ are of a server's core of 2022; `python -m benchmarks.threads` holds the rule ag
 import math
 from dataclasses import dataclass
 
-from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.plan import COPIED_BYTES, Kernel, Plan, access
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size
 
@@ -19,10 +19,16 @@ _WORDS_RATE = 1_000
 _WORTH_SHARING = 8.0
 # Kernels of these kinds run on one thread.
 _ALONE = ("call", "scatter", "measure")
-# From so many bytes on, and for so many rows, a second matrix is worth copying.
-_PACKED_BYTES, _PACKED_ROWS = 400_000, 32
+# Rows from which on a large second matrix is worth copying, though it lies as it should.
+_COPIED_ROWS = 32
+# What of a copy fits into a core's second cache beside all else, and how many of its rows at most.
+_BLOCK_BYTES, _DEPTH = 2**18, 256
+# Blocks have whole panels: a multiple of so many columns, whatever the vectors.
+_COLUMNS = 64
 # The most rows of a tile, for which there are registers.
 TALL = 8
+# And the fewest where matrices are copied, which later batches of more rows should not pay for.
+_LOW = 4
 # Operations that move or choose numbers and compute none.
 _FREE = ("cast", "where", "select")
 
@@ -33,13 +39,15 @@ class Way:
 
     Attributes:
         shared: Whether threads share its outermost loop; otherwise it runs on one.
-        packed: Whether a product copies its matrices first.
         height: The rows of a product's tiles.
+        block: Rows and columns of the blocks in which a product copies its second matrix; None if it copies nothing.
+        across: Whether threads share the columns of a product that copies; otherwise its rows.
     """
 
     shared: bool = False
-    packed: bool = False
     height: int = TALL
+    block: tuple[int, int] | None = None
+    across: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,9 +94,18 @@ def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
 
 def ways(plan: Plan, rows: int) -> tuple[Way, ...]:
     """The way of each kernel of a plan, for batches of so many rows."""
-    return tuple(
-        Way(_is_shared(plan, k, rows), _is_packed(plan, k, rows), _height(plan, k, rows)) for k in plan.kernels
-    )
+    return tuple(_way(plan, kernel, rows) for kernel in plan.kernels)
+
+
+def _way(plan: Plan, kernel: Kernel, rows: int) -> Way:
+    shared, found = _is_shared(plan, kernel, rows), _product(plan, kernel, rows)
+    if found is None:
+        return Way(shared)
+    m, n, _ = found
+    height, block = _height(plan, kernel, m), _block(plan, kernel, found)
+    if block is None:
+        return Way(shared, height)
+    return Way(shared, max(height, _LOW), block, across=n >= m)
 
 
 def _size(plan: Plan, number: int, rows: int) -> int:
@@ -131,20 +148,30 @@ def _product(plan: Plan, kernel: Kernel, rows: int) -> tuple[int, int, int] | No
     return int(at(m, rows)), int(at(n, rows)), int(at(inner, rows))
 
 
-def _is_packed(plan: Plan, kernel: Kernel, rows: int) -> bool:
-    found = _product(plan, kernel, rows)
-    if found is None or kernel.core is None or len(kernel.shape) != 2:
-        return False
-    m, n, inner = found
-    size = inner * n * item_size(plan.program.steps[kernel.core].dtype)
-    return m >= _PACKED_ROWS and n > 1 and size >= _PACKED_BYTES
+def _block(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> tuple[int, int] | None:
+    """The blocks of a kernel's product, if copying its second matrix pays, or it lies the wrong way round."""
+    if kernel.core is None or len(kernel.shape) != 2 or not isinstance(kernel.shape[1], int):
+        return None
+    step, (m, n, inner) = plan.program.steps[kernel.core], sizes
+    size = item_size(step.dtype)
+    if n == 1 or inner * n * size < COPIED_BYTES:
+        return None
+    found = access(plan.program, step.args[1], plan.memory)
+    if m < _COPIED_ROWS and (found is None or found.strides[-1] == 1):
+        return None
+    depth = min(_multiple(inner, _COLUMNS), _DEPTH)
+    return depth, min(_multiple(n, _COLUMNS), _BLOCK_BYTES // size // depth // _COLUMNS * _COLUMNS)
 
 
-def _height(plan: Plan, kernel: Kernel, rows: int) -> int:
+def _multiple(value: int, unit: int) -> int:
+    """The next multiple of a unit."""
+    return math.ceil(value / unit) * unit
+
+
+def _height(plan: Plan, kernel: Kernel, m: int) -> int:
     """Rows of tiles: as few tiles as can be, and all of them about as high, so that one more row costs no more."""
-    found = _product(plan, kernel, rows)
     # A program that trains nothing, such as a prediction, is called with single rows and with many.
-    if found is None or not (plan.program.writes or isinstance(kernel.shape[-2], int)):
+    if not (plan.program.writes or isinstance(kernel.shape[-2], int)):
         return TALL
-    m = max(found[0], 1)
+    m = max(m, 1)
     return math.ceil(m / math.ceil(m / TALL))

@@ -13,11 +13,11 @@ import llvmlite.ir as ir
 import numpy as np
 
 from backlit.compiler import cache, driver, llvm
+from backlit.compiler.blocks import scratch_bytes
 from backlit.compiler.cores import CALL_BACK
 from backlit.compiler.costs import Way, ways
 from backlit.compiler.driver import PERMUTE, YIELD
-from backlit.compiler.plan import Plan, plan
-from backlit.compiler.products import scratch_bytes
+from backlit.compiler.plan import ALIGNMENT, Plan, plan
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
 from backlit.compiler.shuffle import emit_permute
@@ -216,10 +216,10 @@ class Executable:
         if rows <= self.capacity:
             return
         offsets, size = self.code.plan.layout(rows)
-        scratch = scratch_bytes(self.code.plan, self.code.ways, rows, llvm.vector_bytes(), self.code.threads)
-        self._arena, self._scratch = np.empty(size + 64, np.uint8), np.empty(scratch, np.uint8)
-        self.put(("scratch", 0), self._scratch.ctypes.data)
-        base = -(-self._arena.ctypes.data // 64) * 64
+        scratch = scratch_bytes(self.code.plan, self.code.ways, rows, self.code.threads)
+        self._memory = [np.empty(count + ALIGNMENT, np.uint8) for count in (size, scratch)]
+        base, copies = (-(-array.ctypes.data // ALIGNMENT) * ALIGNMENT for array in self._memory)
+        self.put(("scratch", 0), copies)
         for number, offset in offsets.items():
             self.put(("arena", number), base + offset)
         self.capacity = rows

@@ -3,25 +3,18 @@
 A tile of the result, up to 8 rows by 2 vectors, is held in registers while the inner dimension goes by: each step loads
 two vectors of the second matrix and multiplies them by 8 single numbers of the first. What follows the product (bias,
 activation, the optimizer's update) is computed on the tile before it reaches memory. Tiles of fewer rows are wider.
-
-Large matrices are first copied into the order in which tiles read them, since rows that are a power of two apart push
-each other out of the cache: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS
-34 (2008).
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.costs import TALL, Way
+from backlit.compiler.costs import TALL
 from backlit.compiler.elementwise import emit_roots
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
-from backlit.compiler.plan import Plan
-from backlit.compiler.rows import at
-from backlit.compiler.values import item_size, scalar_type
+from backlit.compiler.values import item_size
 
 # Vectors side by side in tiles of few rows, so that enough sums are under way at once; and in taller ones.
 _WIDE_OF_FEW, _WIDE = {1: 6, 2: 4, 3: 4, 4: 4}, 2
@@ -29,25 +22,8 @@ _WIDE_OF_FEW, _WIDE = {1: 6, 2: 4, 3: 4, 4: 4}, 2
 Loader = Callable[[int, Any], Any]
 
 
-def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int, width: int, threads: int) -> int:
-    """Bytes that the copies of the largest copied product need, for a batch of `rows`."""
-    most = 0
-    for kernel, way in zip(plan.kernels, ways, strict=True):
-        if way.packed and kernel.core is not None:
-            step = plan.program.steps[kernel.core]
-            m, inner = (at(n, rows) for n in plan.program.steps[step.args[0]].shape)
-            panel = _WIDE * width * inner
-            most = max(most, threads * panel + math.ceil(m / way.height) * way.height * inner * item_size(step.dtype))
-    return most
-
-
-def emit_product(k: KernelEmitter) -> None:
-    """Emit a product kernel."""
-    _Product(k).emit()
-
-
-class _Product:
-    """Emits one product kernel."""
+class Product:
+    """Emits one product kernel, whose tiles read the matrices where they are."""
 
     def __init__(self, k: KernelEmitter) -> None:
         self.k, self.b = k, k.builder
@@ -60,26 +36,21 @@ class _Product:
         k.code.lanes = self.lanes
         self.vector = k.code.type(self.kind)
         self.height = k.way.height
-        self.room = k.head.alloca(self.vector, max(h * self._wide(h) for h in (self.height, TALL)))
+        self.room = k.head.alloca(self.vector, max(h * self.wide(h) for h in (self.height, TALL)))
 
-    def _wide(self, height: int) -> int:
+    def wide(self, height: int) -> int:
         """Vectors side by side in a tile of so many rows."""
         return 1 if not isinstance(self.n, int) or self.n <= self.lanes else _WIDE_OF_FEW.get(height, _WIDE)
 
     def emit(self) -> None:
         """Emit the loops over all tiles."""
         k = self.k
-        if k.way.packed:
-            self._packed()
-        else:
-            k.nest(self.batch, self._bands, k.share(k.size(self.batch[0])) if self.batch else None)
-
-    # -- straight from memory ----------------------------------------------------------------------------------------
+        k.nest(self.batch, self._bands, k.share(k.size(self.batch[0])) if self.batch else None)
 
     def _bands(self, outer: list[Any]) -> None:
         """All bands of rows of one pair of matrices."""
         k, b = self.k, self.b
-        first, last = self._own_rows(shared=not self.batch)
+        first, last = self.own_rows(shared=not self.batch)
         if isinstance(self.m, int):
             self._down(outer, first, last, self.height, exact=self.m % self.height == 0)
         elif self.height in _WIDE_OF_FEW:
@@ -103,7 +74,7 @@ class _Product:
         """Bands of so many rows; where that is not exact, the last of them repeats the last row."""
         self.k.loop(first, last, height, lambda i: self._across(outer, i, height, None if exact else last))
 
-    def _own_rows(self, shared: bool) -> tuple[Any, Any]:
+    def own_rows(self, shared: bool) -> tuple[Any, Any]:
         """The rows of this thread, in whole bands."""
         k, b = self.k, self.b
         size = k.size(self.m)
@@ -130,11 +101,11 @@ class _Product:
             return k.load(k.plan.memory[self.left.number], self.kind, place, 0)
 
         def tile(j: Any, masks: list[Any]) -> None:
-            self._tile(plain, i, j, height, masks, top, left, self._second(plain, j, masks))
+            self._tile(plain, i, j, height, masks, top, left, self.second(plain, j, masks))
 
-        self._columns(self._wide(height), tile)
+        self._columns(self.wide(height), tile)
 
-    def _second(self, plain: list[Any], j: Any, masks: list[Any]) -> Loader:
+    def second(self, plain: list[Any], j: Any, masks: list[Any]) -> Loader:
         """Loads vectors of the second matrix from memory."""
         k, b = self.k, self.b
         places = [j if v == 0 else b.add(j, number(v * self.lanes)) for v in range(len(masks))]
@@ -169,9 +140,9 @@ class _Product:
         whole = self.n // block * block
         k.loop(number(0), number(whole), block, lambda j: tile(j, [None] * wide))
         if whole < self.n:
-            tile(number(whole), self._masks(self.n - whole))
+            tile(number(whole), self.masks(self.n - whole))
 
-    def _masks(self, count: int) -> list[Any]:
+    def masks(self, count: int) -> list[Any]:
         """Masks of the vectors that hold so many columns; None for whole ones."""
         whole, part = divmod(count, self.lanes)
         masks: list[Any] = [None] * whole
@@ -186,16 +157,23 @@ class _Product:
         self, plain: list[Any], i: Any, j: Any, height: int, masks: list[Any], top: Any, left: Loader, right: Loader
     ) -> None:
         """Sum up one tile and compute what follows."""
-        k, b, lanes = self.k, self.b, self.lanes
-        k.code.lanes = lanes
-        width = len(masks)
+        k, width = self.k, len(masks)
+        k.code.lanes = self.lanes
+        initial = [k.code.constant(0, self.kind)] * (height * width)
+        results = self.summed(height, width, left, right, number(0), k.size(self.inner), initial)
+        self.complete(plain, i, j, height, masks, top, results)
+
+    def summed(
+        self, height: int, width: int, left: Loader, right: Loader, begin: Any, end: Any, initial: list[Any]
+    ) -> list[Any]:
+        """The sums of a tile after a part of the inner dimension, from those before it."""
+        k, b = self.k, self.b
         before = b.block
         head, after = b.append_basic_block("inner"), b.append_basic_block("done")
-        b.cbranch(b.icmp_signed(">", k.size(self.inner), number(0)), head, after)
+        b.cbranch(b.icmp_signed("<", begin, end), head, after)
         b.position_at_end(head)
         t = b.phi(I64)
-        t.add_incoming(number(0), before)
-        zero = k.code.constant(0, self.kind)
+        t.add_incoming(begin, before)
         sums = [b.phi(self.vector) for _ in range(height * width)]
         columns = [right(v, t) for v in range(width)]
         new = []
@@ -204,18 +182,25 @@ class _Product:
             new += [k.code.fma(single, columns[v], sums[r * width + v]) for v in range(width)]
         following = b.add(t, number(1))
         t.add_incoming(following, b.block)
-        for old, value in zip(sums, new, strict=True):
-            old.add_incoming(zero, before)
+        for old, first, value in zip(sums, initial, new, strict=True):
+            old.add_incoming(first, before)
             old.add_incoming(value, b.block)
-        end = b.block
-        b.cbranch(b.icmp_signed("<", following, k.size(self.inner)), head, after)
+        last = b.block
+        b.cbranch(b.icmp_signed("<", following, end), head, after)
         b.position_at_end(after)
         results = []
-        for value in new:
+        for first, value in zip(initial, new, strict=True):
             result = b.phi(self.vector)
-            result.add_incoming(zero, before)
-            result.add_incoming(value, end)
+            result.add_incoming(first, before)
+            result.add_incoming(value, last)
             results.append(result)
+        return results
+
+    def complete(
+        self, plain: list[Any], i: Any, j: Any, height: int, masks: list[Any], top: Any, results: list[Any]
+    ) -> None:
+        """Compute what follows the sums of a tile."""
+        k, b, width = self.k, self.b, len(masks)
         if height == 1:
             self._finish(plain, i, j, masks, results)
             return
@@ -250,72 +235,3 @@ class _Product:
                 k.store(k.core, index, value)
             emit_roots(k, index)
         k.mask = None
-
-    # -- from copies -------------------------------------------------------------------------------------------------
-
-    def _packed(self) -> None:
-        """Copy this thread's rows of the first matrix, then each panel of the second, and go down the panel's tiles."""
-        k, b = self.k, self.b
-        first, last = self._own_rows(shared=True)
-        inner, element = k.size(self.inner), scalar_type(self.kind)
-        scratch = k.pointer(("scratch", 0))
-        panel_size = b.mul(inner, number(_WIDE * self.lanes))
-        panel = b.gep(scratch, [b.mul(k.thread, panel_size)], source_etype=element)
-        rows = b.gep(scratch, [b.mul(k.threads, panel_size)], source_etype=element)
-        self._copy_rows(rows, first, last, inner)
-
-        def tiles(j: Any, masks: list[Any]) -> None:
-            width = len(masks)
-            load = self._second([], j, masks)
-
-            def copy(t: Any) -> None:
-                k.code.lanes = self.lanes
-                for v in range(width):
-                    place = b.add(b.mul(t, number(width * self.lanes)), number(v * self.lanes))
-                    b.store(load(v, t), b.gep(panel, [place], source_etype=element), align=item_size(self.kind))
-
-            k.loop(number(0), inner, 1, copy)
-
-            def right(v: int, t: Any) -> Any:
-                place = b.add(b.mul(t, number(width * self.lanes)), number(v * self.lanes))
-                slot = b.gep(panel, [place], source_etype=element)
-                return b.load(slot, typ=self.vector, align=item_size(self.kind))
-
-            def band(i: Any) -> None:
-                start = b.mul(i, inner)
-
-                def left(r: int, t: Any) -> Any:
-                    place = b.add(start, b.add(b.mul(t, number(self.height)), number(r)))
-                    slot = b.gep(rows, [place], source_etype=element)
-                    return k.code.splat(b.load(slot, typ=element, align=item_size(self.kind)))
-
-                self._tile([], i, j, self.height, masks, last, left, right)
-
-            k.loop(first, last, self.height, band)
-
-        self._columns(self._wide(self.height), tiles)
-
-    def _copy_rows(self, target: Any, first: Any, last: Any, inner: Any) -> None:
-        """Copy rows of the first matrix so that the numbers which a tile takes at once lie side by side."""
-        k, b, element = self.k, self.b, scalar_type(self.kind)
-
-        def band(i: Any) -> None:
-            starts = []
-            for r in range(self.height):
-                row = b.add(i, number(r))
-                row = b.select(b.icmp_signed("<", row, last), row, b.sub(last, number(1)))
-                starts.append(k.address(((row, False), (number(0), False)), self.left.strides, self.left.offset)[0])
-            begin = b.mul(i, inner)
-
-            def copy(t: Any) -> None:
-                k.code.lanes = 1
-                for r, start in enumerate(starts):
-                    place = b.add(start, k.times(t, self.left.strides[-1]))
-                    value = k.load(k.plan.memory[self.left.number], self.kind, place, 0)
-                    to = b.add(begin, b.add(b.mul(t, number(self.height)), number(r)))
-                    b.store(value, b.gep(target, [to], source_etype=element), align=item_size(self.kind))
-
-            k.loop(number(0), inner, 1, copy)
-
-        k.loop(first, last, self.height, band)
-        k.code.lanes = self.lanes

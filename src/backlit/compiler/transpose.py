@@ -67,14 +67,20 @@ def _block(k: KernelEmitter, root: int, i: Any, j: Any, lanes: int, height: int,
             continue
         place = b.add(b.mul(b.add(j, number(column)), number(stride)), i)
         vectors.append(k.load(source, step.dtype, place, 1))
-    distance = 1
-    while distance < lanes:
-        vectors = _stage(b, vectors, lanes, distance)
-        distance *= 2
+    vectors = butterfly(b, vectors, lanes)
     k.mask = _first(lanes, width)
     for row in range(height):
         k.store(root, ((b.add(i, number(row)), False), (j, True)), vectors[row])
     k.mask = None
+
+
+def butterfly(b: ir.IRBuilder, vectors: list[Any], lanes: int) -> list[Any]:
+    """The columns of a square of as many vectors as they have lanes, from its rows."""
+    distance = 1
+    while distance < lanes:
+        vectors = _stage(b, vectors, lanes, distance)
+        distance *= 2
+    return vectors
 
 
 def _first(lanes: int, count: int) -> Any:

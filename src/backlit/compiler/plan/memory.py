@@ -4,11 +4,15 @@ Whatever is no elementwise step is kept, and so are results and elementwise step
 that are cheaper to compute again than to keep.
 """
 
+import math
+
 from backlit.compiler.plan.draft import Draft
-from backlit.compiler.plan.reading import access, same_dims
+from backlit.compiler.plan.reading import Access, access, same_dims
 from backlit.compiler.plan.short_rows import picks_in_row
 from backlit.compiler.program import Step
 
+# From so many bytes on, a product copies a second factor of fixed size before it uses it.
+COPIED_BYTES = 400_000
 _ALWAYS = ("input", "product", "reduce", "scatter", "call", "random", "measure")
 
 
@@ -50,9 +54,15 @@ def _product(draft: Draft, number: int, step: Step) -> None:
         found = access(draft.program, a, stored)
         if found is None:
             _keep(draft, a)
-        elif position == 1 and found.strides[-1] != 1 and steps[a].shape[-1] != 1:
+        elif position == 1 and found.strides[-1] != 1 and steps[a].shape[-1] != 1 and not _is_copied(steps[a], found):
             # The tiles read whole vectors of the second factor.
             stored.add(a)
+
+
+def _is_copied(step: Step, found: Access) -> bool:
+    """Whether a product copies its second factor in any case, and transposes it on the way."""
+    fixed = len(step.shape) == 2 and all(isinstance(n, int) for n in step.shape)
+    return fixed and found.strides[0] == 1 and math.prod(step.shape) * int(step.dtype[1:]) >= COPIED_BYTES
 
 
 def _all(draft: Draft, number: int, step: Step) -> None:
