@@ -235,6 +235,8 @@ def test_bad_input():
         view.explain(f, leaf(1.0, 2.0))
     with pytest.raises(ArgumentTypeError, match="wrt: expected a tensor of the graph, got str"):
         view.explain(f, ["x"])
+    with pytest.raises(ArgumentTypeError, match="wrt: expected a tensor of the graph, got int"):
+        view.explain(f, 3)
     with pytest.raises(ArgumentTypeError, match=r"view\.explain: expected a tensor"):
         view.explain(2.0, x)
 

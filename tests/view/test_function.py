@@ -207,3 +207,25 @@ def test_bad_functions():
         Snapshots([-1])
     with pytest.raises(DataError):
         function(model, [[np.nan, 0.0]])
+
+
+def notes(picture):
+    return [text.get_text() for axes in picture._figure.axes for text in axes.texts]
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_values_that_are_not_finite_are_told(inputs):
+    model = linear([[1.0] * inputs] * 3, [0.0, 0.0, float("nan")])
+    picture = function(model, np.zeros((3, inputs)))
+    values = picture.data["f(x)"].size
+    assert notes(picture) == [f"{values // 3:,} of {values:,} values are NaN or infinite"]
+    assert notes(function(linear([[1.0] * inputs], [0.0]), np.zeros((3, inputs)))) == []
+
+
+def test_each_class_has_its_boundary():
+    # The largest of x₁, x₂ and 0 wins: three boundaries meet at the origin.
+    model = linear([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], [0.0, 0.0, 0.0])
+    lines = function(model, [[-1.0, -1.0], [1.0, 1.0]])._figure.axes[0].collections
+    points = np.concatenate([path.vertices for line in lines for path in line.get_paths()])
+    for end in ((1, 1), (-1, 0), (0, -1)):
+        assert np.abs(points - end).max(1).min() < 0.02

@@ -174,7 +174,7 @@ def test_empty_and_large_arrays():
         f = (empty * 2).sum() + large.tanh().mean()
         f.backward()
     picture = view.graph(f)
-    assert {"0 × 3, empty", "1000 × 1000, ‖‖ = 1000"} <= set(words(picture))
+    assert {"0 × 3, empty", "1,000 × 1,000, ‖‖ = 1000"} <= set(words(picture))
     assert len(picture.svg) < 200_000
 
 

@@ -125,3 +125,14 @@ def test_bad_input(changes, error, words):
     given = {"model": line(), "loss": nn.MSELoss(), "data": (X, Y)} | changes
     with pytest.raises(error, match=words):
         landscape(**given)
+
+
+def test_losses_that_are_not_finite_are_told():
+    broken = line(float("nan"))
+    pictures = (
+        landscape(broken, nn.MSELoss(), (X, Y), epochs=2, resolution=5),
+        interpolation(broken, line(), nn.MSELoss(), (X, Y), points=5),
+    )
+    for picture, count in zip(pictures, (25, 5), strict=True):
+        (said,) = [text.get_text() for text in picture._figure.axes[0].texts]
+        assert said == f"{count} of {count} values are NaN or infinite"

@@ -199,8 +199,10 @@ class Drawing:
         if link.values == 1:
             self.marks[id(link.edges[0])] = name
             return self._edge(link.edges[0], name)
-        rows = [_text(f"{link.values:,} values", self.theme.value, 11), _MIDDLE]
-        return _table(rows, "", "", border=0)
+        text = f"{link.values:,} values"
+        # Above an edge to the right; an edge downward stops for the words.
+        above = [_text(text, self.theme.value, 11), _MIDDLE]
+        return _table(above if self.across else [_text(text, self.theme.value, 11, port="middle")], "", "", border=0)
 
     def _edge(self, edge: Edge, name: str) -> str:
         theme = self.theme

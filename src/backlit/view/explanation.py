@@ -120,7 +120,7 @@ def explain(
     if wrt is None:
         starts = [node for node in flow.nodes if node.tensor is not None and node.wanted]
     else:
-        starts = [_start(flow, tensor) for tensor in ([wrt] if isinstance(wrt, TensorBase) else wrt)]
+        starts = [_start(flow, tensor) for tensor in (wrt if isinstance(wrt, list | tuple) else [wrt])]
     lines: list[Line] = []
     derivations = [Derivation(flow, start) for start in starts]
     scalar = all(d.scalar for d in derivations)

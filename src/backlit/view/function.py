@@ -12,7 +12,7 @@ from backlit.ops import from_numpy
 from backlit.optim import LBFGS
 from backlit.train import Trainer
 from backlit.train.prediction import predict
-from backlit.view.plot import STYLES, Plot, new_figure, series, styled
+from backlit.view.plot import STYLES, Plot, new_figure, note_broken, series, styled
 from backlit.view.theme import Theme, blend, number, theme_of
 
 if TYPE_CHECKING:
@@ -281,6 +281,8 @@ def _curve(
     for output, column in enumerate(values.T):
         label = "network" if values.shape[1] == 1 else f"output {output + 1}"
         axes.plot(x, column, linestyle=STYLES[output % len(STYLES)], label=label)
+    axes.set_xlim(x[0], x[-1])
+    note_broken(axes, values, theme)
     axes.set(xlabel="x", ylabel="f(x)")
 
 
@@ -292,20 +294,23 @@ def _plane(
     targets: NDArray[Any] | None,
     theme: Theme,
 ) -> None:
+    from matplotlib.colors import to_rgb
+
     shades = series(theme)
     classes = (values[:, 0] > 0).astype(int) if values.shape[1] == 1 else values.argmax(1)
     count = max(2, values.shape[1])
     image = np.zeros((len(values), 3))
     for label in range(count):
-        shade = blend(shades[label % len(shades)], theme.ground, 0.3)
-        image[classes == label] = [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        image[classes == label] = to_rgb(blend(shades[label % len(shades)], theme.ground, 0.3))
+    image[~np.isfinite(values).all(1)] = to_rgb(theme.wrong)
+    note_broken(axes, values, theme)
     extent = (ends[0, 0], ends[1, 0], ends[0, 1], ends[1, 1])
     axes.imshow(image.reshape(_GRID, _GRID, 3), extent=extent, origin="lower", aspect="auto", interpolation="none")
     axes.grid(False)
     across, up = _axes(ends)
-    score = values[:, 0] if values.shape[1] == 1 else _lead(values)
-    if np.isfinite(score).any() and score.min() < 0 < score.max():
-        axes.contour(across, up, score.reshape(_GRID, _GRID), levels=[0.0], colors=[theme.ink], linewidths=1.2)
+    for score in [values[:, 0]] if values.shape[1] == 1 else _leads(values):
+        if score.min() < 0 < score.max():
+            axes.contour(across, up, score.reshape(_GRID, _GRID), levels=[0.0], colors=[theme.ink], linewidths=1.2)
     if targets is not None:
         for place, label in enumerate(np.unique(targets)):
             rows = targets == label
@@ -316,6 +321,7 @@ def _plane(
     axes.set(xlabel="x₁", ylabel="x₂")
 
 
-def _lead(values: NDArray[Any]) -> NDArray[Any]:
-    """How far the first class is ahead of the best other one: 0 on its boundary."""
-    return values[:, 0] - values[:, 1:].max(1)
+def _leads(values: NDArray[Any]) -> list[NDArray[Any]]:
+    """How far each class is ahead of the best other one, 0 on its boundary; of two classes, the first suffices."""
+    count = values.shape[1]
+    return [values[:, k] - np.delete(values, k, axis=1).max(1) for k in range(1 if count == 2 else count)]

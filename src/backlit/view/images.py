@@ -122,7 +122,7 @@ def _gray(wrong: str) -> Any:
 
 def _short(value: float) -> float | int:
     """A value with as many digits as a cell has room for."""
-    if not math.isfinite(value) or abs(value) >= 1000:
+    if not math.isfinite(value) or abs(value) >= 10_000:
         return float(f"{value:.1g}")
     return int(value) if value == int(value) else float(f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}")
 

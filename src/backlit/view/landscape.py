@@ -23,7 +23,7 @@ from backlit.optim import SGD
 from backlit.train.feed import as_tensor, check_batch_size, check_finite
 from backlit.train.loop import in_mode
 from backlit.train.prediction import BatchSize, float_dtype
-from backlit.view.plot import STYLES, Plot, new_figure, series, styled
+from backlit.view.plot import STYLES, Plot, new_figure, note_broken, series, styled
 from backlit.view.theme import Theme, blend, number, seconds_text, theme_of
 
 if TYPE_CHECKING:
@@ -198,6 +198,7 @@ def interpolation(
         for place, (height, name, marker) in enumerate(zip(ends, ("model", "other"), "os", strict=True)):
             axes.plot(place, height, marker, color=series(colors)[place + 1], label=f"{name}: {number(height)}")
         axes.legend()
+        note_broken(axes, losses, colors)
         axes.set(xlabel="share of the other model's weights", ylabel="loss")
         return Plot(figure, np.column_stack([along, losses]), colors, "the loss between two models")
 
@@ -370,6 +371,7 @@ def _contours(
         )  # fmt: skip
         axes.plot(*path.points[-1], "osD^v"[place % 5], color=shades[place % len(shades)], markersize=6, zorder=4)
     axes.plot(*surface.paths[0].points[0], "X", color=theme.wrong, markersize=9, label="start", zorder=5)
+    note_broken(axes, surface.loss, theme)
     axes.grid(False)
     axes.set(xlabel=names[0], ylabel=names[1])
     axes.legend(loc="best")

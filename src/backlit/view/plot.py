@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from backlit.errors import MissingPackageError
 from backlit.view.picture import Picture
 from backlit.view.theme import Theme, blend
@@ -141,6 +143,17 @@ def signed_colors(theme: Theme) -> "LinearSegmentedColormap":
 
     colors = LinearSegmentedColormap.from_list("signed", [theme.negative, theme.ground, theme.positive])
     return cast("LinearSegmentedColormap", colors.with_extremes(bad=theme.wrong))
+
+
+def note_broken(axes: "Axes", values: Any, theme: Theme) -> None:
+    """Say how many of the drawn values are NaN or infinite, where a gap could be taken for something else."""
+    broken = int(np.size(values) - np.isfinite(values).sum())
+    if broken:
+        axes.text(
+            0.5, 0.94, f"{broken:,} of {np.size(values):,} values are NaN or infinite", transform=axes.transAxes,
+            ha="center", va="top", color=theme.ink, zorder=6,
+            bbox={"facecolor": theme.ground, "edgecolor": theme.wrong, "linewidth": 1.5, "pad": 5},
+        )  # fmt: skip
 
 
 def bare(axes: "Axes") -> None:

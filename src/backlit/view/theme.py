@@ -132,7 +132,8 @@ def seconds_text(seconds: float) -> str:
 
 def shape_text(shape: tuple[int, ...]) -> str:
     """A shape as it is read aloud: `2 × 3`; `scalar` for no dimensions."""
-    return " × ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} long" if shape else "scalar"
+    lengths = [f"{length:,}" for length in shape]
+    return " × ".join(lengths) if len(shape) > 1 else f"{lengths[0]} long" if shape else "scalar"
 
 
 def blend(color: str, ground: str, share: float) -> str:
