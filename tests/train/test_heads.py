@@ -47,6 +47,22 @@ def test_outputs_become_probabilities_and_predictions():
         Head().probabilities(tensor([[1.0]]))
 
 
+def test_several_targets():
+    values = Head(n_values=2)
+    assert (values.kind, values.out_features, values.metric) == ("regression", 2, "r2")
+    assert values.targets(np.array([[1, 2], [3, 4]])).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert values.predictions(tensor([[1.5, 2.5]])).tolist() == [[1.5, 2.5]]
+    labels = Head(labels=(("no", "yes"), ("a", "b")))
+    assert (labels.kind, labels.out_features) == ("several labels", 2)
+    assert isinstance(labels.loss(), nn.BCEWithLogitsLoss)
+    outputs = tensor([[0.0, 100.0], [3.0, -2.0]])
+    assert labels.probabilities(outputs)[0].tolist() == [0.5, 1.0]
+    assert labels.predictions(outputs).tolist() == [[0, 1], [1, 0]]
+    targets = labels.targets(np.array([[0, 1], [1, 1]]))
+    assert targets.dtype == np.float32
+    assert labels.metric(outputs, from_numpy(targets)) == 0.75
+
+
 @pytest.mark.parametrize(
     ("labels", "task", "kind", "words"),
     [

@@ -179,3 +179,28 @@ def test_flatten_and_unflatten_undo_each_other():
 def test_identity_takes_any_arguments():
     x = backlit.ones(1)
     assert nn.Identity(3, anything=True)(x) is x
+
+
+def test_rows_of_a_table_become_numbers_and_vectors_of_categories():
+    layer = nn.TableInput(1, [2, 3], [0, 4])
+    x = backlit.tensor([[0.5, 1, 2], [1.5, 0, 0], [2.5, 2, 3]])
+    out = layer(x)
+    assert out.shape == (3, layer.out_features) == (3, 7)
+    assert out[:, :3].tolist() == [[0.5, 0, 1], [1.5, 1, 0], [2.5, 0, 0]]
+    vectors = layer.embeddings[0].weight
+    assert out[0, 3:].tolist() == vectors[2].tolist()
+    assert out[2, 3:].tolist() == [0, 0, 0, 0]
+    out.sum().backward()
+    assert vectors.grad[3].tolist() == [0, 0, 0, 0]
+    assert vectors.grad[2].tolist() == [1, 1, 1, 1]
+    assert nn.TableInput(0, [2], [0])(backlit.tensor([[1.0]])).tolist() == [[0, 1]]
+    assert layer.double()(x.double()).dtype == backlit.float64
+    assert "numbers=1, categories=[2], sizes=[0]" in repr(nn.TableInput(1, [2], [0]))
+
+
+def test_rows_of_a_table_that_do_not_fit():
+    for arguments in ((1, [2], []), (-1, [2], [0]), (1, [2], [-1])):
+        with pytest.raises(ArgumentError, match="TableInput: expected a size for each column"):
+            nn.TableInput(*arguments)
+    with pytest.raises(ShapeError, match=r"TableInput: .*\(2, 3\), expected \(n, 2\)"):
+        nn.TableInput(1, [2], [0])(backlit.ones(2, 3))
