@@ -49,9 +49,18 @@ def test_ties_and_kinks_are_named():
     with backlit.record():
         m = backlit.maximum(leaf(3.0), leaf(3.0))
         r = leaf(0.0, 1.0).relu()
-    assert "1 element is exactly at a kink or a tie" in rows(view.node(m))["no derivative"]
+    assert rows(view.node(m))["no derivative"] == "1 element is exactly at a tie: there the gradient is a convention"
+    assert rows(view.node(r))["no derivative"].startswith("1 element is exactly at a kink:")
     assert rows(view.node(r))["local derivative by t1"] == "[0, 1]"
     assert "no derivative" not in rows(view.node(sum_times()["q"]))
+
+
+def test_ties_of_a_reduction_are_counted():
+    x = backlit.tensor([[3.0, 1.0, 3.0], [2.0, 5.0, 4.0], [0.0, 0.0, 7.0]], requires_grad=True)
+    with backlit.record():
+        results = [x.max(), x.amax(1), x.max(1).values, x.min(dim=1).values, x.amin(), x[:, :1].amax(1), x.amin((0, 1))]
+    assert [view.node(result).node.kinks for result in results] == [0, 1, 1, 1, 1, 0, 1]
+    assert "at a tie" in view.graph(results[1].sum()).svg
 
 
 def test_a_matrix_of_derivatives_is_told_by_its_rule():

@@ -66,7 +66,7 @@ def test_sums_kinks_and_ties_are_told():
         f.backward()
     text = view.steps(f).text
     assert "y: 0 + 2 arrive and add up to 2" in text
-    assert "a point without derivative" in text
+    assert "; at the kink there is no derivative, and this is the convention" in text
 
 
 def test_without_a_backward_pass_the_steps_say_so():

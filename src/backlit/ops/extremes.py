@@ -40,7 +40,23 @@ def _require_elements(input: "Tensor", dim: tuple[int, ...] | None, operation: s
         )
 
 
-@primitive(role="routes", notation="max {x}", promote=None, samples=reduction_samples)
+def _lead(x: Any, *, dim: int | tuple[int, ...] | None, keepdim: bool) -> Any:
+    """How far the largest element is ahead of the next one: 0 at a tie, infinite where it is alone."""
+    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    rest = np.moveaxis(x, tuple(dims), range(-len(dims), 0))
+    rows = rest.reshape(*rest.shape[: x.ndim - len(dims)], -1)
+    if rows.shape[-1] < 2:
+        return np.full(rows.shape[:-1], np.inf)
+    top = np.partition(rows, -2, axis=-1)
+    return np.subtract(top[..., -1], top[..., -2], dtype=np.float64)
+
+
+def _lead_below(x: Any, *, dim: int | tuple[int, ...] | None, keepdim: bool) -> Any:
+    """The same for the smallest element."""
+    return _lead(np.negative(x, dtype=np.float64), dim=dim, keepdim=keepdim)
+
+
+@primitive(role="routes", notation="max {x}", promote=None, samples=reduction_samples, kinks=_lead)
 def _amax(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
     return x.max(axis=dim, keepdims=keepdim)
 
@@ -60,7 +76,7 @@ def amax(input: "Tensor", dim: Dims = (), keepdim: bool = False) -> "Tensor":
     return _amax.bind(input, dim=dims, keepdim=keepdim)
 
 
-@primitive(role="routes", notation="min {x}", promote=None, samples=reduction_samples)
+@primitive(role="routes", notation="min {x}", promote=None, samples=reduction_samples, kinks=_lead_below)
 def _amin(xp: Any, x: Any, *, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
     return x.min(axis=dim, keepdims=keepdim)
 
@@ -116,13 +132,13 @@ def _middle(xp: Any, x: Any, axis: int) -> Any:
     return xp.where(nan.any(axis=axis, keepdims=True), xp.argmax(nan, axis=axis, keepdims=True), index)
 
 
-@primitive(role="routes", notation="max {x}", promote=None, samples=_along_samples)
+@primitive(role="routes", notation="max {x}", promote=None, samples=_along_samples, kinks=_lead)
 def max_along(xp: Any, x: Any, *, dim: int, keepdim: bool) -> Any:
     """The largest elements along `dim` and their places."""
     return _pick(xp, x, xp.argmax(x, axis=dim, keepdims=True), dim, keepdim)
 
 
-@primitive(role="routes", notation="min {x}", promote=None, samples=_along_samples)
+@primitive(role="routes", notation="min {x}", promote=None, samples=_along_samples, kinks=_lead_below)
 def min_along(xp: Any, x: Any, *, dim: int, keepdim: bool) -> Any:
     """The smallest elements along `dim` and their places."""
     return _pick(xp, x, xp.argmin(x, axis=dim, keepdims=True), dim, keepdim)

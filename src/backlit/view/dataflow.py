@@ -115,6 +115,11 @@ class Node:
         """How many elements lie exactly where the operation has no derivative; None where that is unknown."""
         return None if self.binding is None else at_kink(self.binding)
 
+    @property
+    def kink(self) -> str:
+        """What a point without derivative is called here: what routes has no others than ties."""
+        return "tie" if self.role.startswith("routes") else "kink"
+
 
 @dataclass(eq=False)
 class Dataflow:

@@ -161,9 +161,7 @@ class Drawing:
         kinks = node.kinks
         if not kinks:
             return []
-        # An operation that routes has no other kinks than ties.
-        where = "a tie" if node.role.startswith("routes") else "a kink"
-        return [f"at {where}"] if node.shape == () else [f"{kinks:,} at {where}"]
+        return [f"at a {node.kink}"] if node.shape == () else [f"{kinks:,} at a {node.kink}"]
 
     def _sum(self, node: Node, name: str) -> list[str]:
         """What arrived, where that is a sum over several uses, or where no edge can tell it."""

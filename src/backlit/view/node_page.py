@@ -128,7 +128,7 @@ def _operation(found: Node, labels: dict[int, str]) -> list[Row]:
     kinks = found.kinks
     if kinks:
         rows.append(
-            Row("no derivative", f"{_count(kinks)} exactly at a kink or a tie: there the gradient is a convention")
+            Row("no derivative", f"{_count(kinks)} exactly at a {found.kink}: there the gradient is a convention")
         )
     return rows
 

@@ -212,7 +212,7 @@ class _Teller:
             words = f"{name}: {arrived} arrives"
         role = node.binding.primitive.role if node.binding is not None else ""
         sent = [self._sent(node, e) for e in node.inputs if e.gradient is not None]
-        kink = "; it is at a point without derivative, where this is the convention" if node.kinks else ""
+        kink = f"; at the {node.kink} there is no derivative, and this is the convention" if node.kinks else ""
         return f"{words}; {role}: {'; '.join(sent)}{kink}" if sent else f"{words}; nothing goes back from here"
 
     def update(self, node: Node, lr: float | None) -> str:
