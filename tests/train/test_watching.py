@@ -127,6 +127,14 @@ def test_activations_called_as_functions_are_watched(compile):
         assert run.watched.series("values", name)[0] == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+def test_watching_leaves_the_compiled_program_as_it_is():
+    once = trainer(metrics=["mae"])
+    once.fit((X, Y), (X, Y), epochs=3, batch_size=8)
+    step = once._loop.step
+    once.fit((X, Y), (X, Y), epochs=3, batch_size=8)
+    assert once._loop.step is step
+
+
 def test_a_second_fit_has_measures_of_its_own():
     twice = trainer()
     runs = [twice.fit((X, Y), epochs=2, batch_size=8) for _ in range(2)]

@@ -157,11 +157,10 @@ class Probe:
         leaves = [(path, module) for path, module in self._model.named_modules() if not list(module.children())]
         own = {path for path, module in leaves if type(module).__module__.startswith("backlit.")}
         handles = [
-            module.register_forward_hook(lambda _, __, output, path=path: _keep(values, path, output))
-            for path, module in leaves
+            module.overhear(lambda _, __, output, path=path: _keep(values, path, output)) for path, module in leaves
         ]
-        handles.append(self._model.register_forward_hook(lambda _, __, output: _keep_functions(values, own, output)))
-        handles.append(self._model.register_forward_hook(lambda _, args, output: _keep_ends(ends, args, output)))
+        handles.append(self._model.overhear(lambda _, __, output: _keep_functions(values, own, output)))
+        handles.append(self._model.overhear(lambda _, args, output: _keep_ends(ends, args, output)))
         with no_grad():
             before = {name: parameter.detach().clone() for name, parameter in self._model.named_parameters()}
         try:

@@ -36,6 +36,10 @@ class Hooks:
         hooks.update(later)
         return handle
 
+    def overhear(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """As `register_forward_hook`, for one that is taken off again at once: no compiled program is out of date."""
+        return RemovableHandle(self._hooks.setdefault("forward", {}), Hook(hook))  # type: ignore[arg-type]
+
     def hook_functions(self) -> list[Callable[..., Any]]:
         """The functions that are called before and after each pass."""
         return [hook.function for hooks in self._hooks.values() for hook in hooks.values()]
