@@ -44,11 +44,31 @@ def test_broadcasting_sums():
     ]
 
 
-def test_rules_that_are_too_long_are_left_out():
-    logits = uniform(4, 3)
+def cross_entropy_rule(arriving="dJ/dz", labels=(0, 1, 2, 0), **settings):
     with backlit.record():
-        loss = nn.functional.cross_entropy(logits, backlit.tensor([0, 1, 2, 0]))
-    assert written_rule(flow_of(loss).out.source.binding, 0, ["a", "y"], "dJ/dz", "z") is None
+        loss = nn.functional.cross_entropy(uniform(4, 3), backlit.tensor(labels), **settings)
+    return written_rule(flow_of(loss).out.source.binding, 0, ["a", "y"], arriving, "z")
+
+
+def test_cross_entropy_in_closed_form():
+    rule = cross_entropy_rule("1")
+    assert rule.formula == "1/4 · (softmax(a) − onehot(y))"
+    assert rule.shapes == "1/4 · (softmax(4 × 3) − onehot(4))"
+    assert cross_entropy_rule(reduction="sum").formula == "dJ/dz · (softmax(a) − onehot(y))"
+
+
+def test_rules_that_are_too_long_or_another_are_left_out():
+    # Where labels are ignored, the closed form is not what the rule gives.
+    assert cross_entropy_rule(labels=(0, 1, -100, 0)) is None
+    assert cross_entropy_rule(reduction="none") is None
+
+
+def test_shares_are_fractions():
+    x = uniform(5, 3)
+    with backlit.record():
+        loss = nn.functional.mse_loss(x, x.detach() * 2)
+    rule = written_rule(flow_of(loss).out.source.binding, 0, ["a", "y"], "1", "z")
+    assert rule.formula == "1/15 · ((a − y) · 2)"
 
 
 def test_unrecorded_operations_have_no_rule_to_show():

@@ -20,6 +20,9 @@ from backlit.view.theme import number
 _T = TypeVar("_T")
 # A rule longer than this explains nothing.
 _LONGEST = 90
+# A mean over more elements than 1 / this is written as a decimal.
+_LEAST_SHARE = 1e-7
+_NUMBER = re.compile(r"[−-]?[\d.]+(?:/\d+|e[−+-]?\d+)?")
 _NAME = re.compile(r"[\w.∂/…]*'?")
 _NAMED_BRACKETS = re.compile(r"[\w]*\(.*\)'?")
 
@@ -77,6 +80,8 @@ def written_rule(binding: Binding, position: int, names: Sequence[str], arriving
     ran = _Ran.of(binding, position)
     if ran is None:
         return None
+    if binding.primitive.name == "cross_entropy" and position == 0:
+        return _of_cross_entropy(ran, binding.settings, names, arriving)
     named = {id(array): name for array, name in zip(ran.inputs, names, strict=True) if array is not None}
     named[id(ran.arrived)] = arriving
     formula = ran.fold(lambda array: _Text(named.get(id(array)) or _constant(array)), _Text(result), _write)
@@ -86,6 +91,29 @@ def written_rule(binding: Binding, position: int, names: Sequence[str], arriving
         _write,
     )
     return None if len(formula.text) > _LONGEST else Rule(_bare(formula.text), _bare(shapes.text))
+
+
+def _of_cross_entropy(ran: "_Ran", settings: dict[str, Any], names: Sequence[str], arriving: str) -> Rule | None:
+    """The gradient of the cross-entropy of rows of logits in closed form; None where it is not what the rule gave.
+
+    So it is where labels are ignored, or name probabilities. The rule itself, softmax and all, is too long to read.
+    """
+    logits, labels = ran.inputs[:2]
+    if logits is None or labels is None or logits.ndim != 2 or labels.ndim != 1 or settings["reduction"] == "none":
+        return None
+    with np.errstate(all="ignore"):
+        powers = np.exp(logits - logits.max(1, keepdims=True))
+        slope = powers / powers.sum(1, keepdims=True) - (labels[:, None] == np.arange(logits.shape[1]))
+    count = len(labels) if settings["reduction"] == "mean" else 1
+    if not np.allclose(ran.gradient._array, slope / count, atol=1e-6, equal_nan=True):
+        return None
+    before = "" if arriving == "1" else f"{arriving} · "
+    share = f"1/{count} · " if count > 1 else ""
+    shape, rows = shape_brackets(logits.shape), shape_brackets(labels.shape)
+    return Rule(
+        f"{before}{share}(softmax({names[0]}) − onehot({names[1]}))",
+        f"{'1 · ' if before else ''}{share}(softmax{shape} − onehot{rows})",
+    )
 
 
 def symbolic_rule(binding: Binding, position: int, inputs: Sequence[Any], result: Any) -> Any:
@@ -185,10 +213,13 @@ class _Ran:
 
 
 def _constant(array: Any) -> str:
+    """An array of one number as that number, a share as 1/n; others have no short form."""
     array = np.asarray(array)
-    if array.ndim == 0:
-        return number(array.item())
-    return number(array.flat[0]) if array.size and (array == array.flat[0]).all() else "…"
+    if not array.size or not (array == array.flat[0]).all():
+        return "…"
+    value = array.flat[0].item()
+    parts = round(1 / value) if isinstance(value, float) and _LEAST_SHARE <= value < 1 else 0
+    return f"1/{parts}" if parts > 1 and np.isclose(1 / parts, value, rtol=1e-6, atol=0) else number(value)
 
 
 def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
@@ -197,19 +228,25 @@ def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
     first = inputs[0]
     if first is not None and primitive.notation == "{x}":
         return first
+    if first is not None and primitive.name == "expand" and _NUMBER.fullmatch(first.text):
+        return first
     if first is not None and primitive.notation == "{x}'":
         return first.transposed()
     values: dict[str, Any] = dict(binding.settings)
     for name, text in zip(primitive.inputs, inputs, strict=False):
         enclosed = f"({{{name}}})" in primitive.notation
         values[name] = "" if text is None else _unbracketed(text.text) if enclosed else text.bracketed
+    notation = primitive.notation
+    if any(text is not None and _NUMBER.fullmatch(text.text) for text in inputs):
+        # Element by element is said between arrays only.
+        notation = notation.replace(" * ", " · ")
     try:
-        formula = primitive.notation.format(**values)
+        formula = notation.format(**values)
     except (KeyError, IndexError, ValueError):
         formula = f"{primitive.name}({', '.join(i.text for i in inputs if i)})"
     product = primitive.notation == "{x} {y}" and len(inputs) == 2 and all(inputs)
     factors = (inputs[0], inputs[1]) if product else None
-    return _Text(re.sub(r"\b1 \* | \* 1\b", "", formula), factors)  # type: ignore[arg-type]
+    return _Text(re.sub(r"\b1 [*·] | [*·] 1\b(?!/)", "", formula), factors)  # type: ignore[arg-type]
 
 
 def _unbracketed(text: str) -> str:
