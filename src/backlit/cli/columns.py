@@ -2,7 +2,7 @@
 
 from backlit.cli.preparing import Prepared, short
 from backlit.cli.settings import TrainSettings
-from backlit.data.tables import CategoryColumn, DateColumn, NumberColumn, TableEncoder
+from backlit.data.tables import CategoryColumn, DateColumn, NumberColumn, TableEncoder, order_in_words
 from backlit.nn import Module
 
 
@@ -48,7 +48,8 @@ def _done(column: NumberColumn | DateColumn | CategoryColumn) -> str:
         return f"{form}: {shown}" + (" and missing" if column.flagged else "")
     if isinstance(column, DateColumn):
         filled = "; missing ones marked" if column.flagged else ""
-        return f"{', '.join(column.parts)}, standardised{filled}"
+        read = f"; read as {order_in_words(column.order)}" if column.order else ""
+        return f"{', '.join(column.parts)}, standardised{filled}{read}"
     gaps = f"; missing: {short(column.fill)}, marked" if column.flagged else ""
     sign = "+" if column.mean < 0 else "−"
     return f"(x {sign} {short(abs(column.mean))}) / {short(column.scale)}{gaps}"

@@ -10,7 +10,7 @@ from backlit.data.tables.building import Builder
 def frame(*, as_text: bool = False, **columns) -> Table:
     builders = []
     for name, values in columns.items():
-        builder = Builder("t.csv", name, 2, as_text, False)
+        builder = Builder("t.csv", name, 2, as_text)
         # pyarrow takes times of NumPy in arrays alone.
         builder.add(pa.array(np.array(values, "datetime64[s]") if isinstance(values[0], np.datetime64) else values))
         builders.append(builder)

@@ -47,6 +47,15 @@ def test_what_is_other_is_said(read, encoder):
     assert codes.tolist() == [encoder.categories[0]] * 3
 
 
+def test_times_are_read_in_the_order_of_training(tmp_path):
+    (tmp_path / "t.csv").write_text("when,n\n25/12/2021,1\n01/02/2021,2\n", encoding="utf-8")
+    table = read_table(tmp_path / "t.csv")
+    encoder = TableEncoder.fit(table, find_kinds(table, ["n"]), slice(None))
+    (tmp_path / "new.csv").write_text("when\n01/02/2021\n", encoding="utf-8")
+    assert read_like(tmp_path / "new.csv", encoder)[0]["when"].told() == ["2021-02-01"]
+    assert read_table(tmp_path / "new.csv")["when"].told() == ["2021-01-02"]
+
+
 def test_a_column_without_values_is_said(read):
     assert read("size,city,when,zip\n,Bern,2020-01-01,0123\n")[1] == [
         "column 'size' holds no value in any row; filled with the training rows' median"

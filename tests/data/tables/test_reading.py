@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backlit.data.tables import building, read_names, read_table, reading
+from backlit.data.tables import building, order_in_words, read_names, read_table, reading
 from backlit.errors import ArgumentError, DataError, FileError, MissingFileError
 
 
@@ -73,6 +73,19 @@ def test_parquet_arrow_and_numpy_give_the_same(csv, tmp_path):
     assert column(tmp_path / "t.npy", "x0").told() == [1.5, 3.0]
 
 
+def built(table, rows):
+    """Column "a" of a table, block by block."""
+    builder = building.Builder("t.csv", "a", 2)
+    while True:
+        try:
+            for batch in table.to_batches(max_chunksize=rows):
+                builder.add(batch.column("a"))
+        except building.ReadAgainError as error:
+            builder = error.builder
+        else:
+            return builder.column()
+
+
 @given(
     st.lists(st.sampled_from(["", "3", "-7", "2.5", "x", "2020-01-01"]), min_size=1, max_size=12),
     st.integers(1, 4),
@@ -82,15 +95,7 @@ def test_blocks_make_no_difference(tmp_path_factory, cells, rows):
     table = pa.table({"a": pa.array([cell or None for cell in cells], pa.string())})
     (folder / "t.csv").write_text("\n".join(["b,a", *(f"0,{cell}" for cell in cells)]) + "\n", encoding="utf-8")
     whole = column(folder / "t.csv", "a")
-    builder = building.Builder("t.csv", "a", 2, False, False)
-    try:
-        for batch in table.to_batches(max_chunksize=rows):
-            builder.add(batch.column("a"))
-    except building.NotNumbersError:
-        builder = building.Builder("t.csv", "a", 2, True, False)
-        for batch in table.to_batches(max_chunksize=rows):
-            builder.add(batch.column("a"))
-    found = builder.column()
+    found = built(table, rows)
     assert found.told() == whole.told()
     assert (found.categories, found.whole, found.stray) == (whole.categories, whole.whole, whole.stray)
 
@@ -119,6 +124,8 @@ def test_spaces_and_marks_of_missing_cells(csv):
         (["12/31/2020", "02/01/2021"], "2020-12-31"),
         (["31/12/2020", "01/02/2021"], "2020-12-31"),
         (["2020/12/31", "2021/02/01"], "2020-12-31"),
+        (["31.12.20", "01.02.21"], "2020-12-31"),
+        (["12/31/20 10:30", "02/01/21 00:00"], "2020-12-31T10:30:00"),
         (["2020-12-31T10:30:00Z", "2021-02-01T00:00:00Z"], "2020-12-31T10:30:00"),
         (["2020-12-31 10:30:00", "2021-02-01 00:00:00"], "2020-12-31T10:30:00"),
     ],
@@ -126,6 +133,19 @@ def test_spaces_and_marks_of_missing_cells(csv):
 def test_dates_as_people_write_them(csv, cells, first):
     found = column(csv("\n".join(["when", *cells]) + "\n"), "when")
     assert found.told()[0] == first
+
+
+def test_days_beyond_twelve_settle_the_order_of_all():
+    texts = ["03/04/2021", "05/06/2021", "07/08/2021", "25/12/2021"]
+    for rows in (1, 2, 4):
+        found = built(pa.table({"a": texts}), rows)
+        assert found.order == "%d/%m/%Y"
+        assert found.told() == ["2021-04-03", "2021-06-05", "2021-08-07", "2021-12-25"]
+    ambiguous = built(pa.table({"a": texts[:3]}), 1)
+    assert (ambiguous.order, ambiguous.told()[0]) == ("%m/%d/%Y", "2021-03-04")
+    assert order_in_words(ambiguous.order) == "month/day/year"
+    mixed = built(pa.table({"a": ["03/04/2021", "25/12/2021", "12/25/2021"]}), 1)
+    assert mixed.is_text
 
 
 def test_a_float32_is_used_where_it_tells_the_numbers_apart(csv):

@@ -9,6 +9,7 @@ from backlit.data.tables.reading import read_names, read_table
 from backlit.data.tables.splitting import split_table
 from backlit.data.tables.table import Column, Table
 from backlit.data.tables.targets import Targets, read_targets
+from backlit.data.tables.times import order_in_words
 
 __all__ = [
     "CategoryColumn",
@@ -22,6 +23,7 @@ __all__ = [
     "embedding_size",
     "find_kinds",
     "is_missing",
+    "order_in_words",
     "read_like",
     "read_names",
     "read_table",

@@ -1,5 +1,7 @@
 """A column put together from blocks: numbers and times become arrays at once, texts become numbers of categories."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ from numpy.typing import NDArray
 
 from backlit.data.datasets.table import arrow
 from backlit.data.tables.table import Column
+from backlit.data.tables.times import ORDERS, as_times, fitting_orders, iso_times, ordered_times
 from backlit.errors import DataError
 
 # A column of more different texts than this holds names or sentences; nothing is learnt from their numbers.
@@ -17,35 +20,48 @@ MISSING = (
     *("None", "none", "NONE", "missing", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN"),
 )
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-# Orders of day and month as people write them; ISO 8601 is read without.
-_FORMATS = ("%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%Y%m%d %H:%M")
 _EMPTY: dict[str, Any] = {"text": -1, "time": np.datetime64("NaT", "s"), "number": np.nan}
 # A float32 keeps a value to this share of it.
 _FLOAT32_EPS = 6e-8
 
 
-class NotNumbersError(Exception):
-    """Text after blocks of numbers or times: the column must be read again as text."""
+class ReadAgainError(Exception):
+    """A block is not what those before it looked like: the column must be read again.
+
+    Args:
+        builder: What the column is to be built by then.
+    """
+
+    def __init__(self, builder: "Builder") -> None:
+        super().__init__(builder.name)
+        self.builder = builder
 
 
+@dataclass
 class Builder:
     """A column in the making.
 
-    Args:
+    Attributes:
         source: The file's name, for messages.
         name: The column's name.
         first_row: The number of the first row in messages.
         as_text: Whether it is text, whatever it looks like.
         keep_all: Whether all texts are kept, however many there are.
-
-    Attributes:
+        orders: The orders of day, month and year that may occur; the first that fits is taken.
         n_rows: Rows so far.
     """
 
-    def __init__(self, source: str, name: str, first_row: int, as_text: bool, keep_all: bool) -> None:
-        self.source, self.name, self.first_row, self.n_rows = source, name, first_row, 0
-        self._as_text, self._most = as_text, np.inf if keep_all else MOST_CATEGORIES
-        self._kind = "text" if as_text else ""
+    source: str
+    name: str
+    first_row: int = 1
+    as_text: bool = False
+    keep_all: bool = False
+    orders: Sequence[str] = ORDERS
+    n_rows: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._kind = "text" if self.as_text else ""
+        self._order = ""
         self._values: NDArray[Any] = np.empty(0, np.int8)
         self._gap = 0
         self._whole, self._boolean = True, False
@@ -58,7 +74,7 @@ class Builder:
         """Add a block of cells, an array of pyarrow.
 
         Raises:
-            NotNumbersError: The column began as numbers or times and holds text as well.
+            ReadAgainError: The column began as numbers or times and holds text as well, or times in another order.
             DataError: An infinite number, or cells of a type that is no value.
         """
         pa = arrow()
@@ -75,7 +91,7 @@ class Builder:
         elif types.is_string(array.type) or types.is_large_string(array.type):
             chunk = self._parsed(array)
         elif types.is_date(array.type) or types.is_timestamp(array.type):
-            chunk = self._keep("time", _times(array.cast(pa.timestamp("us", getattr(array.type, "tz", None)))))
+            chunk = self._keep("time", as_times(array.cast(pa.timestamp("us", getattr(array.type, "tz", None)))))
         elif types.is_boolean(array.type):
             self._boolean = True
             chunk = self._keep("number", self._compact(array.cast(pa.int64())))
@@ -112,14 +128,14 @@ class Builder:
         if self._kind == "text":
             return self._text_column(values)
         whole = self._kind == "number" and self._whole
-        return Column(self.name, values, whole=whole, boolean=whole and self._boolean)
+        return Column(self.name, values, whole=whole, boolean=whole and self._boolean, order=self._order)
 
     def _text_column(self, codes: NDArray[Any]) -> Column:
         if self._overfull:
             codes[codes > 0] = 0
         texts = () if self._overfull else tuple(self._numbers)
         lowered = {text.lower() for text in texts}
-        if texts and lowered <= {"true", "false"} and not self._as_text:
+        if texts and lowered <= {"true", "false"} and not self.as_text:
             truths = np.array([*(text.lower() == "true" for text in texts), np.nan])
             values = truths[codes]
             return Column(self.name, _narrow(values), whole=True, boolean=True)
@@ -128,7 +144,7 @@ class Builder:
 
     def _keep(self, kind: str, chunk: NDArray[Any]) -> NDArray[Any]:
         if self._kind not in ("", kind):
-            raise NotNumbersError
+            raise ReadAgainError(replace(self, as_text=True))
         self._kind = kind
         return chunk
 
@@ -142,13 +158,26 @@ class Builder:
                 except pa.ArrowInvalid:
                     continue
         if self._kind in ("", "time"):
-            times = _read_times(array)
+            times = self._times(array)
             if times is not None:
                 return self._keep("time", times)
         if not self._padded and pa.compute.any(pa.compute.match_substring_regex(array, r"^\s|\s$")).as_py():
             self._padded = True
             return self._parsed(_trimmed(array))
         return self._keep("text", self._texts(array))
+
+    def _times(self, array: Any) -> NDArray[Any] | None:
+        """Texts as times, if all of them are."""
+        times = iso_times(array)
+        if times is not None:
+            return times
+        fitting = fitting_orders(array, self.orders)
+        if not fitting:
+            return None
+        if self._order and fitting[0] != self._order:
+            raise ReadAgainError(replace(self, orders=fitting))
+        self.orders, self._order = fitting, fitting[0]
+        return ordered_times(array, self._order)
 
     def _as_strings(self, array: Any) -> Any:
         pa = arrow()
@@ -190,8 +219,8 @@ class Builder:
         if self._stray is None and not numeric.all():
             strange = np.flatnonzero(~np.append(numeric, True)[local])
             self._stray = (self.n_rows + int(strange[0]), texts[int(local[strange[0]])].as_py())
-        if not self._overfull and len(self._numbers) + len(texts) > self._most:
-            self._overfull = len(self._numbers.keys() | set(texts.to_pylist())) > self._most
+        if not self._overfull and not self.keep_all and len(self._numbers) + len(texts) > MOST_CATEGORIES:
+            self._overfull = len(self._numbers.keys() | set(texts.to_pylist())) > MOST_CATEGORIES
             self._numbers = {} if self._overfull else self._numbers
         if self._overfull:
             return np.where(local >= 0, 0, -1).astype(np.int32)
@@ -222,23 +251,3 @@ def _trimmed(array: Any) -> Any:
     pa = arrow()
     texts = pa.compute.utf8_trim_whitespace(array)
     return pa.compute.if_else(pa.compute.is_in(texts, value_set=pa.array(MISSING)), None, texts)
-
-
-def _times(array: Any) -> NDArray[Any]:
-    return array.to_numpy(zero_copy_only=False).astype("datetime64[s]")
-
-
-def _read_times(array: Any) -> NDArray[Any] | None:
-    """Times of texts: ISO 8601 or one of the usual orders of day and month; None where they are none."""
-    pa = arrow()
-    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            return _times(array.cast(kind))
-        except pa.ArrowInvalid:
-            continue
-    for order in _FORMATS:
-        try:
-            return _times(pa.compute.strptime(array, format=order, unit="s"))
-        except pa.ArrowInvalid:
-            continue
-    return None

@@ -119,7 +119,7 @@ class TableEncoder:
 def _fitted(column: Column, found: Found, rows: NDArray[np.int64] | slice) -> Encoding:
     values = column.values[rows]
     if found.kind == "date":
-        return DateColumn.fit(column.name, values)
+        return DateColumn.fit(column.name, values, column.order)
     if column.categories is None:
         return NumberColumn.fit(column.name, values)
     counts = np.bincount(values[values >= 0], minlength=len(column.categories))

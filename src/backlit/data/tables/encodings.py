@@ -84,6 +84,7 @@ class DateColumn:
         means: Each part's mean in the training rows, after filling.
         scales: Each part's standard deviation, divided by n; 1 for a constant one.
         flagged: Whether a further column says where times are missing.
+        order: In which order day, month and year were written, as in "%d/%m/%Y"; empty for ISO 8601.
     """
 
     kind: ClassVar[str] = "date"
@@ -94,9 +95,10 @@ class DateColumn:
     means: tuple[float, ...]
     scales: tuple[float, ...]
     flagged: bool
+    order: str = ""
 
     @classmethod
-    def fit(cls, name: str, times: NDArray[Any]) -> "DateColumn":
+    def fit(cls, name: str, times: NDArray[Any], order: str = "") -> "DateColumn":
         """Learn from training rows, (n,) datetime64, NaT where a time is missing."""
         seconds = times.astype("datetime64[s]")
         gaps = np.isnat(seconds)
@@ -106,7 +108,7 @@ class DateColumn:
         varying = {part: value for part, value in found.items() if part == "days" or np.ptp(value) > 0}
         moments = [_moments(value) for value in varying.values()]
         means, scales = zip(*moments, strict=True)
-        return cls(name, fill, tuple(varying), means, scales, bool(gaps.any()))
+        return cls(name, fill, tuple(varying), means, scales, bool(gaps.any()), order)
 
     @property
     def names(self) -> list[str]:

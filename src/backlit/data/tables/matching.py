@@ -41,7 +41,10 @@ def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = 
     extra = [name for name in names if name not in wanted]
     strange = [name for name in extra if name not in known]
     text = [str(column.name) for column in encoder.columns if isinstance(column, CategoryColumn)]
-    table = read_table(path, drop=extra, text=text)
+    orders = {
+        column.name: (column.order,) for column in encoder.columns if isinstance(column, DateColumn) and column.order
+    }
+    table = read_table(path, drop=extra, text=text, orders=orders)
     notes = [f"ignored columns that the network did not learn from: {', '.join(strange)}"] if strange else []
     for encoding in encoder.columns:
         notes += _differences(table, table[str(encoding.name)], encoding)

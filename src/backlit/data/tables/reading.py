@@ -1,15 +1,16 @@
 """Table files read block by block into columns of few bytes: memory holds one block of text at a time."""
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from backlit.data.datasets.table import arrow, columns_of_array, csv_options, kind_of, load_array
-from backlit.data.tables.building import MISSING, Builder, NotNumbersError
+from backlit.data.tables.building import MISSING, Builder, ReadAgainError
 from backlit.data.tables.table import Table
+from backlit.data.tables.times import ORDERS
 from backlit.errors import ArgumentError, DataError, FileError, MissingFileError, suggest
 
 # Text of a CSV file, and rows of the other kinds, that are held at once.
@@ -18,7 +19,12 @@ _BLOCK_ROWS = 1 << 16
 
 
 def read_table(
-    path: str | Path, *, drop: Collection[str] = (), text: Collection[str] = (), whole: Collection[str] = ()
+    path: str | Path,
+    *,
+    drop: Collection[str] = (),
+    text: Collection[str] = (),
+    whole: Collection[str] = (),
+    orders: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
     """Reads a table file by its suffix.
 
@@ -28,6 +34,8 @@ def read_table(
         drop: Columns that are not wanted.
         text: Columns that are read as text, whatever they look like.
         whole: Columns of text of which all values are kept, however many there are.
+        orders: For columns of times that are not in ISO 8601, the orders that are tried, such as "%d/%m/%Y"; else the
+            usual ones.
 
     Raises:
         MissingFileError: There is no such file.
@@ -44,34 +52,38 @@ def read_table(
         with _blocks(path, None) as (names, first_row, blocks):
             _check_names(path, names, (*drop, *text, *whole))
             wanted = [name for name in names if name not in drop]
-            builders = [Builder(path.name, name, first_row, name in text, name in whole) for name in wanted]
+            builders = {
+                name: Builder(
+                    path.name, name, first_row, name in text, name in whole, (orders or {}).get(name) or ORDERS
+                )
+                for name in wanted
+            }
             again = _build(builders, blocks)
-        if again:
-            # Their first blocks held numbers, of which the text is gone.
-            for name in again:
-                builders[wanted.index(name)] = Builder(path.name, name, first_row, True, name in whole)
-            with _blocks(path, again) as (_, _, blocks):
-                _build([builder for builder in builders if builder.name in again], blocks)
+        while again:
+            # The text of their first blocks is gone.
+            builders |= again
+            with _blocks(path, list(again)) as (_, _, blocks):
+                again = _build(again, blocks)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         words = "save the file as UTF-8" if "UTF8" in str(error) else str(error)
         raise FileError(f"{path}: cannot be read as {path.suffix[1:]}: {words}") from error
-    n_rows = builders[0].n_rows if builders else 0
+    n_rows = next(iter(builders.values())).n_rows if builders else 0
     if not n_rows:
         raise DataError(f"{path}: no rows of data")
-    return Table(path.name, tuple(builder.column() for builder in builders), n_rows, first_row)
+    return Table(path.name, tuple(builder.column() for builder in builders.values()), n_rows, first_row)
 
 
-def _build(builders: Sequence[Builder], blocks: Iterator[Any]) -> list[str]:
-    """Fill the builders; return the names of columns that must be read again, as text."""
-    again: dict[str, None] = {}
+def _build(builders: Mapping[str, Builder], blocks: Iterator[Any]) -> dict[str, Builder]:
+    """Fill the builders; return those for columns that must be read again."""
+    again: dict[str, Builder] = {}
     for block in blocks:
-        for builder in builders:
-            if builder.name not in again:
+        for name, builder in builders.items():
+            if name not in again:
                 try:
-                    builder.add(block.column(builder.name))
-                except NotNumbersError:
-                    again[builder.name] = None
-    return list(again)
+                    builder.add(block.column(name))
+                except ReadAgainError as error:
+                    again[name] = error.builder
+    return again
 
 
 def _check_names(path: Path, names: Sequence[str], asked: Sequence[str]) -> None:

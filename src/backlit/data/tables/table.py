@@ -23,6 +23,7 @@ class Column:
             reader keeps: all texts then have the number 0.
         whole: Whether all numbers were written as whole numbers.
         boolean: Whether the numbers, 0 and 1, are truth values.
+        order: In which order day, month and year were written, as in "%d/%m/%Y"; empty for ISO 8601.
         stray: In a column of text, row and content of the first cell that is no number.
         numeric_share: In a column of text, the share of the cells that look like numbers.
     """
@@ -32,6 +33,7 @@ class Column:
     categories: tuple[str, ...] | None = None
     whole: bool = False
     boolean: bool = False
+    order: str = ""
     stray: tuple[int, str] | None = None
     numeric_share: float = 0.0
 
