@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from backlit import nn, ops
 from backlit.errors import BacklitError
 from backlit.nn import functional as F
-from backlit.sklearn import MLPClassifier, MLPRegressor
+from backlit.sklearn import MLPClassifier, MLPRegressor, NetClassifier, NetRegressor
 from backlit.sklearn.calibration import best_temperature, tempered
 
 # Few epochs are enough to compare.
@@ -238,20 +238,46 @@ def test_data_that_cannot_be_used_are_named_by_row_and_column():
     pd = pytest.importorskip("pandas", reason="frames of pandas are an option")
     X = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [1, 2, "three", 4]})
     y = [0, 1, 0, 1]
-    with pytest.raises(ValueError, match="row 2, column 'b' is 'three'"):
-        MLPClassifier().fit(X, y)
-    with pytest.raises(ValueError, match="row 2, column 'b' is 'three'"):
-        MLPClassifier(missing_values="impute").fit(X, y)
-    with pytest.raises(ValueError, match="row 1, column 0 is inf"):
-        MLPClassifier().fit([[1.0], [np.inf]], [0, 1])
-    with pytest.raises(ValueError, match="infinity"):
-        MLPClassifier(missing_values="impute").fit([[1.0], [np.inf]], [0, 1])
+    times = X.assign(b=pd.Timestamp("2020-01-01"))
     twice = pd.DataFrame(np.eye(4)[:, :2], columns=["a", "a"])
-    with pytest.raises(ValueError, match="several columns called 'a'"):
-        MLPClassifier(categorical_features=["a"]).fit(twice, y)
+    filling = MLPClassifier(missing_values="impute")
+    for model in (MLPClassifier(), filling, NetClassifier()):
+        with pytest.raises(ValueError, match="row 2, column 'b' is 'three'"):
+            model.fit(X, y)
+        with pytest.raises(ValueError, match="row 1, column 0 is inf"):
+            model.fit([[1.0], [np.inf]], [0, 1])
+        with pytest.raises(ValueError, match="column 'b' holds times"):
+            model.fit(times, y)
+        with pytest.raises(ValueError, match="several columns called 'a'"):
+            model.fit(twice, y)
+    with pytest.raises(ValueError, match=r"row 1, column 0 is nan.*missing_values=\"impute\""):
+        MLPClassifier().fit([[1.0], [np.nan]], [0, 1])
     model = MLPClassifier(**SHORT).fit(IRIS, CLASSES)
     with pytest.raises(ValueError, match="classes not in"):
         model.partial_fit(IRIS, CLASSES + 1)
+
+
+@pytest.mark.parametrize("model", [MLPRegressor(), MLPRegressor(missing_values="impute"), NetRegressor()], ids=str)
+def test_targets_that_cannot_be_used_are_named_by_row(model):
+    with pytest.raises(ValueError, match="y: row 1 is nan"):
+        model.fit([[1.0], [2.0]], [0.0, np.nan])
+    with pytest.raises(ValueError, match="y: row 0 is 'dear'"):
+        model.fit([[1.0], [2.0]], ["dear", "cheap"])
+    assert not hasattr(model, "n_iter_")
+
+
+def test_bad_validation_rows_leave_no_network():
+    model = MLPClassifier(**SHORT)
+    with pytest.raises(ValueError, match="classes not in"):
+        model.fit(IRIS, CLASSES, X_val=IRIS, y_val=CLASSES + 1)
+    assert not hasattr(model, "coefs_")
+
+
+def test_a_single_row_is_too_few_for_some():
+    with pytest.raises(BacklitError, match="there is one row only"):
+        MLPRegressor(early_stopping=True).fit([[1.0]], [1.0])
+    with pytest.raises(BacklitError, match="needs at least two rows"):
+        MLPRegressor(normalization="batch").fit([[1.0]], [1.0])
 
 
 def test_edges_have_a_sensible_result():

@@ -1,7 +1,7 @@
 """Columns of tables: categories as numbers, missing values filled in, and words for what cannot be used."""
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,26 +34,57 @@ def column(X: Any, number: int) -> Any:
     return X.to_series(number) if hasattr(X, "to_series") else np.asarray(X)[:, number]
 
 
-def refuse(X: Any, error: ValueError) -> NoReturn:
-    """Raise an error again, with row and column of the first value that is no finite number.
+def refuse(X: Any, error: Exception, *, fills: bool) -> None:
+    """Say of an error the row and column of the first value that is no finite number, if there is one.
+
+    Args:
+        X: The table.
+        error: What scikit-learn or NumPy said of it.
+        fills: Whether the estimator could fill missing values in.
 
     Raises:
-        ValueError: Always: `DataError` where such a value was found.
+        DataError: Such a value was found.
     """
     shape = np.shape(X)
-    if not hasattr(X, "toarray") and len(shape) == 2:
-        for number, name in enumerate(names_of(X)):
-            values = np.asarray(column(X, number))
-            for row, value in enumerate(values.tolist() if values.dtype.kind in "OUS" else ()):
-                if not _is_number(value):
-                    raise DataError(
-                        f"X: row {row}, column {name!r} is {value!r}, not a number ({error}); name the column in "
-                        "categorical_features, or leave it out"
-                    ) from error
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
-                row = int(np.argmin(np.isfinite(values)))
-                raise DataError(f"X: row {row}, column {name!r} is {values[row]}. {error}") from error
-    raise error
+    for number, name in enumerate(names_of(X) if not hasattr(X, "toarray") and len(shape) == 2 else ()):
+        values = np.asarray(column(X, number))
+        if values.dtype.kind in "mM":
+            raise _of_times(name) from error
+        if isinstance(error, TypeError):
+            continue
+        for row, value in enumerate(values.tolist() if values.dtype.kind in "OUS" else ()):
+            if not _is_number(value):
+                way = "name the column in categorical_features, or leave it out" if fills else "leave the column out"
+                raise DataError(f"X: row {row}, column {name!r} is {value!r}, not a number ({error}); {way}") from error
+        numbers = values.astype(np.float64) if values.dtype.kind in "fO" else np.zeros(1)
+        if not np.isfinite(numbers).all():
+            row = int(np.argmin(np.isfinite(numbers)))
+            way = '; missing_values="impute" fills missing values in' if fills and np.isnan(numbers[row]) else ""
+            what = str(error).partition("\n")[0].rstrip(".")
+            raise DataError(f"X: row {row}, column {name!r} is {numbers[row]}: {what}{way}") from error
+
+
+def refuse_target(y: Any, error: Exception, *, numeric: bool) -> None:
+    """Say of an error the row of the first target that is no finite number, if there is one.
+
+    Args:
+        y: The targets.
+        error: What scikit-learn or NumPy said of them.
+        numeric: Whether they must be numbers.
+
+    Raises:
+        DataError: Such a target was found.
+    """
+    targets = np.asarray(y)
+    for row, values in enumerate(targets.tolist() if targets.ndim in (1, 2) else ()):
+        for value in values if isinstance(values, list) else [values]:
+            if (numeric and not _is_number(value)) or (isinstance(value, float) and not np.isfinite(value)):
+                what = str(error).partition("\n")[0].rstrip(".")
+                raise DataError(f"y: row {row} is {value!r}: {what}") from error
+
+
+def _of_times(name: Any) -> DataError:
+    return DataError(f"X: column {name!r} holds times; make numbers of them, such as the year, or leave it out")
 
 
 def _is_number(value: Any) -> bool:
@@ -75,7 +106,6 @@ class Columns:
         X: The training rows.
         chosen: Categorical columns by name or number, "from_dtype" for those of text or categories, or None.
         impute: Whether missing numbers are replaced by the mean of their column, 0 where all are missing.
-        dtype: The type of the numbers.
 
     Attributes:
         numbers: What is done to each column of numbers.
@@ -86,10 +116,11 @@ class Columns:
         DataError: A value is not a number, or is infinite, or is missing where that is not allowed.
     """
 
-    def __init__(self, X: Any, chosen: Any, impute: bool, dtype: str) -> None:
-        self._impute, self._dtype = impute, dtype
-        names = names_of(X)
+    def __init__(self, X: Any, chosen: Any, impute: bool) -> None:
+        self._impute, names = impute, names_of(X)
         self._categorical = sorted(set(_numbers(X, names, chosen)))
+        plain_types = {np.asarray(column(X, n)).dtype for n in range(len(names)) if n not in self._categorical}
+        self._dtype = "float32" if plain_types == {np.dtype(np.float32)} else "float64"
         self.categorical = [
             CategoryColumn.fit(names[n], (v for v in _values(X, n) if not is_missing(v)), flagged=False)
             for n in self._categorical
@@ -131,12 +162,15 @@ class Columns:
             if number in categorical:
                 continue
             values = np.asarray(column(X, number))
+            if values.dtype.kind in "mM":
+                raise _of_times(name)
             if values.dtype.kind == "O":
-                values = np.array([np.nan if v is None else v for v in values.tolist()], object)
+                values = np.array([np.nan if is_missing(v) else v for v in _values(X, number)], object)
             try:
                 numbers = values.astype(self._dtype)
             except (TypeError, ValueError) as error:
-                refuse(X if not categorical else _only(X, number, name), ValueError(str(error)))
+                refuse(X if not categorical else _only(X, number, name), ValueError(str(error)), fills=True)
+                raise
             bad = ~np.isfinite(numbers) & ~(np.isnan(numbers) & self._impute)
             if bad.any():
                 row = int(bad.argmax())
@@ -153,7 +187,11 @@ def _only(X: Any, number: int, name: Any) -> Any:
 
 
 def _values(X: Any, number: int) -> list[Any]:
-    return np.asarray(column(X, number)).tolist()
+    """The values of a column; None where pandas has a mark of its own for what is missing."""
+    values = column(X, number)
+    if hasattr(values, "notna"):
+        values = values.astype(object).where(values.notna(), None)
+    return np.asarray(values, object if hasattr(values, "notna") else None).tolist()
 
 
 def _numbers(X: Any, names: Sequence[Any], chosen: Any) -> list[int]:

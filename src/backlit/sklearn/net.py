@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from backlit import nn, optim
 from backlit.compiler.compiled import compile
@@ -20,7 +20,7 @@ from backlit.ops import from_numpy
 from backlit.sklearn.blocks import threads
 from backlit.sklearn.checks import check_parameters
 from backlit.sklearn.modules import seeded
-from backlit.sklearn.tables import dense, weights_of
+from backlit.sklearn.tables import numbers, weights_of
 from backlit.train import EarlyStopping, Trainer
 from backlit.train.loop import in_mode
 
@@ -150,18 +150,7 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return self
 
     def _check_data(self, X: Any, y: Any, fresh: bool) -> tuple[Array, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            allow_nd=True,
-            dtype=(np.float64, np.float32),
-            reset=fresh,
-            y_numeric=self._numeric_targets,
-        )
-        return dense(X), y
+        return numbers(self, X, y, reset=fresh, allow_nd=True)
 
     def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
         return weights_of(sample_weight, X)
@@ -270,11 +259,7 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def _outputs(self, X: Any) -> Array:
         """The module's outputs for rows, (n, outputs)."""
         check_is_fitted(self, "module_")
-        X = dense(
-            validate_data(
-                self, X, accept_sparse=["csr", "csc"], allow_nd=True, dtype=(np.float64, np.float32), reset=False
-            )
-        ).astype(self._dtype, copy=False)
+        X = numbers(self, X, reset=False, allow_nd=True)[0].astype(self._dtype, copy=False)
         predictor = _predictors.get(self)
         if predictor is None or predictor.module is not self.module_:
             predictor = _predictors[self] = Forward(self.module_, self.compile)

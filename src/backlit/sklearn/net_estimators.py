@@ -12,7 +12,7 @@ from backlit.errors import DataError
 from backlit.ops import from_numpy
 from backlit.sklearn.net import Net
 from backlit.sklearn.tables import one_column, pair
-from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes, several_labels
+from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes, several_labels, values
 from backlit.train.heads import Kind
 from backlit.train.served import Served
 
@@ -274,12 +274,13 @@ class NetRegressor(RegressorMixin, Net):  # type: ignore[misc]  # scikit-learn h
         return self._fit(X, y, sample_weight, None, incremental=True)
 
     def _prepare(self, y: Any, fresh: bool, *, named: bool) -> int:
+        targets = values(y, "float64")
         if fresh:
-            self.n_outputs_ = 1 if one_column(y).ndim == 1 else y.shape[1]
+            self.n_outputs_ = 1 if targets.ndim == 1 else targets.shape[1]
         return self.n_outputs_
 
     def _targets(self, y: Array, outputs: int, dtype: str) -> Array:
-        targets = np.asarray(one_column(y), dtype)
+        targets = values(y, dtype)
         return targets[:, None] if targets.ndim == 1 and outputs else targets
 
     def _standard_loss(self, outputs: int) -> Any:

@@ -13,11 +13,11 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 
 from backlit.errors import ArgumentError, DataError
 from backlit.sklearn.checks import check_parameters, hidden_sizes, per_layer
-from backlit.sklearn.columns import Columns, names_of, refuse
+from backlit.sklearn.columns import Columns, names_of, refuse_target
 from backlit.sklearn.design import Design, activation, beginning, initial
 from backlit.sklearn.engine import Objective, Predictor, Progress
 from backlit.sklearn.solving import Stochastic
-from backlit.sklearn.tables import dense, weights_of
+from backlit.sklearn.tables import numbers, weights_of
 
 if TYPE_CHECKING:
     from backlit import nn
@@ -76,6 +76,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         targets = self._targets(y, first and not incremental, X.dtype.name)
         weight = self._weights(sample_weight, y, X)
         draw = check_random_state(self.random_state)
+        dtype = X.dtype.name if first else self._design.dtype
+        kept = self._held_out(held, dtype)
         if first:
             self._begin(sizes, X, targets, draw)
         if X.dtype.name != self._design.dtype:
@@ -83,7 +85,6 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             targets = targets if targets.dtype.kind == "i" else targets.astype(X.dtype)
             weight = None if weight is None else weight.astype(X.dtype)
         data = [X, targets] if weight is None else [X, targets, weight]
-        kept = self._held_out(held, X.dtype.name)
         if self.solver == "lbfgs":
             self._minimise(data)
         else:
@@ -97,27 +98,16 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if self._reads_columns:
             names_of(X)
             X, y = validate_data(self, X, y, reset=first, skip_check_array=True)
-            y = check_array(y, ensure_2d=False, dtype="numeric" if self._numeric_targets else None, input_name="y")
+            try:
+                y = check_array(y, ensure_2d=False, dtype="numeric" if self._numeric_targets else None, input_name="y")
+            except ValueError as error:
+                refuse_target(y, error, numeric=self._numeric_targets)
+                raise
             check_consistent_length(X, y)
             if first:
-                dtype = "float32" if getattr(X, "dtype", None) == np.float32 else "float64"
-                impute = self.missing_values == "impute"
-                self._columns: Columns = Columns(X, self.categorical_features, impute, dtype)
+                self._columns: Columns = Columns(X, self.categorical_features, self.missing_values == "impute")
             return self._columns.transform(X), y
-        try:
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse=["csr", "csc"],
-                multi_output=True,
-                dtype=(np.float64, np.float32),
-                reset=first,
-                y_numeric=self._numeric_targets,
-            )
-        except ValueError as error:
-            refuse(X, error)
-        return dense(X), y
+        return numbers(self, X, y, reset=first, fills=True)
 
     @property
     def _reads_columns(self) -> bool:
@@ -139,6 +129,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def _begin(self, sizes: tuple[int, ...], X: Array, targets: Array, draw: np.random.RandomState) -> None:
         """Make the network, with weights drawn anew."""
+        if self.normalization == "batch" and len(X) < 2:
+            raise DataError('normalization="batch" needs at least two rows: one alone has no variance')
         self.n_outputs_ = self._width(targets)
         self.n_layers_ = len(sizes) + 2
         self.n_iter_ = self.t_ = 0
@@ -229,11 +221,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if self._reads_columns:
             X = validate_data(self, X, reset=False, skip_check_array=True)
             return self._columns.transform(X).astype(self._design.dtype, copy=False)
-        try:
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
-        except ValueError as error:
-            refuse(X, error)
-        return dense(X).astype(self._design.dtype, copy=False)
+        return numbers(self, X, reset=False, fills=True)[0].astype(self._design.dtype, copy=False)
 
     def _run(self, X: Array) -> Array:
         """The network's outputs for rows in its own type."""

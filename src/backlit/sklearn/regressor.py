@@ -9,7 +9,8 @@ from sklearn.utils.metaestimators import available_if
 
 from backlit.errors import ArgumentError, DataError
 from backlit.sklearn.perceptron import Perceptron, stochastic
-from backlit.sklearn.tables import one_column, pair
+from backlit.sklearn.tables import pair
+from backlit.sklearn.targets import values
 
 if TYPE_CHECKING:
     from backlit import nn
@@ -181,7 +182,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _targets(self, y: Any, fresh: bool, dtype: str) -> Array:
-        targets = np.asarray(one_column(y), dtype)
+        targets = values(y, dtype)
         targets = targets[:, None] if targets.ndim == 1 else np.ascontiguousarray(targets)
         if self.loss == "poisson" and (targets < 0).any():
             raise DataError('MLPRegressor: the loss "poisson" needs targets that are not negative')

@@ -51,7 +51,9 @@ class Stochastic:
         """Hold a share of the rows out, as scikit-learn draws them."""
         from sklearn.model_selection import train_test_split
 
-        estimator = self.estimator
+        estimator, rows = self.estimator, len(data[0])
+        if rows < 2:
+            raise DataError("early_stopping=True holds rows out for validation, and there is one row only")
         parts = train_test_split(
             *data,
             random_state=self.draw,

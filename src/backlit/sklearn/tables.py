@@ -6,16 +6,53 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
+from sklearn.utils.validation import validate_data
 
 from backlit.errors import ArgumentError, DataError
+from backlit.sklearn.columns import names_of, refuse, refuse_target
 
 Array = NDArray[Any]
 
 
-def dense(X: Any) -> Array:
-    """A table that lies in rows without gaps; a sparse one is laid out in full."""
+def numbers(
+    estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool, fills: bool = False, allow_nd: bool = False
+) -> tuple[Array, Any]:
+    """A table of numbers as an array that lies in rows without gaps, and targets; both are checked.
+
+    Args:
+        estimator: Notes the columns, or compares them with what it noted.
+        X: (n_samples, n_features); a sparse matrix is laid out in full.
+        y: Targets, or "no_validation".
+        reset: Whether the columns are new.
+        fills: Whether the estimator could fill missing values in.
+        allow_nd: Whether rows may have more dimensions.
+
+    Raises:
+        ValueError: Something cannot be used: row and column are named where that is known.
+    """
+    if hasattr(X, "columns"):
+        names_of(X)
+    alone = isinstance(y, str)
+    options = {} if alone else {"multi_output": True, "y_numeric": estimator._numeric_targets}
+    try:
+        found = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            dtype=(np.float64, np.float32),
+            reset=reset,
+            allow_nd=allow_nd,
+            **options,
+        )
+    except (ValueError, TypeError) as error:
+        refuse(X, error, fills=fills)
+        if not alone:
+            refuse_target(y, error, numeric=estimator._numeric_targets)
+        raise
+    X, y = (found, None) if alone else found
     lay_out: Callable[[], Array] | None = getattr(X, "toarray", None)
-    return np.ascontiguousarray(X if lay_out is None else lay_out())
+    return np.ascontiguousarray(X if lay_out is None else lay_out()), y
 
 
 def one_column(y: Array) -> Array:

@@ -8,9 +8,24 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from backlit.errors import ArgumentError, DataError
+from backlit.sklearn.columns import refuse_target
 from backlit.sklearn.tables import one_column
 
 Array = NDArray[Any]
+
+
+def values(y: Any, dtype: str) -> Array:
+    """Targets of a regression, (n,) or (n, n_outputs).
+
+    Raises:
+        DataError: One is not a number; its row is named.
+    """
+    y = one_column(y)
+    try:
+        return np.asarray(y, dtype)
+    except ValueError as error:
+        refuse_target(y, error, numeric=True)
+        raise
 
 
 class Classes:
