@@ -36,6 +36,16 @@ def test_arrays_and_functions_of_the_library(capsys):
     assert main(["explain", "mse_loss(softmax(x, dim=0), y, reduction='sum')", "x=[1, 2]", "y=[0, 1]"]) == 0
 
 
+def test_lists_and_tuples_stand_for_what_takes_no_gradient(capsys):
+    assert main(["explain", "cross_entropy(z, [2, 0])", "z=[[1, 2, 3], [4, 5, 6]]"]) == 0
+    assert "dJ/dz = 1/2 · (softmax(z) − onehot(t1))" in capsys.readouterr().out
+    assert main(["explain", "sum(A * [1, 2.5], (0, 1))", "A=[[1, 2]]"]) == 0
+    assert "dJ/dA: [1, 2.5]" in capsys.readouterr().out
+    for wrong in ("sum(A * [1, [2]])", "sum(A * [A])", "sum(A * [x for x in (1,)])"):
+        assert main(["explain", wrong, "A=[1, 2]"]) != 0
+    assert "lists hold numbers" in capsys.readouterr().err
+
+
 def test_a_variable_may_be_called_f(capsys):
     assert main(["explain", "f * f", "f=3"]) == 0
     assert "dJ/df = 2·f = 6" in capsys.readouterr().out

@@ -307,3 +307,17 @@ def test_a_notation_that_is_no_formula_becomes_a_function(monkeypatch):
 def test_numbers_are_written_short():
     written = [in_text(constant(v)) for v in (2.0, 0.1, -0.5, 1e-05, 1 / 3, float("inf"), True)]
     assert written == ["2", "1/10", "−1/2", "1/100000", "0.333333", "∞", "1"]
+
+
+def test_at_a_tie_the_number_is_a_convention():
+    a, b = leaf(5.0), leaf(5.0)
+    with backlit.record():
+        f = backlit.maximum(a, b) * 9
+        f.backward()
+    explained = view.explain(f, b, {"a": a, "b": b, "f": f})
+    assert "∂t1/∂b = 0.5, at the tie, by convention\n" in explained.text
+    assert (
+        "In symbols, with everything put in, away from the tie:\n    df/db = 9·(1 if a < b else 0)\n" in explained.text
+    )
+    assert "The backward pass found 4.5: the same." in explained.text
+    assert "0.5 \\text{, at the tie, by convention}" in explained.latex

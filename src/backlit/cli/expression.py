@@ -9,6 +9,7 @@ from backlit import ops
 from backlit.core.primitive import Primitive
 from backlit.errors import ArgumentError, ArgumentTypeError, BacklitError, suggest
 from backlit.nn import functional
+from backlit.ops import float64, int64, tensor
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -39,7 +40,7 @@ def evaluate(text: str, variables: Mapping[str, Any]) -> Any:
     """The value of an expression.
 
     Args:
-        text: Numbers, variables, `+ - * / ** @ %`, brackets, and calls of the library's functions.
+        text: Numbers, lists of numbers, variables, `+ - * / ** @ %`, brackets, and calls of the library's functions.
         variables: What the variables stand for.
 
     Raises:
@@ -115,8 +116,10 @@ class _Reader:
                 return _BINARY[type(op)](self.value(left), self.value(right))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 return self.call(name, args, keywords)
+            case ast.List():
+                return self.constant(node)
         raise ArgumentError(
-            f"{ast.unparse(node)!r} in {self.text!r}: an expression has numbers, variables, + - * / ** @ % and "
+            f"{ast.unparse(node)!r} in {self.text!r}: an expression has numbers, variables, lists, + - * / ** @ % and "
             "functions such as sigmoid(x)"
         )
 
@@ -126,16 +129,31 @@ class _Reader:
         settings = {k.arg: self.setting(k.value) for k in keywords if k.arg is not None}
         if len(settings) < len(keywords):
             raise ArgumentError(f"{name}: ** cannot stand in an expression")
-        values = [self.setting(a) if i and isinstance(a, ast.Constant) else self.value(a) for i, a in enumerate(args)]
+        values = [
+            self.setting(a) if i and isinstance(a, ast.Constant | ast.Tuple) else self.value(a)
+            for i, a in enumerate(args)
+        ]
         try:
             return self.functions[name](*values, **settings)
         except (TypeError, AttributeError) as error:
             raise ArgumentTypeError(f"{name} in {self.text!r}: {error}") from error
 
+    def constant(self, node: ast.List) -> Any:
+        """Numbers that take no gradient, such as labels: integers where all of them are written as such."""
+        whole = all(isinstance(part.value, int) for part in ast.walk(node) if isinstance(part, ast.Constant))
+        try:
+            return tensor(_numbers(node), dtype=float64).to(int64 if whole else float64)
+        except BacklitError:
+            raise ArgumentError(
+                f"{ast.unparse(node)!r} in {self.text!r}: lists hold numbers, as in [1, 2] and [[1, 2], [3, 4]]"
+            ) from None
+
     def setting(self, node: ast.expr) -> Any:
         """An argument that may be an integer, such as a dimension, or a word, such as a kind of mean."""
         if isinstance(node, ast.Constant) and isinstance(node.value, int | str):
             return node.value
+        if isinstance(node, ast.Tuple):
+            return tuple(self.setting(part) for part in node.elts)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
             return -node.operand.value  # type: ignore[operator]
         return self.value(node)

@@ -25,12 +25,14 @@ class Factor:
         lower: Name of what by.
         symbols: As a SymPy expression in the names around it.
         value: As a number.
+        kink: "tie" or "kink" where there is no derivative, and the number is a convention; else empty.
     """
 
     upper: str
     lower: str
     symbols: Any
     value: float
+    kink: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class Derivation:
         """The nodes from the tensor (left out) to the result, in order."""
         return [node for node in self.flow.nodes if id(node) in self._reaching and node is not self.start]
 
+    @property
+    def kink(self) -> str:
+        """ "tie" or "kink" where an operation on the way has no derivative; else empty."""
+        return next((node.kink for node in self.way if node.kinks), "")
+
     def count(self) -> int:
         """How many paths there are."""
         ways = {id(self.start): 1}
@@ -130,7 +137,8 @@ class Derivation:
     def _factor(self, edge: Edge) -> Factor:
         target = edge.target or edge.source
         value = float("nan") if edge.local is None else float(edge.local.item())
-        return Factor(self.names[id(target)], self.names[id(edge.source)], self._slope(edge), value)
+        kink = target.kink if target.kinks else ""
+        return Factor(self.names[id(target)], self.names[id(edge.source)], self._slope(edge), value, kink)
 
     def formula(self, node: Node) -> Any:
         """An operation of the graph in the symbols of its inputs."""

@@ -13,7 +13,7 @@ from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, ArgumentTypeError, GradientError
 from backlit.view import heat
 from backlit.view.dataflow import Dataflow, dataflow, require_values
-from backlit.view.derivation import MOST_PATHS, Derivation
+from backlit.view.derivation import MOST_PATHS, Derivation, Factor
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import page
 from backlit.view.rules import shape_brackets
@@ -179,15 +179,7 @@ def _by_paths(derivation: Derivation) -> list[Line]:
         arrows = " → ".join(path.names)
         lines.append(_words(f"Path {i}: {arrows}" if several else arrows))
         for f in path.factors:
-            symbols, value = in_text(f.symbols), number(f.value)
-            same = symbols == value
-            lines.append(
-                _formula(
-                    f"∂{f.upper}/∂{f.lower} = {symbols}" + ("" if same else f" = {value}"),
-                    f"{_partial(f.upper, f.lower)} = {_latex(f.symbols)}"
-                    + ("" if same else f" = {_tex_number(value)}"),
-                )
-            )
+            lines.append(_factor(f))
         if len(path.factors) > 1:
             backward = path.factors[::-1]
             product = " · ".join(_signed(number(f.value)) for f in backward)
@@ -201,6 +193,17 @@ def _by_paths(derivation: Derivation) -> list[Line]:
                 )
             )
     return lines + _sum(derivation, result, start, count, [path.value for path in paths])
+
+
+def _factor(factor: Factor) -> Line:
+    """A local derivative in symbols and as a number; at a kink the symbols say nothing, and the number is chosen."""
+    left, left_tex = f"∂{factor.upper}/∂{factor.lower}", _partial(factor.upper, factor.lower)
+    symbols, value = in_text(factor.symbols), number(factor.value)
+    if factor.kink:
+        words = f"at the {factor.kink}, by convention"
+        return _formula(f"{left} = {value}, {words}", f"{left_tex} = {_tex_number(value)} \\text{{, {words}}}")
+    after, after_tex = ("", "") if symbols == value else (f" = {value}", f" = {_tex_number(value)}")
+    return _formula(f"{left} = {symbols}{after}", f"{left_tex} = {_latex(factor.symbols)}{after_tex}")
 
 
 def _sum(derivation: Derivation, result: str, start: str, count: int, values: list[float]) -> list[Line]:
@@ -221,13 +224,10 @@ def _sum(derivation: Derivation, result: str, start: str, count: int, values: li
         )
     whole = derivation.in_leaves()
     if whole is not None:
-        lines.append(_words("In symbols, with everything put in:"))
-        lines.append(
-            _formula(
-                f"{left} = {in_text(whole)} = {number(total)}",
-                f"{left_tex} = {_latex(whole)} = {_tex_number(number(total))}",
-            )
-        )
+        kink = derivation.kink
+        lines.append(_words("In symbols, with everything put in" + (f", away from the {kink}:" if kink else ":")))
+        value, value_tex = ("", "") if kink else (f" = {number(total)}", f" = {_tex_number(number(total))}")
+        lines.append(_formula(f"{left} = {in_text(whole)}{value}", f"{left_tex} = {_latex(whole)}{value_tex}"))
     return [*lines, _words(_compared(derivation, total))]
 
 
