@@ -86,7 +86,7 @@ class Derivation:
 
     @property
     def kink(self) -> str:
-        """ "tie" or "kink" where an operation on the way has no derivative; else empty."""
+        """What stands on the way where there is no derivative, a "tie" or a "kink"; empty where there is none."""
         return next((node.kink for node in self.way if node.kinks), "")
 
     def count(self) -> int:

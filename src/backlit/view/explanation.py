@@ -178,8 +178,7 @@ def _by_paths(derivation: Derivation) -> list[Line]:
     for i, path in enumerate(paths, 1):
         arrows = " → ".join(path.names)
         lines.append(_words(f"Path {i}: {arrows}" if several else arrows))
-        for f in path.factors:
-            lines.append(_factor(f))
+        lines += map(_factor, path.factors)
         if len(path.factors) > 1:
             backward = path.factors[::-1]
             product = " · ".join(_signed(number(f.value)) for f in backward)
