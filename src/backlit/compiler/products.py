@@ -5,15 +5,14 @@ two vectors of the second matrix and multiplies them by 8 single numbers of the 
 activation, the optimizer's update) is computed on the tile before it reaches memory. Tiles of fewer rows are wider.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
-
-import llvmlite.ir as ir
 
 from backlit.compiler.costs import TALL
 from backlit.compiler.elementwise import emit_roots
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
+from backlit.compiler.transpose import first_lanes
 from backlit.compiler.values import item_size
 
 # Vectors side by side in tiles of few rows, so that enough sums are under way at once; and in taller ones.
@@ -32,11 +31,9 @@ class Product:
         self.left, self.right = (k.reach(a) for a in step.args)
         self.batch, (self.m, self.n) = step.shape[:-2], step.shape[-2:]
         self.inner = k.steps[step.args[0]].shape[-1]
-        self.lanes = k.lanes(self.n, {self.kind})
-        k.code.lanes = self.lanes
-        self.vector = k.code.type(self.kind)
         self.height = k.way.height
-        self.room = k.head.alloca(self.vector, max(h * self.wide(h) for h in (self.height, TALL)))
+        self._rooms: dict[int, Any] = {}
+        self._use(k.lanes(self.n, {self.kind}))
 
     def wide(self, height: int) -> int:
         """Vectors side by side in a tile of so many rows."""
@@ -124,7 +121,7 @@ class Product:
         return load
 
     def _columns(self, wide: int, tile: Callable[[Any, list[Any]], None]) -> None:
-        """Go through the columns, `wide` vectors at a time; the last tile is narrower or masked."""
+        """Go through the columns, `wide` vectors at a time; what is left over has narrower tiles and vectors."""
         k, b, lanes = self.k, self.b, self.lanes
         k.code.lanes = lanes
         if not isinstance(self.n, int):
@@ -139,17 +136,38 @@ class Product:
         block = wide * lanes
         whole = self.n // block * block
         k.loop(number(0), number(whole), block, lambda j: tile(j, [None] * wide))
-        if whole < self.n:
-            tile(number(whole), self.masks(self.n - whole))
+        for start, narrow, masks in self._left_over(whole):
+            self._use(narrow)
+            tile(number(start), masks)
+        self._use(lanes)
+
+    def _use(self, lanes: int) -> None:
+        """Compute on vectors of so many lanes from here on."""
+        self.lanes = self.k.code.lanes = lanes
+        self.vector = self.k.code.type(self.kind)
+        if lanes not in self._rooms:
+            most = max(height * self.wide(height) for height in (self.height, TALL))
+            self._rooms[lanes] = self.k.head.alloca(self.vector, most)
+
+    def _left_over(self, start: int) -> Iterator[tuple[int, int, list[Any]]]:
+        """The last tiles of a band: where they begin, the lanes of their vectors, and masks.
+
+        A few columns in a vector of their own would cost as much as a whole one.
+        """
+        part = (self.n - start) % self.lanes
+        narrow = 2 ** (part - 1).bit_length() if part else 0
+        beside = 0 < narrow < self.lanes
+        together = self.n - start - part * beside
+        if together:
+            yield start, self.lanes, self.masks(together)
+        if beside:
+            yield start + together, narrow, [first_lanes(narrow, part)]
 
     def masks(self, count: int) -> list[Any]:
         """Masks of the vectors that hold so many columns; None for whole ones."""
         whole, part = divmod(count, self.lanes)
         masks: list[Any] = [None] * whole
-        if part:
-            flags = [int(p < part) for p in range(self.lanes)]
-            masks.append(ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), flags))
-        return masks
+        return [*masks, first_lanes(self.lanes, part)] if part else masks
 
     # -- one tile ----------------------------------------------------------------------------------------------------
 
@@ -220,7 +238,7 @@ class Product:
         k.loop(number(0), stop, 1, row)
 
     def _slot(self, place: Any) -> Any:
-        return self.b.gep(self.room, [place], source_etype=self.vector)
+        return self.b.gep(self._rooms[self.lanes], [place], source_etype=self.vector)
 
     def _finish(self, plain: list[Any], row: Any, j: Any, masks: list[Any], values: list[Any]) -> None:
         """Compute and store what follows the product, for one row of a tile."""

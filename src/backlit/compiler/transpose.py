@@ -60,7 +60,7 @@ def _block(k: KernelEmitter, root: int, i: Any, j: Any, lanes: int, height: int,
     code.lanes = lanes
     nothing = ir.Constant(code.type(step.dtype), ir.Undefined)
     vectors: list[Any] = []
-    k.mask = _first(lanes, height)
+    k.mask = first_lanes(lanes, height)
     for column in range(lanes):
         if column >= width:
             vectors.append(nothing)
@@ -68,7 +68,7 @@ def _block(k: KernelEmitter, root: int, i: Any, j: Any, lanes: int, height: int,
         place = b.add(b.mul(b.add(j, number(column)), number(stride)), i)
         vectors.append(k.load(source, step.dtype, place, 1))
     vectors = butterfly(b, vectors, lanes)
-    k.mask = _first(lanes, width)
+    k.mask = first_lanes(lanes, width)
     for row in range(height):
         k.store(root, ((b.add(i, number(row)), False), (j, True)), vectors[row])
     k.mask = None
@@ -83,7 +83,7 @@ def butterfly(b: ir.IRBuilder, vectors: list[Any], lanes: int) -> list[Any]:
     return vectors
 
 
-def _first(lanes: int, count: int) -> Any:
+def first_lanes(lanes: int, count: int) -> Any:
     """A mask of the first lanes, or None for all of them."""
     if count == lanes:
         return None
