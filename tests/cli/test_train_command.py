@@ -11,7 +11,8 @@ from backlit.cli import main
 from backlit.train import Run, Trainer
 from backlit.view.judging import confusion_matrix
 
-FILES = {"model.safetensors", "config.json", "history.json", "curves.png", "checkpoint.safetensors", "inspect.html"}
+FILES = {"model.safetensors", "config.json", "history.json", "watched.safetensors", "checkpoint.safetensors"}
+FILES |= {"curves.png", "inspect.html"}
 
 
 def write_table(path, rows: int = 80, *, task: str = "regression") -> None:

@@ -199,6 +199,12 @@ def test_rows_learnt_by_heart_and_overfitting():
     assert "EarlyStopping" in finding.mend
 
 
+def test_batches_of_one_row_do_not_differ_among_themselves():
+    model = network(8, 16, 4)
+    fit = Trainer(model, CROSS_ENTROPY, optim.SGD(model.parameters(), lr=0.01), seed=0, watch=100)
+    assert diagnose(fit.fit(CLASSES, epochs=2, batch_size=1)) == []
+
+
 def test_without_watching_the_history_alone_is_judged():
     run = trained(lambda: network(8, 4), CROSS_ENTROPY, sgd(1e-9), CLASSES, watch=False)
     (finding,) = diagnose(run)

@@ -17,7 +17,7 @@ from backlit.cli.report import draw, print_table
 from backlit.cli.settings import TABLE_PATIENCE, TrainSettings
 from backlit.errors import ArgumentError
 from backlit.ops import manual_seed
-from backlit.optim import Optimizer
+from backlit.optim import LBFGS, Optimizer
 from backlit.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from backlit.train import EarlyStopping, Head, Run, Trainer
 from backlit.train.progress import describe
@@ -71,6 +71,8 @@ class _Command:
             metrics=[problem.head.metric],
             scheduler=self._falling(optimizer) if is_table else self._one_cycle(optimizer),
             callbacks=callbacks,
+            # L-BFGS decides in Python, so its watched steps would run in another way than the rest.
+            watch=not isinstance(optimizer, LBFGS),
         )
 
     def _one_cycle(self, optimizer: Optimizer) -> OneCycleLR:

@@ -267,7 +267,7 @@ def _rate(signs: Signs) -> Iterator[Finding]:
 
 def _constant(signs: Signs) -> Iterator[Finding]:
     spread, values = signs.size("output", "differences"), signs.size("output", "")
-    if not len(spread) or not len(values):
+    if not len(spread) or not len(values) or signs.single_rows:
         return
     differences, size = (float(np.median(signs.late(sizes))) for sizes in (spread, values))
     # What was learnt may be a large mean with small differences.

@@ -117,6 +117,11 @@ class Signs:
         options: Any = self._run.config.get("optimizer", {})
         return f"the learning rate ({options['lr']:g})" if "lr" in options else "the learning rate"
 
+    @cached_property
+    def single_rows(self) -> bool:
+        """Whether each batch was one row, which differs from no other."""
+        return self._run.config.get("batch_size") == 1
+
     def history(self, name: str) -> NDArray[np.float64]:
         """A list of the history."""
         return np.array(self._run.history.get(name, []), np.float64)

@@ -262,7 +262,7 @@ def _keep_ends(ends: dict[str, dict[str, Any]], args: tuple[Any, ...], output: A
         ends["input"] = {"": given.detach()}
     if _is_measurable(output):
         ends["output"] = {"": output.detach()}
-        if output.ndim and len(output) > 1:
+        if output.ndim:
             with no_grad():
                 ends["output"]["differences"] = output.detach() - output.detach().mean(0)
 
