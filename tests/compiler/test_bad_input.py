@@ -1,10 +1,12 @@
 """What cannot be compiled, or goes wrong on the way, is a clear error that leaves everything as it was."""
 
 import multiprocessing
+import random
 import re
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -97,6 +99,39 @@ def test_python_runs_while_the_function_is_traced_and_not_later(capsys: pytest.C
     assert 1 <= capsys.readouterr().out.count("called") <= 3
     compiled(x_of(3))
     assert capsys.readouterr().out == ""
+
+
+def counting() -> Any:
+    count = {"calls": 0}
+
+    def function(x: Any) -> Any:
+        count["calls"] += 1
+        return x * 2
+
+    return function
+
+
+def random_numbers() -> Any:
+    return lambda x: x * random.random()
+
+
+@pytest.mark.parametrize(("make", "words"), [(counting, "'calls' is set"), (random_numbers, "another one each time")])
+def test_side_effects_that_would_not_happen_again(make: Any, words: str) -> None:
+    with pytest.raises(GraphError, match=words):
+        backlit.compile(make())(backlit.ones(2))
+
+
+def test_a_fit_whose_model_counts_runs_eagerly() -> None:
+    class Counts(nn.Linear):
+        def forward(self, x: Any) -> Any:
+            seen.rows += len(x)
+            return super().forward(x) * (1 + seen.rows)
+
+    seen, model = SimpleNamespace(rows=0), Counts(3, 1)
+    trainer = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.0))
+    with pytest.warns(UserWarning, match="another one each time"):
+        first, second = trainer.fit((np.ones((8, 3)), np.ones((8, 1))), epochs=2).history["loss"]
+    assert first != second
 
 
 def test_a_value_that_leaks_says_so_when_it_is_used() -> None:

@@ -1,5 +1,6 @@
 """Machine code that functions share, and the numbers of rows for which it is right."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,22 @@ def test_a_part_that_was_the_whole_of_all_samples(traces: list[Any]) -> None:
     for rows in (8, 1999, 2000, 2001, 5000):
         assert compiled(backlit.ones(rows)).item() == min(rows, 2000) - 3
     assert 5000 in traces
+
+
+def first_rows(x: Any) -> Any:
+    return backlit.stack([row for number, row in enumerate(x) if number < 3])
+
+
+def by_another_name(x: Any) -> Any:
+    return x * 2 if operator.attrgetter("shape")(x)[0] > 4 else x * 3
+
+
+@pytest.mark.parametrize("function", [first_rows, by_another_name])
+def test_functions_that_are_another_for_few_rows(function: Any) -> None:
+    compiled = backlit.compile(function)
+    for rows in (7, 2, 5):
+        x = backlit.randn(rows, 3)
+        same(compiled(x), function(x))
 
 
 def test_layers_that_refuse_a_single_row_or_drop_its_dimension() -> None:

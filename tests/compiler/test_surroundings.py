@@ -1,9 +1,13 @@
 """What a function finds by name: which changes are seen, and what is left alone."""
 
 import functools
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import backlit
@@ -134,3 +138,85 @@ def test_functions_that_call_each_other_come_to_an_end() -> None:
         return one()
 
     assert not Surroundings(one).changed()
+
+
+# -- attributes of what a name leads to ------------------------------------------------------------------------------
+
+
+class Plain:
+    factor = 2.0
+
+
+class WithProperty:
+    def __init__(self) -> None:
+        self._hidden = 2.0
+
+    @property
+    def factor(self) -> float:
+        return self._hidden
+
+
+@dataclass(slots=True)
+class Slotted:
+    factor: float = 2.0
+
+
+def namespaces() -> Any:
+    return SimpleNamespace(factor=2.0)
+
+
+def module() -> Any:
+    made = ModuleType("settings")
+    made.factor = 2.0  # type: ignore[attr-defined]
+    return made
+
+
+def scaled(x: Any, holder: Any) -> Any:
+    return x * holder.factor
+
+
+HOLDERS = [
+    (Plain, "factor"), (WithProperty, "_hidden"), (Slotted, "factor"), (namespaces, "factor"), (module, "factor"),
+]  # fmt: skip
+READERS = [
+    lambda o: lambda x: x * o.factor,
+    lambda o: lambda x, held=(o,): x * held[0].factor,
+    lambda o: lambda x, *, held={"o": o}: x * held["o"].factor,
+    lambda o: lambda x: x * getattr(deque([o])[0], "factor"),  # noqa: B009
+    lambda o: functools.partial(lambda o, x: x * o.factor, o),
+    lambda o: lambda x: scaled(x, o),
+]
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(("holder", "attribute"), HOLDERS)
+def test_attributes_of_objects_are_followed(holder: Any, attribute: str, reader: Any) -> None:
+    held = holder()
+    compiled = backlit.compile(reader(held))
+    for value in (2.0, 3.0):
+        setattr(held, attribute, value)
+        assert compiled(backlit.ones(1)).item() == value
+
+
+def test_attributes_of_classes_and_modules_of_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.settings = Plain()
+
+        def forward(self, x: Any) -> Any:
+            return x * self.settings.factor * Plain.factor
+
+    compiled = backlit.compile(nn.Sequential(Layer()))
+    assert compiled(backlit.ones(1)).item() == 4
+    monkeypatch.setattr(Plain, "factor", 3.0)
+    assert compiled(backlit.ones(1)).item() == 9
+
+
+def test_arrays_and_queues_are_looked_at() -> None:
+    array, queue = np.ones(2, np.float32), deque([1.0])
+    compiled = backlit.compile(lambda x: x * backlit.tensor(array) * queue[0])
+    assert compiled(backlit.ones(2)).tolist() == [1, 1]
+    array[1] = 5
+    queue[0] = 2.0
+    assert compiled(backlit.ones(2)).tolist() == [2, 10]

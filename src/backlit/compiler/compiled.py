@@ -256,8 +256,8 @@ def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = Fa
     Values may change freely, rates of optimizers and the number of rows, the first size of the first tensor, among
     them. Parameters, buffers, optimizer state, generators and captured tensors are updated in place.
 
-    What Python does besides, such as printing, happens while the function is traced (up to three times) and not in
-    later calls. Results have no history: `backward()` belongs inside the function.
+    What Python does besides, such as printing, happens while the function is traced (up to four times) and not in
+    later calls; a function that sets numbers which it finds outside, or draws random ones elsewhere, is refused. Results have no history: `backward()` belongs inside the function.
 
     Args:
         function: What to compile, such as a function or a module; without it, a decorator is returned. Its arguments
@@ -269,7 +269,7 @@ def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = Fa
     Raises:
         ArgumentTypeError: `function` cannot be called.
         GraphError: There is no machine code for this computer; when called: the function asks for a value while it is
-            traced. The message names the line.
+            traced, or is another one each time. The message names the line or the name.
     """
     if function is None:
         return functools.partial(compile, keep_grads=keep_grads)

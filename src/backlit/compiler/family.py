@@ -65,6 +65,7 @@ class Tracing:
         likes: Symbols of the arguments' types.
         by_row: For each argument, whether its first size is the number of rows.
         rows: The number of rows of the arguments.
+        reads_sizes: Whether the function may look at sizes, and so do something else for other numbers of rows.
     """
 
     def __init__(
@@ -74,21 +75,16 @@ class Tracing:
         keep_grads: bool,
         guards: int,
         facts: Callable[[], Any],
-        reads_sizes: Callable[[], bool],
+        reads_sizes: bool,
     ) -> None:
         self._function, self._keep_grads, self._guards, self._facts = function, keep_grads, guards, facts
-        self._reads_sizes = reads_sizes
+        self.reads_sizes = reads_sizes
         self.rows = rows_of(args)
         self._same: Any = None
         self._sure: set[int] = set()
         self._leaves = [t.is_leaf for t in args]
         self.likes = [_stand_in(t, t._array.shape) for t in args]
         self.by_row = [bool(t._array.shape) and t._array.shape[0] == self.rows for t in args]
-
-    @functools.cached_property
-    def reads_sizes(self) -> bool:
-        """Whether the function may look at sizes, and so do something else for other numbers of rows."""
-        return self._reads_sizes()
 
     def compiled(self, exact: bool) -> tuple[Traced, Family]:
         """A trace, and its family: known, or compiled now.
@@ -105,8 +101,7 @@ class Tracing:
             return self._exact()
         same = self._same = self._facts_of(traced)
         graph = traced.graph
-        nodes = tuple((n.operation, *map(_word, n.inputs), repr(n.settings), n.results, n.path) for n in graph.nodes)
-        key = rows, same, nodes, graph.arguments, graph.states, graph.outputs, graph.writes, graph.grads
+        key = rows, same, *_signature(graph)
         found = _families.get(key)
         if found is None:
             try:
@@ -186,6 +181,11 @@ class Tracing:
 
     def _exact(self) -> tuple[Traced, Family]:
         traced = self.trace(None)
+        if _numbers(traced.graph) != _numbers(self.trace(None).graph):
+            raise GraphError(
+                "the function is another one each time that it is traced, as if it used a counter, the time, or random "
+                "numbers that are not backlit's; pass such numbers as arguments, or draw them with backlit.rand()"
+            )
         program = _improved(_lowered(traced.graph, self.kept(traced)[1]))
         return traced, Family(program, None, self._code)
 
@@ -200,8 +200,25 @@ class Tracing:
         return self._facts(), owners, self._guards, len(self.likes), traced.several
 
 
+def _signature(graph: Graph) -> tuple[Any, ...]:
+    """All that makes a graph, in words that can be compared and hashed."""
+    nodes = tuple((n.operation, *map(_word, n.inputs), repr(n.settings), n.results, n.path) for n in graph.nodes)
+    return nodes, graph.arguments, graph.states, graph.outputs, graph.writes, graph.grads
+
+
+def _numbers(graph: Graph) -> list[Any]:
+    """The operations of a graph, and the numbers that are fixed in it."""
+    plain = bool | int | float
+    return [
+        (n.operation, *map(_word, n.inputs), *(repr(v) for v in n.settings.values() if isinstance(v, plain)))
+        for n in graph.nodes
+    ]
+
+
 def _cuts(first: Graph, second: Graph) -> bool:
     """Whether an operation's settings, other than a shape, depend on the number of rows: a part is taken of them."""
+    if [node.operation for node in first.nodes] != [node.operation for node in second.nodes]:
+        return True
     return any(
         value != two.settings[name]
         for one, two in zip(first.nodes, second.nodes, strict=True)

@@ -51,19 +51,24 @@ class Specialised:
         exact: bool = False,
         surroundings: Callable[[], Surroundings] | None = None,
     ) -> None:
-        self.tracing = Tracing(
-            function, args, keep_grads, guards, facts, lambda: surroundings is None or surroundings().reads_sizes
-        )
+        before = None if surroundings is None else surroundings()
+        self.tracing = Tracing(function, args, keep_grads, guards, facts, before is None or before.reads_sizes)
         self.rows = self.tracing.rows
         with _no_collections():
             check_host()
             from backlit.compiler.executable import Executable
 
             self.traced, self._family = self.tracing.compiled(exact)
+            counted = None if before is None else before.counted()
+            if counted is not None:
+                raise GraphError(
+                    f"{counted} is set by the function that is compiled, or while that is traced, and would be set "
+                    "only then; keep it in a tensor that the function writes with copy_(), or outside"
+                )
             self.executable = Executable(self._family.code)
         self.uniform = self._family.graphs is not None
         self._checked = {self.rows}
-        # Not before: what Python does while it is traced is no later change.
+        # Anew: what Python does besides while it is traced, such as adding to a list, is no later change.
         self._surroundings = None if surroundings is None else surroundings()
         self.used = list(self.traced.used)
         if self._surroundings is not None:

@@ -1,26 +1,44 @@
 """What a Python function finds by name outside of itself, noted so that a later change is seen.
 
 A traced program has fixed the tensors and numbers to which the names of its closures and of its module led. Names are
-followed into the functions of the user's program that it calls, into short lists and dicts, and, in methods, into the
-attributes of the object and of its modules that the method names.
+followed into the functions of the user's program that it calls, into lists, dicts and arrays that are short, and into
+those attributes of objects, of their classes and of modules that one of these functions names.
 """
 
 import functools
 import inspect
 import sys
+from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
-from types import CellType, FunctionType, MethodType
+from types import CellType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from backlit.core.stateful import Stateful, is_stateful
+from backlit.core.tensor_base import TensorBase
 
 _ABSENT = object()
+# What equals itself wherever it is made.
+_PLAIN = bool | int | float | str
 # Longer containers are data, not settings.
 _LONGEST = 1000
 # What asks for a size, or gives as many parts as a size says.
-_SIZES = {"shape", "size", "len", "numel", "nelement", "nbytes", "getattr", "unbind", "chunk", "unfold"}
+_SIZES = {"shape", "size", "len", "numel", "nelement", "nbytes", "getattr", "attrgetter", "unbind", "chunk", "unfold"}
 _SIZES |= {"split", "tensor_split", "vsplit", "hsplit", "dsplit"}
-_LIBRARIES = {"backlit", "numpy", *sys.stdlib_module_names}
+_FIXED = {"backlit", "numpy"}
+_LIBRARIES = {*_FIXED, *sys.stdlib_module_names}
+
+
+class _Slots:
+    """The attributes of an object that keeps none in a dict, asked for like those of one that does."""
+
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
+
+    def get(self, name: str, default: Any) -> Any:
+        """The value of an attribute."""
+        return getattr(self._owner, name, default)
 
 
 class Surroundings:
@@ -36,18 +54,27 @@ class Surroundings:
     """
 
     def __init__(self, function: Callable[..., Any], constants: Iterable[Any] = ()) -> None:
-        self._cells: list[tuple[CellType, Any]] = []
-        self._names: list[tuple[dict[str, Any], str, Any]] = []
-        self._containers: list[tuple[Any, Any]] = []
-        self.owners: list[Stateful] = []
-        self.reads_sizes = False
-        # By identity, with the objects, whose identities are theirs alone only while they live.
-        self._seen: dict[Any, Any] = {}
-        self._follow(function)
-        for constant in constants:
-            self._follow(constant)
-            self._follow_function(function, constant)
+        given = tuple(constants)
+        # An object's attributes may be named in any of the functions, so those are gone through until no name is new.
+        self._words: frozenset[str] = frozenset()
+        found: set[str] = set()
+        while True:
+            self._cells: list[tuple[str, CellType, Any]] = []
+            self._names: list[tuple[Any, str, Any]] = []
+            self._containers: list[tuple[Any, Any]] = []
+            self.owners: list[Stateful] = []
+            # By identity, with the objects, whose identities are theirs alone only while they live.
+            self._seen: dict[Any, Any] = {}
+            self._found = found
+            self._follow(function)
+            for constant in given:
+                self._follow(constant)
+                self._follow_function(function, constant)
+            if found <= self._words:
+                break
+            self._words = frozenset(found)
         self._seen.clear()
+        self.reads_sizes = not self._words.isdisjoint(_SIZES)
 
     def changed(self) -> bool:
         """Whether a name leads to something else now."""
@@ -56,13 +83,30 @@ class Surroundings:
             now = place.get(name, _ABSENT)
             if now is not value and _other(now, value):
                 return True
-        for cell, value in self._cells:
+        for _, cell, value in self._cells:
             now = _content(cell)
             if now is not value and _other(now, value):
                 return True
         return any(_differ(container, copy) for container, copy in self._containers) if self._containers else False
 
+    def counted(self) -> str | None:
+        """A name that leads to another number or word now, which what has run since then must have set."""
+        for name, now, value in (
+            *((name, place.get(name, _ABSENT), value) for place, name, value in self._names),
+            *((name, _content(cell), value) for name, cell, value in self._cells),
+            *(
+                (repr(key), container.get(key, _ABSENT), value)
+                for container, copy in self._containers
+                if isinstance(container, dict)
+                for key, value in copy.items()
+            ),
+        ):
+            if now is not value and isinstance(value, _PLAIN) and isinstance(now, _PLAIN) and _other(now, value):
+                return name
+        return None
+
     def _follow(self, value: Any) -> None:
+        """Follow a value, and those of its attributes that are named in one of the functions."""
         if id(value) in self._seen:
             return
         self._seen[id(value)] = value
@@ -74,8 +118,14 @@ class Surroundings:
         elif isinstance(value, functools.partial):
             for part in (value.func, *value.args, *value.keywords.values()):
                 self._follow(part)
-        elif isinstance(value, list | dict | set) and len(value) <= _LONGEST:
-            self._containers.append((value, value.copy()))
+        elif isinstance(value, UserDict | UserList):
+            self._follow(value.data)
+        elif isinstance(value, np.ndarray):
+            if value.size <= _LONGEST:
+                self._containers.append((value, value.copy()))
+        elif isinstance(value, list | dict | set | deque | tuple) and len(value) <= _LONGEST:
+            if not isinstance(value, tuple):
+                self._containers.append((value, value.copy()))
             for part in value.values() if isinstance(value, dict) else value:
                 self._follow(part)
         elif is_stateful(value):
@@ -86,10 +136,13 @@ class Surroundings:
                 hooks = getattr(type(part), "hook_functions", None)
                 for hook in () if hooks is None else hooks(part):
                     self._follow(hook)
-        elif isinstance(getattr(value, "__wrapped__", None), FunctionType | MethodType):
-            self._follow(value.__wrapped__)
-        else:
+        elif isinstance(wrapped := getattr(value, "__dict__", {}).get("__wrapped__"), FunctionType | MethodType):
+            self._follow(wrapped)
+        elif not isinstance(value, _PLAIN | TensorBase):
             self._follow_function(inspect.getattr_static(type(value), "__call__", None), value)
+            # Other objects of Python's own, such as a namespace, hold what the user put there.
+            if not _of(value, _FIXED if not isinstance(value, ModuleType | type) else _LIBRARIES):
+                self._follow_attributes(value)
 
     def _follow_function(self, function: Any, owner: Any) -> None:
         """Follow the names in a function, which is a method of `owner` where there is one."""
@@ -98,27 +151,67 @@ class Surroundings:
         if not isinstance(function, FunctionType) or key in self._seen:
             return
         self._seen[key] = function, owner
-        if (function.__module__ or "").partition(".")[0] in _LIBRARIES:
+        if _of(function, _LIBRARIES):
             return
-        for cell in function.__closure__ or ():
-            self._cells.append((cell, _content(cell)))
-            self._follow(self._cells[-1][1])
-        for name in _names(function.__code__):
-            self.reads_sizes = self.reads_sizes or name in _SIZES
-            method = None if owner is None else inspect.getattr_static(type(owner), name, None)
-            for place in (function.__globals__, getattr(owner, "__dict__", {})):
-                if name in place or method is not None:
-                    self._names.append((place, name, place.get(name, _ABSENT)))
-                    self._follow(place.get(name))
+        names = set(_names(function.__code__))
+        self._found |= names
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            self._cells.append((name, cell, _content(cell)))
+            self._follow(self._cells[-1][2])
+        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self._follow(default)
+        # In one order, for a message that is the same each time.
+        for name in sorted(names & function.__globals__.keys()):
+            self._note(function.__globals__, name)
+        if owner is not None:
+            self._follow_attributes(owner)
+
+    def _follow_attributes(self, owner: Any) -> None:
+        """Follow the attributes of an object that are named, its own and those of its class."""
+        own = getattr(owner, "__dict__", {})
+        for name in sorted(self._words):
+            shared = None if isinstance(owner, ModuleType) else inspect.getattr_static(type(owner), name, None)
+            method = _function_of(shared)
+            if name in own or method is not None:
+                self._note(own, name)
+            elif isinstance(shared, MemberDescriptorType):
+                self._note(_Slots(owner), name)
+            elif shared is not None:
+                for kind in type(owner).__mro__:
+                    if name in vars(kind) and not _of(kind, _LIBRARIES):
+                        self._note(vars(kind), name)
             self._follow_function(method, owner)
+
+    def _note(self, place: Any, name: str) -> None:
+        value = place.get(name, _ABSENT)
+        self._names.append((place, name, value))
+        self._follow(value)
+
+
+def _of(value: Any, libraries: set[str]) -> bool:
+    """Whether a function, class or module, or the class of an object, belongs to one of these libraries."""
+    named = value if isinstance(value, FunctionType | type) else type(value)
+    name = value.__name__ if isinstance(value, ModuleType) else named.__module__
+    return (name or "").partition(".")[0] in libraries
+
+
+def _function_of(attribute: Any) -> Any:
+    """The function that runs when an attribute of a class is asked for or called; None if none does."""
+    if isinstance(attribute, property):
+        return attribute.fget
+    if isinstance(attribute, staticmethod | classmethod):
+        return attribute.__func__
+    return attribute if isinstance(attribute, FunctionType) else None
 
 
 def _names(code: Any) -> Iterator[str]:
-    """The names that code and the functions defined in it may look up in its module."""
+    """The names that code and the functions defined in it may look up, those in words such as `getattr`'s included."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, type(code)):
             yield from _names(constant)
+        elif isinstance(constant, str) and constant.isidentifier():
+            yield constant
 
 
 def _content(cell: CellType) -> Any:
@@ -131,11 +224,13 @@ def _content(cell: CellType) -> Any:
 def _other(now: Any, before: Any) -> bool:
     """Whether two values are not the same object, nor equal numbers or words."""
     return now is not before and (
-        type(now) is not type(before) or not isinstance(now, bool | int | float | str) or repr(now) != repr(before)
+        type(now) is not type(before) or not isinstance(now, _PLAIN) or repr(now) != repr(before)
     )
 
 
 def _differ(now: Any, before: Any) -> bool:
+    if isinstance(now, np.ndarray):
+        return now.shape != before.shape or now.dtype != before.dtype or now.tobytes() != before.tobytes()
     if len(now) != len(before):
         return True
     if isinstance(now, dict):
