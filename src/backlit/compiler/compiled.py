@@ -257,7 +257,8 @@ def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = Fa
     them. Parameters, buffers, optimizer state, generators and captured tensors are updated in place.
 
     What Python does besides, such as printing, happens while the function is traced (up to four times) and not in
-    later calls; a function that sets numbers which it finds outside, or draws random ones elsewhere, is refused. Results have no history: `backward()` belongs inside the function.
+    later calls; a function that sets numbers which it finds outside, or draws random ones elsewhere, is refused.
+    Results have no history: `backward()` belongs inside the function.
 
     Args:
         function: What to compile, such as a function or a module; without it, a decorator is returned. Its arguments
