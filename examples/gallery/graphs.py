@@ -136,11 +136,16 @@ def color_by_gradient(theme: str) -> Any:
 
 
 def color_by_time(theme: str) -> Any:
-    """Colour by time.
+    """Layers coloured by time.
 
-    Each operation is measured by itself on the values that it got.
+    Each operation is measured by itself on the values that it got; a closed module tells the sum.
     """
-    return colored("time", theme)
+    backlit.manual_seed(0)
+    model = nn.Sequential(nn.Linear(50, 200), nn.Sequential(nn.Linear(200, 400), nn.Tanh()), nn.Linear(400, 3))
+    with backlit.record():
+        loss = model(backlit.randn(64, 50)).square().mean()
+        loss.backward()
+    return view.graph(loss, collapse=0, color_by="time", theme=theme)
 
 
 def color_by_memory(theme: str) -> Any:

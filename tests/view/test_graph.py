@@ -187,6 +187,19 @@ def test_colors_on_request_come_with_numbers(kind):
     assert any(text.startswith("Fill, from pale to strong") for text in shown)
 
 
+def test_a_closed_module_is_colored_by_what_is_in_it():
+    layers = nn.Sequential(nn.Sequential(nn.Linear(3, 4), nn.ReLU()))
+    with backlit.record():
+        loss = layers(backlit.ones(5, 3)).sum()
+        loss.backward()
+    # Two results of 5 × 4 numbers of 4 bytes in the module; one number after it.
+    assert {"160 bytes", "4 bytes"} <= set(words(view.graph(loss, collapse=0, color_by="memory")))
+    assert {"80 bytes", "4 bytes"} <= set(words(view.graph(loss, collapse=[], color_by="memory")))
+    # The last in the module: for each row, as many ones as neurons that are not silent.
+    found = view.graph(loss, collapse=0, color_by="gradient")
+    assert words(found).count("rms 1") == 2
+
+
 def test_coloring_without_a_backward_pass_says_so():
     with backlit.record():
         f = leaf(2.0) * 3

@@ -52,6 +52,8 @@ class Drawing:
     def draw(self, collapse: Any, direction: str | None) -> Any:
         """The Graphviz graph."""
         boxes, links = boxes_of(self.flow, collapse)
+        if self.coloring is not None:
+            self.coloring.spread(box.nodes for box in boxes)
         wide = _WIDE_ARRAYS if self._arrays() else _WIDE
         self.across = (direction or ("right" if _longest(boxes, links) <= wide else "down")) == "right"
         theme = self.theme
@@ -128,8 +130,13 @@ class Drawing:
         theme = self.theme
         kind = self.modules.get(box.title, "")
         rows = [_text(f"{box.title} · {kind}" if kind else box.title, theme.ink, bold=True)]
-        rows += [_text(line, theme.faint, 10) for line in contents(box)]
-        return _table(rows, blend(theme.ink, theme.operation, 0.06), theme.ink, sides=2)
+        quiet = theme.faint if self.coloring is None else theme.ink
+        rows += [_text(line, quiet, 10) for line in contents(box)]
+        fill = blend(theme.ink, theme.operation, 0.06)
+        if self.coloring is not None:
+            fill = self.coloring.fill(box.nodes, theme)
+            rows.append(_text(self.coloring.text(box.nodes), theme.ink, 10))
+        return _table(rows, fill, theme.ink, sides=2)
 
     def _node(self, node: Node, name: str) -> str:
         theme = self.theme
@@ -152,8 +159,8 @@ class Drawing:
             rows += [_text(line, quiet, 10) for line in textwrap.wrap(node.role, 22)]
             rows += [_text(line, theme.wrong, 10) for line in self._kink(node)]
             if self.coloring is not None:
-                fill = self.coloring.fill(node, theme)
-                rows.append(_text(self.coloring.text(node), theme.ink, 10))
+                fill = self.coloring.fill([node], theme)
+                rows.append(_text(self.coloring.text([node]), theme.ink, 10))
         rows += self._sum(node, name)
         return _table(rows, fill, theme.line, rounded=node.kind in ("parameter", "operation"), tip=self._tip(node))
 
