@@ -231,6 +231,32 @@ def test_a_copy_of_the_target_is_not_learnt_from(houses, folder, capsys):
     assert "price again" not in config()["data"]["feature_names"]
 
 
+def test_names_in_brackets_are_names(folder, capsys):
+    columns = mixed()
+    write(folder / "houses.csv", {f"{name} [bold]": values for name, values in columns.items()})
+    assert train("--target", "price [bold]") == 0
+    out = capsys.readouterr().out
+    for name in ("│ area [bold]", "Target price [bold] (", "price [bold], on 48 held-out rows"):
+        assert name in out, name
+
+
+def test_a_wide_table_is_told_in_short(folder, capsys):
+    numbers = np.random.default_rng(0).normal(size=(30, 100)).round(3)
+    columns = {f"x{at}": values.tolist() for at, values in enumerate(numbers.T)}
+    write(folder / "houses.csv", {"kind": ["a", "b"] * 15, **columns})
+    assert train("--target", "x99") == 0
+    out = capsys.readouterr().out
+    assert "│ kind" in out
+    assert "and 40 more columns of numbers, all there, standardised too" in out
+    assert "x59 " not in out
+
+
+def test_a_class_that_training_rows_lack_is_said(folder, capsys):
+    write(folder / "houses.csv", mixed() | {"kind": ["a", "b"] * 110 + ["late"] * 20, "day": list(range(N))})
+    assert train("--target", "kind", "--time", "day") == 0
+    assert "No training row has the class late of kind" in capsys.readouterr().out
+
+
 def test_options_of_tables_are_for_tables(capsys):
     for option in ("--drop", "--group", "--time", "--categorical"):
         assert main(["train", "digits", option, "x"]) == 1

@@ -1,9 +1,14 @@
 """What `backlit train` says about a table file before it trains."""
 
+from collections.abc import Sequence
+
 from backlit.cli.preparing import Prepared, short
 from backlit.cli.settings import TrainSettings
-from backlit.data.tables import CategoryColumn, DateColumn, NumberColumn, TableEncoder, order_in_words
+from backlit.data.tables import CategoryColumn, DateColumn, Found, NumberColumn, TableEncoder, order_in_words
 from backlit.nn import Module
+
+# Rows of the table of columns; plain numbers beyond are told in one line.
+_MOST_ROWS, _LEAST_PLAIN = 60, 5
 
 
 def print_columns(prepared: Prepared, settings: TrainSettings, model: Module) -> None:
@@ -19,16 +24,28 @@ def print_columns(prepared: Prepared, settings: TrainSettings, model: Module) ->
     table.add_column("distinct", justify="right")
     table.add_column("missing", justify="right")
     table.add_column("what is done", overflow="fold")
-    for each in found:
+    shown, hidden = _chosen(found)
+    for each in shown:
         used = each.name in done
         words = done.get(each.name, f"left out: {each.reason}")
         distinct = f"{each.distinct:,}"
         missing = f"{each.missing:,}" if each.missing else ""
         table.add_row(each.name, each.kind, distinct, missing, words, style=None if used else "dim")
-    console = Console()
+    console = Console(markup=False)  # names may hold brackets
     console.print(table)
+    if hidden:
+        console.print(f"and {hidden:,} more columns of numbers, all there, standardised too", highlight=False)
     for line in (*prepared.told, _network(settings, model)):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _chosen(found: Sequence[Found]) -> tuple[list[Found], int]:
+    """The columns to show, and how many are hidden: of a wide table, plain numbers beyond the first."""
+    plain = [each for each in found if each.kind == "number" and not each.missing]
+    if len(found) <= _MOST_ROWS:
+        return list(found), 0
+    hidden = {each.name for each in plain[max(_MOST_ROWS - (len(found) - len(plain)), _LEAST_PLAIN) :]}
+    return [each for each in found if each.name not in hidden], len(hidden)
 
 
 def _network(settings: TrainSettings, model: Module) -> str:

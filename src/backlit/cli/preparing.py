@@ -171,10 +171,17 @@ def _told(
     settings: TrainSettings, table: Table, targets: Targets, split: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> list[str]:
     gone = table.n_rows - len(targets.rows)
+    classes = [np.unique(column[np.searchsorted(targets.rows, split[0])]) for column in targets.columns]
+    lacking = [
+        f"No training row has the class {', '.join(np.delete(names, seen))} of {target}: the network cannot know it"
+        for target, names, seen in zip(targets.names, targets.class_names, classes, strict=True)
+        if len(seen) < len(names)
+    ]
     return [
         f"{_plural('Target', len(targets.names))} {_about_targets(targets)}",
         *([f"Left out: {gone:,} {_plural('row', gone)} without a target"] if gone else []),
         f"Rows: {len(split[0]):,} to learn from, {len(split[1]):,} held out, {_way_to_split(settings, targets)}",
+        *lacking,
     ]
 
 
@@ -183,7 +190,7 @@ def _about_targets(targets: Targets) -> str:
     head = head_of(targets)
     loss, outputs = type(head.loss()).__name__, head.out_features
     if head.kind == "regression":
-        spans = zip(targets.names, targets.y.reshape(len(targets.y), -1).T, strict=True)
+        spans = zip(targets.names, targets.columns, strict=True)
         told = ", ".join(f"{name} ({short(y.min())} to {short(y.max())})" for name, y in spans)
         return f"{told}: values, so {outputs} linear {_plural('output', outputs)} and {loss}, on standardised values"
     if head.kind == "several labels":

@@ -41,7 +41,7 @@ def print_table(
     table.add_section()
     table.add_row("parameters", f"{run.config['parameters']:,}")
     table.add_row("time", f"{seconds:.1f} s, {len(run.history['loss'])} epochs")
-    console = Console()
+    console = Console(markup=False)  # names may hold brackets
     console.print(table)
     for target, scores in judged.scores.items():
         beside = Table(title=f"{target}, on {judged.said_rows}")

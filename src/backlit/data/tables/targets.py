@@ -28,6 +28,11 @@ class Targets:
     y: NDArray[Any]
     class_names: tuple[tuple[str, ...], ...]
 
+    @property
+    def columns(self) -> list[NDArray[Any]]:
+        """The targets one by one, (n,) each."""
+        return list(self.y.reshape(len(self.y), -1).T)
+
     def of(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """The targets of some rows of the table, all of which have them."""
         return self.y[np.searchsorted(self.rows, rows)]
