@@ -174,8 +174,10 @@ class _Layer:
         axes.plot(steps, mean, color=self.theme.ink, linewidth=1, marker=_marker(found), markersize=3)
         axes.set_title(title, fontsize=8.5)
         spread = std[np.isfinite(std) & (std > 0)]
-        if len(spread) and spread.max() > _WIDE * np.median(spread):
-            axes.set_yscale("symlog", linthresh=float(np.median(spread)))
+        # Where the spread is small for most of the time, that time is to be seen too.
+        small = float(np.quantile(spread, 0.2)) if len(spread) else np.inf
+        if len(spread) and spread.max() > _WIDE * small:
+            axes.set_yscale("symlog", linthresh=small)
         else:
             axes.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
             axes.yaxis.get_offset_text().set_fontsize(7.5)
