@@ -9,6 +9,7 @@ from backlit.train.metrics import Metric
 from backlit.train.progress import ProgressBar
 from backlit.train.run import Run
 from backlit.train.trainer import Trainer
+from backlit.train.watch import Watch
 from backlit.train.watching import Watched
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ProgressBar",
     "Run",
     "Trainer",
+    "Watch",
     "Watched",
     "build",
     "choose_head",

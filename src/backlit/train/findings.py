@@ -141,14 +141,14 @@ def _never_updated(signs: Signs) -> Iterator[Finding]:
 
 
 def _not_zeroed(signs: Signs) -> Iterator[Finding]:
-    carried = [name for name in signs.names("carried") if signs.size("carried", name)[-1] > 0]
+    carried = signs.names("carried")
     if carried:
-        share = signs.size("carried", carried[0])[-1] / max(signs.size("gradients", carried[0])[-1], 1e-300)
+        old, new = (float(signs.size(kind, carried[0])[-1]) for kind in ("carried", "gradients"))
         yield Finding(
             "gradients of earlier steps",
             "",
-            f"what backward() added in the last watched step is not what the gradients held: what was left from before "
-            f"is {_number(share)} times their size ({carried[0]})",
+            f"backward() added a gradient of root mean square {_number(new)} to {_number(old)} that was left from "
+            f"before ({carried[0]})",
             "Call optimizer.zero_grad() before each backward()",
         )
 

@@ -150,8 +150,12 @@ class Probe:
         return -step % self.watched.every
 
     @contextmanager
-    def attached(self) -> Iterator[Callable[[Any], Any]]:
-        """Look at a step that runs inside; the function given returns what was measured, when called with its loss."""
+    def attached(self) -> Iterator[Callable[..., Any]]:
+        """Look at a step that runs inside; the function given returns what was measured.
+
+        It takes the step's loss and, where they are known apart from what parameters hold after the step, the gradients
+        that arrived, and those carried over from earlier steps, by the parameter's name.
+        """
         values: dict[str, tuple[int, Any]] = {}
         ends: dict[str, dict[str, Any]] = {}
         leaves = [(path, module) for path, module in self._model.named_modules() if not list(module.children())]
@@ -164,14 +168,20 @@ class Probe:
         with no_grad():
             before = {name: parameter.detach().clone() for name, parameter in self._model.named_parameters()}
         try:
-            yield lambda loss: self._measured({"loss": {"": loss}, **ends}, values, before)
+            yield lambda loss, arrived=None, carried=None: self._measured(
+                {"loss": {"": loss}, **ends, "carried": carried or {}}, values, before, arrived or {}
+            )
         finally:
             for handle in handles:
                 handle.remove()
 
     @no_grad()
     def _measured(
-        self, ends: dict[str, dict[str, Any]], values: dict[str, tuple[int, Any]], before: dict[str, Any]
+        self,
+        ends: dict[str, dict[str, Any]],
+        values: dict[str, tuple[int, Any]],
+        before: dict[str, Any],
+        arrived: dict[str, Any],
     ) -> Any:
         """A row for each place, as in `Part`."""
         found = ends | {kind: {} for kind in ("values", "weights", "gradients", "updates")}
@@ -181,8 +191,9 @@ class Probe:
             if not parameter.numel():
                 continue
             found["weights"][name] = before[name]
-            if parameter.grad is not None:
-                found["gradients"][name] = parameter.grad
+            gradient = arrived.get(name, parameter.grad)
+            if gradient is not None:
+                found["gradients"][name] = gradient
                 found["updates"][name] = parameter.detach() - before[name]
                 ratios.append(found["updates"][name].abs() / before[name].abs())
         self._places = [(kind, name) for kind, tensors in found.items() for name in tensors]
