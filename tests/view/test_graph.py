@@ -276,3 +276,15 @@ def test_without_pygraphviz_one_clear_error(monkeypatch):
 def test_names_with_signs_of_html_are_no_markup():
     x = leaf(1.0)
     assert "a<b&c" in view.graph(x * 2, names={"a<b&c": x}).svg.replace("&lt;", "<").replace("&amp;", "&")
+
+
+def test_the_same_graph_is_the_same_file_and_speaks():
+    svg, again = (view.graph(sum_times()["f"], names=None).svg for _ in range(2))
+    assert svg == again
+    assert re.match(r'<svg role="img" aria-label="the computation graph of \w+"', svg)
+    assert svg.count("<title>") == 1
+    named = sum_times()
+    words = (
+        "<desc>x = −2, gradient −4; y = 5, gradient −4; q = x + y = 3, gradient −4; z = −4, gradient 3; f = q · z = −12"
+    )
+    assert words in view.graph(named["f"], named).svg

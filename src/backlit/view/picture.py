@@ -10,8 +10,9 @@ from backlit.view.dataflow import Dataflow
 from backlit.view.theme import Theme
 
 _FORMATS = ("svg", "png", "pdf", "html")
-# Graphviz titles each box by its number, which tells nobody anything.
-_INNER_TITLE = re.compile(r"<title>[^<]*</title>\n?")
+# Graphviz titles each box by its number, which tells nobody anything, and counts boxes on from picture to picture.
+_TITLE_OF_BOX = re.compile(r"<title>[^<]*</title>\n?")
+_NUMBER_OF_BOX = re.compile(r' id="a_\w+_\d+"')
 
 
 def new_graph(**attributes: str) -> Any:
@@ -55,7 +56,7 @@ class Picture:
     def svg(self) -> str:
         """The picture as SVG, to be put into a page; a screen reader finds its title and what it shows in words."""
         text = self._draw("svg").decode()
-        body = _INNER_TITLE.sub("", text[text.index("<svg") + len("<svg") :])
+        body = _NUMBER_OF_BOX.sub("", _TITLE_OF_BOX.sub("", text[text.index("<svg") + len("<svg") :]))
         opening, rest = body.split(">", 1)
         title, words = html.escape(self._title), html.escape(self._words)
         return f'<svg role="img" aria-label="{title}"{opening}>\n<title>{title}</title>\n<desc>{words}</desc>{rest}'
