@@ -3,7 +3,8 @@
 import copy
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -62,53 +63,63 @@ class Weighted:
         return (rows * weight).sum() / weight.sum()
 
 
+@dataclass(eq=False, repr=False)
 class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Any module as an estimator; the base of `NetClassifier` and `NetRegressor`."""
+    """Any module as an estimator; the base of `NetClassifier` and `NetRegressor`.
 
-    _numeric_targets: bool
+    Args:
+        optimizer: The name of a class in `backlit.optim`, or a function of the parameters that makes one.
+        lr: Its learning rate; None: its own.
+        max_iter: Epochs at most.
+        batch_size: Rows of a step; "auto": all.
+        shuffle: Whether each epoch has an order of its own.
+        random_state: Seed or generator of weights, orders, dropout and validation rows.
+        early_stopping: Stop by the loss on validation rows, and keep the best weights.
+        validation_fraction: The share of rows held out for that, unless validation rows are given.
+        n_iter_no_change: Epochs without improvement after which training stops.
+        tol: What counts as an improvement.
+        scheduler: A function of the optimizer that makes a scheduler of `backlit.optim.lr_scheduler`.
+        clip_grad_norm: The largest norm of all gradients together.
+        metrics: As `backlit.train.Trainer` takes them; their values stand in `history_`.
+        callbacks: Objects with hooks as `backlit.train.Trainer` calls them, at each epoch or batch.
+        warm_start: Whether `fit` goes on with the last one's module.
+        verbose: Whether a bar shows progress.
+        compile: Whether epochs and predictions run as machine code, where the module can be traced.
 
-    def __init__(
-        self,
-        module: Any = None,
-        *,
-        loss: Any = None,
-        optimizer: Any = "adam",
-        lr: float | None = None,
-        max_iter: int = 100,
-        batch_size: int | str = 32,
-        shuffle: bool = True,
-        random_state: Any = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        scheduler: Any = None,
-        clip_grad_norm: float | None = None,
-        metrics: Sequence[Any] = (),
-        callbacks: Sequence[Any] = (),
-        warm_start: bool = False,
-        verbose: bool | int = False,
-        compile: bool = True,
-    ) -> None:
-        self.module = module
-        self.loss = loss
-        self.optimizer = optimizer
-        self.lr = lr
-        self.max_iter = max_iter
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.scheduler = scheduler
-        self.clip_grad_norm = clip_grad_norm
-        self.metrics = metrics
-        self.callbacks = callbacks
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.compile = compile
+    Attributes:
+        module_: The trained module.
+        optimizer_: Its optimizer.
+        history_: Each epoch's values by name: "loss", "val_loss", and the metrics.
+        loss_: The last epoch's loss.
+        loss_curve_: Each epoch's loss.
+        validation_loss_curve_: The loss on validation rows after each epoch; None without such rows.
+        n_iter_: Epochs of the last fit.
+        n_features_in_: Columns of the table.
+        feature_names_in_: Their names, where they have names.
+    """
+
+    module: Any = None
+    _: KW_ONLY
+    loss: Any = None
+    optimizer: Any = "adam"
+    lr: float | None = None
+    max_iter: int = 100
+    batch_size: int | str = 32
+    shuffle: bool = True
+    random_state: Any = None
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    scheduler: Any = None
+    clip_grad_norm: float | None = None
+    metrics: Sequence[Any] = ()
+    callbacks: Sequence[Any] = ()
+    warm_start: bool = False
+    verbose: bool | int = False
+    compile: bool = True
+
+    _numeric_targets: ClassVar[bool]
 
     # -- what the two estimators differ in ---------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """`NetClassifier` and `NetRegressor`: any module behind scikit-learn's interface."""
 
-from collections.abc import Sequence
-from typing import Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from backlit import nn
 from backlit.errors import DataError
 from backlit.ops import from_numpy
+from backlit.sklearn.documentation import documented
 from backlit.sklearn.net import Net
 from backlit.sklearn.tables import one_column, pair
 from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes, several_labels, values
@@ -19,6 +20,8 @@ from backlit.train.served import Served
 Array = NDArray[Any]
 
 
+@documented
+@dataclass(eq=False, repr=False)
 class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn has no types
     """A classifier around any module, trained as machine code.
 
@@ -29,87 +32,16 @@ class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn
             class or label, or a single one for two classes.
         loss: `loss(outputs, targets)`, such as a loss of `backlit.nn`; None: cross-entropy; binary
             cross-entropy for several labels or a single output.
-        optimizer: The name of a class in `backlit.optim`, or a function of the parameters that makes one.
-        lr: Its learning rate; None: its own.
-        max_iter: Epochs at most.
-        batch_size: Rows of a step; "auto": all.
-        shuffle: Whether each epoch has an order of its own.
-        random_state: Seed or generator of weights, orders, dropout and validation rows.
-        early_stopping: Stop by the loss on validation rows, and keep the best weights.
-        validation_fraction: The share of rows held out for that, unless validation rows are given.
-        n_iter_no_change: Epochs without improvement after which training stops.
-        tol: What counts as an improvement.
-        scheduler: A function of the optimizer that makes a scheduler of `backlit.optim.lr_scheduler`.
-        clip_grad_norm: The largest norm of all gradients together.
-        metrics: As `backlit.train.Trainer` takes them; their values stand in `history_`.
-        callbacks: Objects with hooks as `backlit.train.Trainer` calls them, at each epoch or batch.
-        warm_start: Whether `fit` goes on with the last one's module.
-        verbose: Whether a bar shows progress.
-        compile: Whether epochs and predictions run as machine code, where the module can be traced.
         class_weight: Weights of the classes by label, or "balanced": inversely to their frequency.
 
     Attributes:
-        module_: The trained module.
-        optimizer_: Its optimizer.
-        history_: Each epoch's values by name: "loss", "val_loss", and the metrics.
-        loss_: The last epoch's loss.
-        loss_curve_: Each epoch's loss.
-        validation_loss_curve_: The loss on validation rows after each epoch; None without such rows.
-        n_iter_: Epochs of the last fit.
-        n_features_in_: Columns of the table.
-        feature_names_in_: Their names, where they have names.
         classes_: The classes in order.
     """
 
-    _numeric_targets = False
-    classes_: Array
+    _: KW_ONLY
+    class_weight: Any = None
 
-    def __init__(
-        self,
-        module: Any = None,
-        *,
-        loss: Any = None,
-        optimizer: Any = "adam",
-        lr: float | None = None,
-        max_iter: int = 100,
-        batch_size: int | str = 32,
-        shuffle: bool = True,
-        random_state: Any = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        scheduler: Any = None,
-        clip_grad_norm: float | None = None,
-        metrics: Sequence[Any] = (),
-        callbacks: Sequence[Any] = (),
-        warm_start: bool = False,
-        verbose: bool | int = False,
-        compile: bool = True,
-        class_weight: Any = None,
-    ) -> None:
-        super().__init__(
-            module,
-            loss=loss,
-            optimizer=optimizer,
-            lr=lr,
-            max_iter=max_iter,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            random_state=random_state,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            scheduler=scheduler,
-            clip_grad_norm=clip_grad_norm,
-            metrics=metrics,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            verbose=verbose,
-            compile=compile,
-        )
-        self.class_weight = class_weight
+    _numeric_targets: ClassVar[bool] = False
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
         """Train the module.
@@ -213,6 +145,8 @@ class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn
         return tags
 
 
+@documented
+@dataclass(eq=False, repr=False)
 class NetRegressor(RegressorMixin, Net):  # type: ignore[misc]  # scikit-learn has no types
     """A regressor around any module, trained as machine code.
 
@@ -221,37 +155,12 @@ class NetRegressor(RegressorMixin, Net):  # type: ignore[misc]  # scikit-learn h
             makes one; None: one hidden layer of 100 units. It gets rows in the type of the data, to which its
             parameters are brought, and gives (n_samples, n_outputs).
         loss: `loss(outputs, targets)`, such as a loss of `backlit.nn`; None: the mean squared error.
-        optimizer: The name of a class in `backlit.optim`, or a function of the parameters that makes one.
-        lr: Its learning rate; None: its own.
-        max_iter: Epochs at most.
-        batch_size: Rows of a step; "auto": all.
-        shuffle: Whether each epoch has an order of its own.
-        random_state: Seed or generator of weights, orders, dropout and validation rows.
-        early_stopping: Stop by the loss on validation rows, and keep the best weights.
-        validation_fraction: The share of rows held out for that, unless validation rows are given.
-        n_iter_no_change: Epochs without improvement after which training stops.
-        tol: What counts as an improvement.
-        scheduler: A function of the optimizer that makes a scheduler of `backlit.optim.lr_scheduler`.
-        clip_grad_norm: The largest norm of all gradients together.
-        metrics: As `backlit.train.Trainer` takes them; their values stand in `history_`.
-        callbacks: Objects with hooks as `backlit.train.Trainer` calls them, at each epoch or batch.
-        warm_start: Whether `fit` goes on with the last one's module.
-        verbose: Whether a bar shows progress.
-        compile: Whether epochs and predictions run as machine code, where the module can be traced.
 
     Attributes:
-        module_: The trained module.
-        optimizer_: Its optimizer.
-        history_: Each epoch's values by name: "loss", "val_loss", and the metrics.
-        loss_: The last epoch's loss.
-        loss_curve_: Each epoch's loss.
-        validation_loss_curve_: The loss on validation rows after each epoch; None without such rows.
-        n_iter_: Epochs of the last fit.
-        n_features_in_: Columns of the table.
-        feature_names_in_: Their names, where they have names.
+        n_outputs_: The number of targets.
     """
 
-    _numeric_targets = True
+    _numeric_targets: ClassVar[bool] = True
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
         """Train the module.

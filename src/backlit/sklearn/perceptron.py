@@ -1,7 +1,8 @@
 """What `MLPClassifier` and `MLPRegressor` share: parameters, fitting, and the network's outputs for rows."""
 
 import warnings
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,12 +30,90 @@ Array = NDArray[Any]
 _predictors: WeakKeyDictionary["Perceptron", Predictor] = WeakKeyDictionary()
 
 
+@dataclass(eq=False, repr=False)
 class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A multilayer perceptron on tables; the base of `MLPClassifier` and `MLPRegressor`."""
+    """A multilayer perceptron on tables; the base of `MLPClassifier` and `MLPRegressor`.
+
+    Args:
+        solver: "adam", "sgd", or "lbfgs" for SciPy's L-BFGS-B.
+        alpha: The penalty on weights is alpha / 2 times their squares, divided by the rows of a batch.
+        batch_size: Rows of a step; "auto" for 200, or all if there are fewer.
+        learning_rate: With "sgd": "constant", "invscaling" (divided by the rows seen to the power `power_t`), or
+            "adaptive" (divided by 5 where it would stop).
+        learning_rate_init: The learning rate, or the first one.
+        power_t: For "invscaling".
+        max_iter: Epochs at most; with "lbfgs" iterations.
+        shuffle: Whether each epoch has an order of its own.
+        random_state: Seed or generator of weights, orders, validation rows and dropout.
+        tol: What counts as an improvement.
+        verbose: Whether to print each epoch's loss.
+        warm_start: Whether `fit` goes on from the last one's network.
+        momentum: With "sgd".
+        nesterovs_momentum: With "sgd": whether to look ahead.
+        early_stopping: Stop by the score on validation rows, and keep the best network.
+        validation_fraction: The share of rows held out for that.
+        beta_1: With "adam": share of the average of gradients that is kept.
+        beta_2: With "adam": share of the average of their squares that is kept.
+        epsilon: With "adam": added to the denominator.
+        n_iter_no_change: Epochs without improvement after which training stops.
+        max_fun: With "lbfgs": evaluations of the loss at most.
+        dropout: Share of values left out after each hidden layer while training, or a list, one for each.
+        normalization: "batch" or "layer", before each hidden activation; None.
+        callbacks: Objects with any of `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end`, `on_fit_end`,
+            each called with the estimator, whose weights are those of that moment; one may set `stop_ = True`.
+        missing_values: "error", or "impute": missing numbers become the mean of their column, and each column that
+            misses values while training gets a further column of zeros and ones that says where.
+        categorical_features: Columns by name or number that hold categories, or "from_dtype" for those of text or
+            categories: each gets an embedding, learnt with the network (Guo and Berkhahn, arXiv 1604.06737). Unseen
+            and missing categories share one of their own. None: all columns are numbers.
+
+    Attributes:
+        coefs_: Weights of each layer, (inputs, outputs).
+        intercepts_: Biases of each layer, (outputs,).
+        loss_: The last epoch's loss.
+        loss_curve_: Each epoch's loss, averaged while the network changes, penalty included.
+        best_loss_: The smallest of these losses; None with early stopping.
+        validation_loss_curve_: The loss on the validation rows, without the penalty; None without such rows.
+        best_validation_score_: The largest of `validation_scores_`; None without early stopping.
+        n_iter_: Epochs, or iterations.
+        t_: Rows seen in training.
+        n_layers_: Layers, input and output included.
+        n_outputs_: Outputs of the network.
+        n_features_in_: Columns of the table.
+        feature_names_in_: Their names, where they have names.
+    """
+
+    _: KW_ONLY
+    solver: str = "adam"
+    alpha: float = 0.0001
+    batch_size: int | str = "auto"
+    learning_rate: str = "constant"
+    learning_rate_init: float = 0.001
+    power_t: float = 0.5
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: Any = None
+    tol: float = 1e-4
+    verbose: bool | int = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    n_iter_no_change: float = 10
+    max_fun: int = 15000
+    dropout: Any = 0.0
+    normalization: str | None = None
+    callbacks: Any = ()
+    missing_values: str = "error"
+    categorical_features: Any = None
 
     # -- what the two estimators differ in ---------------------------------------------------------------------------
 
-    _numeric_targets: bool
+    _numeric_targets: ClassVar[bool]
 
     def _width(self, targets: Array) -> int:
         """Outputs of the network."""
