@@ -61,6 +61,8 @@ def computed(step: Any, args: list[Any], arrays: list[Any]) -> Any:
         result = args[0].copy()
         np.add.at(result, key, args[1]) if step.op == "add" else result.__setitem__(key, args[1])
         return result
+    if step.kind == "scan":
+        return getattr(np, step.op).accumulate(args[0], axis=step.attrs)
     if step.kind == "measure":
         return getattr(NUMPY, step.op)(*args)
     if step.kind == "random":

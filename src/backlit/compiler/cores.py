@@ -10,6 +10,7 @@ from backlit.compiler.measures import emit_measure
 from backlit.compiler.products import Product
 from backlit.compiler.random_words import emit_random
 from backlit.compiler.reductions import emit_reduction
+from backlit.compiler.scans import emit_scan
 from backlit.compiler.scatters import emit_scatter
 from backlit.compiler.short_rows import emit_short_rows
 from backlit.compiler.transpose import emit_transpose, is_transposed
@@ -48,4 +49,5 @@ _CORES = {
     "call": _call,
     "random": emit_random,
     "measure": emit_measure,
+    "scan": emit_scan,
 }

@@ -18,7 +18,7 @@ _WORDS_RATE = 1_000
 # Microseconds that a kernel must take, so that meeting twice and handing memory over are worth it.
 _WORTH_SHARING = 8.0
 # Kernels of these kinds run on one thread.
-_ALONE = ("call", "scatter", "measure")
+_ALONE = ("call", "scatter", "scan", "measure")
 # Rows from which on a large second matrix is worth copying, though it lies as it should.
 _COPIED_ROWS = 32
 # What of a copy fits into a core's second cache beside all else, and how many of its rows at most.
@@ -83,7 +83,7 @@ def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
         size = _size(plan, n, rows)
         if step.kind == "product":
             multiply_adds += size * int(at(steps[step.args[0]].shape[-1], rows))
-        elif step.kind in ("reduce", "scatter", "measure"):
+        elif step.kind in ("reduce", "scatter", "scan", "measure"):
             operations += _size(plan, step.args[-1 if step.kind == "scatter" else 0], rows)
         elif step.kind == "pointwise" and step.dtype[0] == "f" and step.op not in _FREE:
             operations += size

@@ -33,7 +33,7 @@ class KernelReport:
     """One kernel: a nest of loops that computes several steps at once.
 
     Attributes:
-        kind: What is at its core: "product", "reduce", "scatter", "call", "random", "measure"; "loop" for elementwise
+        kind: What is at its core: "product", "reduce", "scatter", "scan", "call", "random", "measure"; "loop" for elementwise
             work.
         operations: The operations that it computes, with the module each came from.
         shape: The shape of its loops.

@@ -26,6 +26,15 @@ for _name in ("sum", "prod", "max", "min", "all", "any", "mean", "argmax", "argm
     FUNCTIONS[getattr(np, _name)] = lambda x, *args, _name=_name, **options: getattr(x, _name)(*args, **options)
 
 
+FUNCTIONS[np.cumsum] = lambda x, axis: _wide(x).scanned("add", axis)
+FUNCTIONS[np.cumprod] = lambda x, axis: _wide(x).scanned("multiply", axis)
+
+
+def _wide(x: LoweredArray) -> LoweredArray:
+    """In the type in which NumPy adds up: int64 for integers and bools."""
+    return x if x.dtype.kind == "f" else x.astype(np.int64)
+
+
 def some(*values: Any) -> LoweredArray:
     """The first symbolic array."""
     return next(v for v in values if isinstance(v, LoweredArray))

@@ -16,6 +16,7 @@ Kinds:
   dimensions `attrs`. With op "inside" the indices are known to be within the bounds and not looked at.
 - "scatter": the first argument with the second added ("add") or put ("set") at the places that the others name in the
   same way.
+- "scan": `op` of the argument's element and of the result at the place before it, along dimension `attrs`.
 - "random": words of `xp.random_bits` from the argument, a generator's state.
 - "measure": `op` ("moments" or "at_least") of `xp`, a row for each array.
 - "call": the forward rule itself, called back; `attrs` is (primitive, arguments' places and numbers, settings, result).

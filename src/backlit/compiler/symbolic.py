@@ -15,6 +15,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from backlit.compiler.program import ProgramBuilder, row_major
 from backlit.compiler.values import can_emit
 
+# Ufuncs that a scan can apply.
+SCANS = {"add", "multiply", "maximum", "minimum"}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 # An array of constants as long as this is spelled out, element by element.
 _SPELLED = 16
@@ -59,6 +61,8 @@ class LoweredArray(NDArrayOperatorsMixin):
         return (self[i] for i in range(self.shape[0]))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method == "accumulate" and set(options) == {"axis"}:
+            return inputs[0].scanned(ufunc.__name__, options["axis"])
         if method != "__call__" or options or ufunc.nout != 1:
             raise NotLowered(f"numpy.{ufunc.__name__}.{method} with {sorted(options)}")
         known = FUNCTIONS.get(ufunc)
@@ -249,6 +253,12 @@ class LoweredArray(NDArrayOperatorsMixin):
         kept = tuple(n for d, n in enumerate(self.shape) if d not in dims)
         result = self._add("reduce", op, (self.number,), dims, kept, dtype or self.dtype) if dims else self
         return result.reshape(tuple(1 if d in dims else n for d, n in enumerate(self.shape))) if keepdims else result
+
+    def scanned(self, op: str, axis: int) -> "LoweredArray":
+        """Each element combined with those before it along `axis`, by an associative ufunc."""
+        if op not in SCANS or self.dtype.kind == "b":
+            raise NotLowered(f"numpy.{op}.accumulate")
+        return self._add("scan", op, (self.number,), axis % self.ndim, self.shape, self.dtype)
 
     def sum(self, axis: Any = None, keepdims: bool = False, dtype: Any = None, **_: Any) -> "LoweredArray":
         """Sum over `axis`; integers and bools in int64."""

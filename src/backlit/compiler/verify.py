@@ -9,6 +9,7 @@ import numpy as np
 
 from backlit.compiler.program import Program, Step
 from backlit.compiler.rows import SAMPLES, Affine, Inverse, at
+from backlit.compiler.symbolic import SCANS
 from backlit.compiler.values import can_emit
 from backlit.core.primitive import Primitive
 from backlit.errors import GraphError
@@ -157,6 +158,13 @@ def _scatter(step: Step, args: Sequence[Step]) -> str | None:
     return None if fits else "the indices do not name places for the second argument"
 
 
+def _scan(step: Step, args: Sequence[Step]) -> str | None:
+    if len(args) != 1 or (args[0].shape, args[0].dtype) != (step.shape, step.dtype):
+        return "a scan has one argument, and its type"
+    fits = step.op in SCANS and isinstance(step.attrs, int) and 0 <= step.attrs < len(step.shape)
+    return None if fits and step.dtype != "b1" else f"there is no scan {step.op} of these"
+
+
 def _random(step: Step, args: Sequence[Step]) -> str | None:
     fits = len(args) == 1 and args[0].dtype == "i8" and args[0].shape == (3,) and step.dtype == "u8"
     return None if fits and len(step.shape) == 1 else "words u8 are drawn from a generator's state, i8[3]"
@@ -187,6 +195,7 @@ _CHECKS: dict[str, Any] = {
     "product": _product,
     "take": _take,
     "scatter": _scatter,
+    "scan": _scan,
     "random": _random,
     "measure": _measure,
     "call": _call,

@@ -13,7 +13,7 @@ from backlit.compiler.program import Step
 
 # From so many bytes on, a product copies a second factor of fixed size before it uses it.
 COPIED_BYTES = 400_000
-_ALWAYS = ("input", "product", "reduce", "scatter", "call", "random", "measure")
+_ALWAYS = ("input", "product", "reduce", "scatter", "scan", "call", "random", "measure")
 
 
 def choose_memory(draft: Draft) -> None:

@@ -12,7 +12,7 @@ from backlit.compiler.program import Program, ProgramBuilder, plain_strides
 
 Place = tuple[str, int]
 # Kernels of these have one place for their result.
-_ONE_PLACE = ("scatter", "call", "random", "measure")
+_ONE_PLACE = ("scatter", "scan", "call", "random", "measure")
 
 
 def with_copies(program: Program) -> Program:
