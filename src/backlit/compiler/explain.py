@@ -33,8 +33,8 @@ class KernelReport:
     """One kernel: a nest of loops that computes several steps at once.
 
     Attributes:
-        kind: What is at its core: "product", "reduce", "scatter", "scan", "call", "random", "measure"; "loop" for elementwise
-            work.
+        kind: What is at its core: "product", "reduce", "scatter", "scan", "call", "random", "measure"; "loop" for
+            elementwise work.
         operations: The operations that it computes, with the module each came from.
         shape: The shape of its loops.
         flops: Floating-point operations for one batch; a function such as exp counts as one.
