@@ -249,3 +249,15 @@ def test_names_are_of_tensors():
     with pytest.raises(ArgumentTypeError, match="expected names of tensors"):
         Names({"x": 1.0})
     assert squares()["f"].item() == 38.25
+
+
+def test_a_line_in_a_comprehension_sees_the_variables_around_it():
+    seen = "around"
+    (found,) = [callers_variables() for inside in ("within",)]
+    assert (found["seen"], found["inside"], found["pytest"]) == (seen, "within", pytest)
+
+
+def test_copies_are_known_by_their_numbers_unless_several_are_alike():
+    x, y, twin, one = (backlit.tensor(v) for v in ([1.0, 2.0], [3.0, 4.0], [3.0, 4.0], 5.0))
+    called = Names({"x": x, "y": y, "twin": twin, "one": one})
+    assert [called.of_copy(t.numpy().copy()) for t in (x, y, one, backlit.zeros(2))] == ["x", "", "", ""]

@@ -200,7 +200,8 @@ def dataflow(result: Any, names: Names, caller: str) -> Dataflow:
         binding = found
     else:
         raise ArgumentTypeError(f"view.{caller}: expected a tensor, such as a loss, got {type(result).__name__}")
-    reader = _Reader(names)
+    # A compiled function is recorded on copies of its arguments.
+    reader = _Reader(names, copied=isinstance(result, Recording))
     for reached in _bindings(binding):
         reader.add(reached)
     top = reader.made[binding.sequence]
@@ -261,8 +262,8 @@ def _bindings(root: Binding) -> list[Binding]:
 
 
 class _Reader:
-    def __init__(self, names: Names) -> None:
-        self.names = names
+    def __init__(self, names: Names, copied: bool) -> None:
+        self.names, self.copied = names, copied
         self.nodes: list[Node] = []
         self.made: dict[int, Node] = {}
         self.leaves: dict[int, Node] = {}
@@ -322,7 +323,7 @@ class _Reader:
         kind = binding.dtypes[position]
         node = Node(
             kind="constant" if shape is None else "input",
-            name=self.names.of_array(array) if array is not None else "",
+            name="" if array is None else self._name(array),
             path=binding.path,
             shape=() if shape is None else tuple(shape),
             value=given.array if isinstance(given, Value) else np.asarray(given) if _plain(given) else None,
@@ -335,6 +336,9 @@ class _Reader:
             self.alive.append(array)
         self.nodes.append(node)
         return node
+
+    def _name(self, array: Array) -> str:
+        return self.names.of_array(array) or (self.names.of_copy(array) if self.copied else "")
 
     def finish(self, recorded: bool) -> None:
         """Add up what arrived at each leaf, and put each leaf into the innermost module that all its uses share."""

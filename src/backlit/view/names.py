@@ -4,7 +4,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backlit.core.tensor_base import TensorBase, tape_of
+import numpy as np
+
+from backlit.core.tensor_base import Array, TensorBase, tape_of
 from backlit.errors import ArgumentTypeError
 from backlit.nn import Module
 
@@ -24,6 +26,7 @@ class Names:
         self._by_tensor: dict[int, str] = {}
         self._by_array: dict[int, str] = {}
         self._by_result: dict[tuple[int, int], str] = {}
+        self._arrays: dict[str, Array] = {}
         for name, tensor in (given or {}).items():
             if not isinstance(name, str) or not isinstance(tensor, TensorBase):
                 raise ArgumentTypeError(
@@ -47,6 +50,7 @@ class Names:
     def _add(self, name: str, tensor: TensorBase) -> None:
         self._by_tensor.setdefault(id(tensor), name)
         self._by_array.setdefault(id(tensor._array), name)
+        self._arrays.setdefault(name, tensor._array)
         binding, index = tape_of(tensor)
         if binding is not None:
             self._by_result.setdefault((binding.sequence, index), name)
@@ -58,6 +62,17 @@ class Names:
     def of_array(self, array: Any) -> str:
         """The name of the tensor that this very array belongs to, or nothing."""
         return self._by_array.get(id(array), "")
+
+    def of_copy(self, array: Array) -> str:
+        """The name of the only tensor that holds these numbers, or nothing; one number could be anybody's."""
+        if array.size < 2:
+            return ""
+        alike = [
+            name
+            for name, own in self._arrays.items()
+            if own.shape == array.shape and own.dtype == array.dtype and np.array_equal(own, array)
+        ]
+        return alike[0] if len(alike) == 1 else ""
 
     def of_result(self, sequence: int, index: int) -> str:
         """The name of a result of a binding, or nothing."""
@@ -73,8 +88,13 @@ def _outermost(modules: list[tuple[str, Module]]) -> list[tuple[str, Module]]:
 
 def callers_variables() -> dict[str, Any]:
     """The variables that the reader's line of program sees: of the innermost frame that is not the library's."""
-    frame = next(_frames(), None)
-    return {} if frame is None else {**frame.f_globals, **frame.f_locals}
+    inner: dict[str, Any] = {}
+    for frame in _frames():
+        inner = {**frame.f_locals, **inner}
+        # A comprehension has a frame of its own, inside that of the line it stands in.
+        if not frame.f_code.co_name.endswith(("comp>", "genexpr>")):
+            return {**frame.f_globals, **inner}
+    return inner
 
 
 def _frames() -> Iterator[Any]:
