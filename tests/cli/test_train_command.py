@@ -205,3 +205,12 @@ def test_bad_input_is_one_line_and_no_traceback(folder, arguments, words, capsys
     assert len(said) == 1
     assert said[0].startswith("backlit: error: ")
     assert words in said[0]
+
+
+def test_what_keeps_a_network_from_learning_is_said(folder, capsys):
+    assert main(["train", "two-moons", "--lr", "1e-7", "--epochs", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "A learning rate that is too low: updates are " in out
+    assert "Raise the learning rate (1e-07), about 1,000 times." in out
+    assert main(["train", "two-moons", "--epochs", "5"]) == 0
+    assert "learning rate" not in capsys.readouterr().out

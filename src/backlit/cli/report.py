@@ -8,6 +8,7 @@ from backlit import view
 from backlit.cli.judging import NETWORK, Judged, shown_score
 from backlit.cli.page import PAGE_FILE, write_page
 from backlit.errors import MissingPackageError
+from backlit.train import diagnose
 from backlit.train.evaluation import found_classes
 
 CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
@@ -16,7 +17,7 @@ CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
 def print_table(
     judged: Judged, folder: Path, results: Sequence[Mapping[str, float]], seconds: float, page: Path | None
 ) -> None:
-    """Print losses and scores, those of the baselines, the parameters, the time, and where the page is.
+    """Print losses and scores, those of the baselines, what kept the network from learning, and where the page is.
 
     Args:
         judged: The run and its held-out rows.
@@ -51,7 +52,7 @@ def print_table(
         for figure in scores[NETWORK]:
             beside.add_row(figure, *(shown_score(figure, score[figure]) for score in scores.values()))
         console.print(beside)
-    for line in (*judged.notes(), *judged.verdicts()):
+    for line in (*judged.notes(), *judged.verdicts(), *map(str, diagnose(run))):
         console.print(line, highlight=False, soft_wrap=True)
     if run.interrupted:
         console.print(f"Interrupted. `backlit train --resume {folder}` goes on.", highlight=False, soft_wrap=True)
