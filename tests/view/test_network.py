@@ -65,7 +65,7 @@ def test_large_layers_are_shortened_with_their_count():
     assert "⋮\n502 more" in texts
     assert any("784 inputs" in text for text in texts)
     assert "(507 more)" in picture.formula(3, 10).numbers
-    assert picture.formula(3, 10).symbols.endswith("+ … + w_512,10^(2) a_512^(2) + b_10)")
+    assert picture.formula(3, 10).symbols.endswith("+ … + w_512,10^(2) a_512^(2) + b_10")
 
 
 def test_edges_show_sign_and_size(model):
@@ -164,4 +164,16 @@ def test_functions_between_the_layers_are_named():
     assert picture.data[2].values.sum() == pytest.approx(1)
     # Several functions in a row are one g.
     assert "= g(" in picture.formula(2, 1).numbers
-    assert picture.formula(3, 1).numbers.startswith("a_1^(3) = softmax(")
+
+
+def test_softmax_is_written_over_all_sums():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Softmax(1))
+    weights = backlit.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    model.load_state_dict({"0.weight": weights, "0.bias": backlit.tensor([0.0, 0.0, 3.0])})
+    found = network(model, [1.0, 2.0], neuron=(2, 1)).formula(2, 1)
+    assert found.symbols == "a_1^(2) = exp(z_1) / sum_j exp(z_j), z_1 = w_11^(1) x_1 + w_21^(1) x_2 + b_1"
+    share = f"{np.exp(1) / np.exp([1, 2, 3]).sum():.4g}"
+    assert found.numbers == f"a_1^(2) = exp(1) / (exp(1) + exp(2) + exp(3)) = {share}, z_1 = 1·1 + 0·2 + 0 = 1"
+    assert r"\frac{\exp z_{1}}{\sum_j \exp z_j}, \quad z_{1} = " in found.latex
+    other = network(nn.Sequential(nn.Linear(2, 3), nn.LogSoftmax(1)), [1.0, 2.0]).formula(2, 3)
+    assert other.symbols.startswith("a_3^(2) = g(z)_3, z_3 = w_13^(1) x_1")

@@ -69,6 +69,14 @@ def test_sums_kinks_and_ties_are_told():
     assert "; at the kink there is no derivative, and this is the convention" in text
 
 
+def test_a_backward_pass_may_start_with_any_number():
+    a, b = leaf(2.0), leaf(3.0)
+    with backlit.record():
+        f = a * b
+        f.backward(backlit.tensor(5.0).double())
+    assert "f: backward starts with 5; swaps and scales: a gets 5 · 3 = 15; b gets 5 · 2 = 10" in view.steps(f).text
+
+
 def test_without_a_backward_pass_the_steps_say_so():
     with backlit.record():
         f = leaf(1.0) * 2

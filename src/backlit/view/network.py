@@ -21,7 +21,7 @@ _MARGIN, _HEAD, _FOOT = 0.75, 0.75, 0.55
 _THIN, _THICK = 0.3, 4.5
 _NARROW = 4.6
 _CROWD = 40
-_SYMBOL = re.compile(r"\b([abwx])_([\d,]+)(?:\^(\(\d+\)))?")
+_SYMBOL = re.compile(r"\b([abwxz]|sum)_([\d,]+|j)(?:\^(\(\d+\)))?")
 
 
 class Network(Plot):
@@ -227,7 +227,8 @@ def _wrapped(found: Formula, columns: int) -> list[str]:
     """The formula in lines that fit the picture's width, broken at plus signs."""
     width = int(max(_NARROW, 2 * _MARGIN + _COLUMN * (columns - 1)) / 0.075) - 6
     lines: list[str] = []
-    for text in (found.symbols, found.numbers):
+    # A sum that stands apart has lines of its own.
+    for text in [part for whole in (found.symbols, found.numbers) for part in whole.split(", ")]:
         line = ""
         for term in text.replace(" = ", " §= ").replace(" + ", " §+ ").split("§"):
             if line and len(line) + len(term) > width:
@@ -241,4 +242,5 @@ def _wrapped(found: Formula, columns: int) -> list[str]:
 def _mathematics(found: re.Match[str]) -> str:
     """A symbol such as `w_12^(1)` in Matplotlib's way to write mathematics."""
     letter, below, above = found.groups()
+    letter = letter.replace("sum", r"\Sigma")
     return f"${letter}_{{{below}}}" + (f"^{{{above}}}$" if above else "$")

@@ -38,6 +38,7 @@ class Neurons:
         biases: (n,), or None.
         activation: Names of what is between sum and value, such as "relu" or "BatchNorm1d, relu"; "identity" for none.
         path: The module that holds the weights.
+        joint: Whether a value depends on all sums of the layer, as with softmax.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Neurons:
     biases: Array | None = None
     activation: str = ""
     path: str = ""
+    joint: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def read_layers(model: Any, x: Any) -> list[Neurons]:
             values, names = sums, []
         biases = None if bias is None else np.broadcast_to(bias, sums.shape)
         shown = ", ".join(dict.fromkeys(names)) or "identity"
-        layers.append(Neurons(number_, values, sums, weight, biases, shown, bindings[place].path))
+        joint = any(not (binding.primitive.elementwise or binding.primitive.view) for binding in after) and bool(names)
+        layers.append(Neurons(number_, values, sums, weight, biases, shown, bindings[place].path, joint))
     return layers
 
 
@@ -185,12 +188,34 @@ def formula(layers: list[Neurons], layer: int, neuron: int) -> Formula:
     name = own.activation if ", " not in own.activation else "g"
     g, open_, close = ("", "", "") if linear else (name, "(", ")")
     total, value = number(sums[neuron - 1]), number(own.values[neuron - 1])
+    if own.joint:
+        return _of_all_sums(own, neuron, [" + ".join(terms) for terms in (symbols, numbers, latex)])
     applied = f"{g}({total}) = {value}" if not linear else value
     letter = "" if linear else "g"
     return Formula(
         f"a_{neuron}{power} = {letter}{open_}{' + '.join(symbols)}{close}",
         f"a_{neuron}{power} = {g}{open_}{' + '.join(numbers)}{close} = {applied}",
         f"a_{{{neuron}}}^{{({layer})}} = {letter}{open_}{' + '.join(latex)}{close}",
+    )
+
+
+def _of_all_sums(own: Neurons, neuron: int, terms: list[str]) -> Formula:
+    """The formula of a neuron that takes all sums of its layer: what becomes of them, then its own sum."""
+    symbols, numbers, latex = terms
+    power = f"^({own.number})"
+    sums = [number(z) for z in np.asarray(own.sums)]
+    total, value = sums[neuron - 1], number(own.values[neuron - 1])
+    outer, result, outer_latex = f"g(z)_{neuron}", value, f"g(z)_{{{neuron}}}"
+    if own.activation == "softmax":
+        powers = [f"exp({z})" for z in sums]
+        shown = powers if len(powers) <= _TERMS + 2 else [*powers[:_TERMS], "…", powers[-1]]
+        outer = f"exp(z_{neuron}) / sum_j exp(z_j)"
+        result = f"exp({total}) / ({' + '.join(shown)}) = {value}"
+        outer_latex = rf"\frac{{\exp z_{{{neuron}}}}}{{\sum_j \exp z_j}}"
+    return Formula(
+        f"a_{neuron}{power} = {outer}, z_{neuron} = {symbols}",
+        f"a_{neuron}{power} = {result}, z_{neuron} = {numbers} = {total}",
+        rf"a_{{{neuron}}}^{{({own.number})}} = {outer_latex}, \quad z_{{{neuron}}} = {latex}",
     )
 
 

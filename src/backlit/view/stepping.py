@@ -204,7 +204,12 @@ class _Teller:
         name = self.names[id(node)]
         arrived = "" if node.gradient is None else _brief(node.gradient)
         if node is self.flow.out.source:
-            words = f"{name}: the derivative of the result by itself is {arrived}"
+            one = node.gradient is not None and node.gradient.size == 1 and node.gradient.item() == 1
+            words = (
+                f"{name}: the derivative of the result by itself is 1"
+                if one
+                else f"{name}: backward starts with {arrived}"
+            )
         elif len([e for e in node.outputs if e.gradient is not None]) > 1:
             parts = " + ".join(_bracketed(_brief(e.gradient)) for e in node.outputs if e.gradient is not None)
             words = f"{name}: {parts} arrive and add up to {arrived}"
