@@ -41,8 +41,24 @@ def test_defaults_follow_the_size_of_the_data_and_never_replace_what_was_chosen(
     assert chosen.filled(60_000, 784) == chosen
 
 
+def test_table_files_are_trained_until_the_loss_no_longer_falls():
+    few, many = (TrainSettings("a").filled(rows, 10, table=True) for rows in (100, 60_000))
+    assert (few.epochs, few.patience, few.lr) == (200, 15, 0.002)
+    assert (many.epochs, many.patience, many.batch_size) == (40, 15, 256)
+    assert TrainSettings("a", optimizer="rmsprop").filled(100, 10, table=True).lr == 0.01
+    assert TrainSettings("a").filled(100, 10).patience is None
+
+
+def test_names_of_columns():
+    assert settings.read_names("a, b c") == ("a", "b c")
+    assert TrainSettings("t.csv", target="a,b").target_names == ("a", "b")
+    for text in ("", "a,,b"):
+        with pytest.raises(ArgumentError, match="names of columns"):
+            settings.read_names(text)
+
+
 def test_settings_go_through_json():
-    filled = TrainSettings("a", target="y", val=0.5, seed=3).filled(100, 4)
+    filled = TrainSettings("a", target="y", val=0.5, seed=3, drop=("b",), group="g").filled(100, 4, table=True)
     assert TrainSettings.from_dict(json.loads(json.dumps(filled.to_dict())), "config.json") == filled
 
 

@@ -100,9 +100,10 @@ class TrainSettings:
         if n_features <= _MANY_FEATURES:
             defaults["hidden"] = FEW["hidden"]
         if table:
-            # The rate does not rise and fall, so it begins lower; early stopping finds the number of epochs.
-            defaults |= {"lr": rate * _TABLE_RATE, "epochs": MANY_TABLE_EPOCHS if many else TABLE_EPOCHS}
-            defaults["patience"] = TABLE_PATIENCE
+            # The rate does not rise and fall, so it begins below the peak; early stopping finds the number of epochs.
+            epochs = MANY_TABLE_EPOCHS if many else TABLE_EPOCHS
+            peaks = _plain_name(self.optimizer) in _PEAK_RATES
+            defaults |= {"lr": rate * _TABLE_RATE if peaks else rate, "epochs": epochs, "patience": TABLE_PATIENCE}
         missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
         return replace(self, **missing)
 

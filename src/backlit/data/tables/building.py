@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.data.datasets.table import arrow
-from backlit.data.tables.table import Column
+from backlit.data.tables.table import MOST_CATEGORIES, Column
 from backlit.data.tables.times import ORDERS, as_times, fitting_orders, iso_times, ordered_times
 from backlit.errors import DataError
 
-# A column of more different texts than this holds names or sentences; nothing is learnt from their numbers.
-MOST_CATEGORIES = 50_000
 # Texts that mean that nothing is there.
 MISSING = (
     *("", "?", "-", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "NAN", "-nan", "-NaN", "null", "NULL"),
@@ -48,6 +46,7 @@ class Builder:
         as_text: Whether it is text, whatever it looks like.
         keep_all: Whether all texts are kept, however many there are.
         orders: The orders of day, month and year that may occur; the first that fits is taken.
+        comma: Whether a comma may stand for the decimal point.
         n_rows: Rows so far.
     """
 
@@ -57,6 +56,7 @@ class Builder:
     as_text: bool = False
     keep_all: bool = False
     orders: Sequence[str] = ORDERS
+    comma: bool = False
     n_rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -152,9 +152,10 @@ class Builder:
         """Text of a CSV file as numbers or times, if all of it is."""
         pa = arrow()
         if self._kind in ("", "number"):
+            points = self._with_points(array)
             for kind in (pa.int64(), pa.float64()) if self._whole else (pa.float64(),):
                 try:
-                    return self._keep("number", self._compact(array.cast(kind)))
+                    return self._keep("number", self._compact(points.cast(kind)))
                 except pa.ArrowInvalid:
                     continue
         if self._kind in ("", "time"):
@@ -165,6 +166,9 @@ class Builder:
             self._padded = True
             return self._parsed(_trimmed(array))
         return self._keep("text", self._texts(array))
+
+    def _with_points(self, array: Any) -> Any:
+        return arrow().compute.replace_substring(array, ",", ".", max_replacements=1) if self.comma else array
 
     def _times(self, array: Any) -> NDArray[Any] | None:
         """Texts as times, if all of them are."""
@@ -212,7 +216,7 @@ class Builder:
         encoded = pc.dictionary_encode(array)
         local = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         texts = pc.utf8_trim_whitespace(encoded.dictionary)
-        numeric = pc.match_substring_regex(texts, _NUMBER).to_numpy(zero_copy_only=False)
+        numeric = pc.match_substring_regex(self._with_points(texts), _NUMBER).to_numpy(zero_copy_only=False)
         counts = np.bincount(local[local >= 0], minlength=len(texts))
         self._n_numeric += int(counts[numeric].sum())
         numeric |= pc.is_in(texts, value_set=pa.array(MISSING)).to_numpy(zero_copy_only=False)

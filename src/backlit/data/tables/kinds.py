@@ -7,8 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from backlit.data.tables.building import MOST_CATEGORIES
-from backlit.data.tables.table import Column, Table
+from backlit.data.tables.table import MOST_CATEGORIES, Column, Table
 from backlit.errors import ArgumentError, DataError, suggest
 
 Kind = Literal["number", "boolean", "category", "date", "identifier", "text", "constant", "missing", "copy"]
@@ -82,7 +81,7 @@ def _kind(table: Table, column: Column, goals: Sequence[Column], categorical: bo
         raise DataError(_not_numbers(table, column))
     if column.stray is not None and column.numeric_share >= _MOSTLY and not categorical:
         raise DataError(_not_numbers(table, column))
-    if column.n_distinct == 1 and not column.n_missing and not column.overfull:
+    if column.n_distinct == 1 and not column.n_missing:
         return "constant", f"{column.told(slice(0, 1))[0]!s} in every row"
     if any(_same(column, goal) for goal in goals):
         return "copy", "the same as the target"

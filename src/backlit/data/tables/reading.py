@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def read_table(
 
     Args:
         path: A file as `read_columns` takes it. Empty cells, `NA`, `null`, `nan`, `?`, `-`, `None` and the like are
-            missing ones.
+            missing ones. In CSV with semicolons a comma may stand for the decimal point.
         drop: Columns that are not wanted.
         text: Columns that are read as text, whatever they look like.
         whole: Columns of text of which all values are kept, however many there are.
@@ -49,12 +49,18 @@ def read_table(
         raise MissingFileError(f"no file {path}")
     pa = arrow()
     try:
-        with _blocks(path, None) as (names, first_row, blocks):
+        with _open(path, None) as (names, first_row, comma, blocks):
             _check_names(path, names, (*drop, *text, *whole))
             wanted = [name for name in names if name not in drop]
             builders = {
                 name: Builder(
-                    path.name, name, first_row, name in text, name in whole, (orders or {}).get(name) or ORDERS
+                    source=path.name,
+                    name=name,
+                    first_row=first_row,
+                    as_text=name in text,
+                    keep_all=name in whole,
+                    orders=(orders or {}).get(name, ORDERS),
+                    comma=comma,
                 )
                 for name in wanted
             }
@@ -62,8 +68,8 @@ def read_table(
         while again:
             # The text of their first blocks is gone.
             builders |= again
-            with _blocks(path, list(again)) as (_, _, blocks):
-                again = _build(again, blocks)
+            with _open(path, list(again)) as source:
+                again = _build(again, source.blocks)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         words = "save the file as UTF-8" if "UTF8" in str(error) else str(error)
         raise FileError(f"{path}: cannot be read as {path.suffix[1:]}: {words}") from error
@@ -95,15 +101,31 @@ def _check_names(path: Path, names: Sequence[str], asked: Sequence[str]) -> None
             raise ArgumentError(f"{path}: no column {name!r}{suggest(name, names)}")
 
 
+class _Source(NamedTuple):
+    """A table file that is open.
+
+    Attributes:
+        names: All its columns' names.
+        first_row: The number of the first row in messages.
+        comma: Whether a comma may stand for the decimal point.
+        blocks: Rows of the columns that are read.
+    """
+
+    names: list[str]
+    first_row: int
+    comma: bool
+    blocks: Iterator[Any]
+
+
 @contextlib.contextmanager
-def _blocks(path: Path, only: Sequence[str] | None) -> Iterator[tuple[list[str], int, Iterator[Any]]]:
-    """The columns' names, the number of the first row, and the file's blocks, with some columns or all."""
+def _open(path: Path, only: Sequence[str] | None) -> Iterator["_Source"]:
+    """An open file, of which some columns are read, or all."""
     pa = arrow()
     if path.suffix == ".npy":
         columns = columns_of_array(path, load_array(path))
         arrays = [np.ascontiguousarray(values) for values in columns.values]
         block = pa.record_batch([pa.array(values) for values in arrays], names=list(columns.names))
-        yield list(columns.names), 1, iter([block])
+        yield _Source(list(columns.names), 1, False, iter([block]))
         return
     kind = kind_of(path)
     with contextlib.ExitStack() as stack:
@@ -120,14 +142,16 @@ def _blocks(path: Path, only: Sequence[str] | None) -> Iterator[tuple[list[str],
             reader = stack.enter_context(pa.csv.open_csv(path, convert_options=convert, **options))
             # A space after a comma is no part of a name.
             blocks = (block.rename_columns([name.strip() for name in block.schema.names]) for block in reader)
-            yield [name.strip() for name in names], first_row, blocks
+            # Where cells end with a semicolon, people write 3,14.
+            comma = options["parse_options"].delimiter == ";"
+            yield _Source([name.strip() for name in names], first_row, comma, blocks)
         elif kind == "parquet":
             file = stack.enter_context(pa.parquet.ParquetFile(path))
-            yield file.schema_arrow.names, 1, file.iter_batches(_BLOCK_ROWS, columns=only)
+            yield _Source(file.schema_arrow.names, 1, False, file.iter_batches(_BLOCK_ROWS, columns=only))
         else:
             file = pa.ipc.open_file(stack.enter_context(pa.memory_map(str(path))))
             batches = (file.get_batch(number) for number in range(file.num_record_batches))
-            yield file.schema.names, 1, batches
+            yield _Source(file.schema.names, 1, False, batches)
 
 
 def _csv_names(path: Path, options: dict[str, Any]) -> list[str]:
@@ -146,8 +170,8 @@ def read_names(path: str | Path) -> list[str]:
         raise MissingFileError(f"no file {path}")
     pa = arrow()
     try:
-        with _blocks(path, None) as (names, _, _):
-            _check_names(path, names, ())
-            return names
+        with _open(path, None) as source:
+            _check_names(path, source.names, ())
+            return source.names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise FileError(f"{path}: cannot be read as {path.suffix[1:]}: {error}") from error

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from backlit.errors import ArgumentError, suggest
 
+# A column of more different texts than this holds names or sentences; nothing is learnt from their numbers.
+MOST_CATEGORIES = 50_000
+
 
 @dataclass(frozen=True, eq=False)
 class Column:
@@ -68,7 +71,9 @@ class Column:
 
     @cached_property
     def n_distinct(self) -> int:
-        """How many different values there are besides missing ones; of an overfull column, 1."""
+        """How many different values there are besides missing ones; of an overfull column, one more than are kept."""
+        if self.overfull:
+            return MOST_CATEGORIES + 1
         known = self.values[~self.missing] if self.n_missing else self.values
         if self.is_text:
             return int(np.count_nonzero(np.bincount(known, minlength=1))) if len(known) else 0
