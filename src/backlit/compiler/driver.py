@@ -129,7 +129,7 @@ def emit(
     guards: tuple[int, ...],
     arguments: int,
 ) -> Iterator[ir.Module]:
-    """The modules of a plan, which are compiled side by side: some kernels in each; `step` and `epoch` in the last.
+    """The modules of a plan, which are compiled side by side: `step` and `epoch` in one, kernels in the others.
 
     Args:
         plan: The plan.
@@ -139,22 +139,25 @@ def emit(
         guards: The steps whose values must be finite before anything outside is written; the first is the loss.
         arguments: How many of the inputs, counted from the first, are rows of batches.
     """
-    module, size = ir.Module("backlit"), 0
-    names = []
-    for position, (kernel, way) in enumerate(zip(plan.kernels, ways, strict=True)):
-        if size > _MODULE:
-            yield module
-            module, size = ir.Module("backlit"), 0
-        emitter = KernelEmitter(module, plan, kernel, f"kernel{position}", places, width, way)
-        emit_core(emitter)
-        names.append(emitter.function.name)
-        size += sum(len(block.instructions) for block in emitter.function.blocks)
-    kernels = [module.globals.get(name) or ir.Function(module, SIGNATURE, name) for name in names]
+    names = [f"kernel{position}" for position in range(len(plan.kernels))]
+    module = ir.Module("backlit")
     barrier = _emit_barrier(module)
+    kernels = [ir.Function(module, SIGNATURE, name) for name in names]
     step = _emit_step(module, plan, kernels, barrier, places, ways, guards)
     if guards:
         _emit_epoch(module, plan, step, barrier, places, guards, arguments)
+    # First, since nobody should have to wait for it in the end.
     yield module
+    module, size = ir.Module("backlit"), 0
+    for name, kernel, way in zip(names, plan.kernels, ways, strict=True):
+        emitter = KernelEmitter(module, plan, kernel, name, places, width, way)
+        emit_core(emitter)
+        size += sum(len(block.instructions) for block in emitter.function.blocks)
+        if size > _MODULE:
+            yield module
+            module, size = ir.Module("backlit"), 0
+    if size:
+        yield module
 
 
 def _emit_barrier(module: ir.Module) -> Any:
