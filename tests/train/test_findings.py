@@ -199,6 +199,14 @@ def test_rows_learnt_by_heart_and_overfitting():
     assert "EarlyStopping" in finding.mend
 
 
+def test_a_tanh_that_saturates_because_it_is_sure_is_no_finding():
+    signs = (X[:, 0] > 0).astype(np.int64)
+    run = trained(lambda: network(8, 8, 8, 2, act=nn.Tanh), CROSS_ENTROPY, adam(4e-2), (X, signs), epochs=80, watch=20)
+    values = run.watched.series("values", "3")[-1]
+    assert 1 - values[1] ** 2 - values[2] ** 2 < 0.05
+    assert diagnose(run) == []
+
+
 def test_batches_of_one_row_do_not_differ_among_themselves():
     model = network(8, 16, 4)
     fit = Trainer(model, CROSS_ENTROPY, optim.SGD(model.parameters(), lr=0.01), seed=0, watch=100)

@@ -127,6 +127,15 @@ def test_activations_called_as_functions_are_watched(compile):
         assert run.watched.series("values", name)[0] == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+def test_all_is_measured_in_machine_code():
+    once = trainer()
+    once.fit((X, Y), epochs=2, batch_size=8)
+    plain, watched = (step.executable.code.plan.program for step in once._loop._steps)
+    kinds = [{program.steps[n].kind for n in program.alive()} for program in (plain, watched)]
+    assert "call" not in kinds[0] | kinds[1]
+    assert kinds[1] - kinds[0] >= {"measure"}
+
+
 def test_watching_leaves_the_compiled_program_as_it_is():
     once = trainer(metrics=["mae"])
     once.fit((X, Y), (X, Y), epochs=3, batch_size=8)

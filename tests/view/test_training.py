@@ -100,6 +100,16 @@ def test_many_layers_are_shortened_with_their_count():
     assert "the first 1 of 3), one step in 2" in picture._figure.subfigs[-1].get_suptitle()
 
 
+def test_a_long_training_is_thinned_out():
+    run = fitted(1)
+    (part,) = run.watched.parts
+    part.steps, part.rows = list(range(900)), part.rows * 100
+    picture = training(run)
+    assert "one step in 5." in picture._figure.subfigs[-1].get_suptitle()
+    (line,) = area(picture, "2.weight").lines
+    assert line.get_xdata().tolist() == list(range(0, 900, 5))
+
+
 def test_frozen_layers_empty_histories_and_numbers_that_are_none():
     assert "update / weight (dotted: 0.001)" in titles(training(fitted(frozen=True)))
     assert training(fitted(50)).svg.startswith("<svg")

@@ -175,7 +175,8 @@ def _saturated(signs: Signs) -> Iterator[Finding]:
             square = found[:, 1] ** 2 + found[:, 2] ** 2
             slopes = found[:, 1] - square if kind == "Sigmoid" else 1 - square
             late = float(np.median(signs.late(slopes)))
-            if late < least:
+            # One that has learnt may be as sure as that in the end.
+            if late < least and (not signs.learned or slopes[0] < least):
                 yield Finding(
                     f"a saturated {kind.lower()}",
                     name,

@@ -111,12 +111,21 @@ class Watched:
         return np.column_stack([update[:, 0], ratio])
 
     def _rows(self, kind: str, name: str) -> NDArray[np.float64]:
-        found = []
+        found = [np.empty((0, len(FIGURES) + _MARKS))]
         for part in self.parts:
             if (kind, name) in part.places:
                 place = part.places.index((kind, name))
-                found += [[step, *rows[place]] for step, rows in zip(part.steps, part.rows, strict=True)]
-        return np.array(found, np.float64).reshape(-1, len(FIGURES) + _MARKS)
+                found.append(np.column_stack([part.steps, np.array([rows[place] for rows in part.rows], np.float64)]))
+        return np.concatenate(found)
+
+    def thinned(self, most: int) -> "Watched":
+        """The same with at most so many steps: each second, third, … of them."""
+        stride = -(-sum(len(part.steps) for part in self.parts) // most)
+        if stride < 2:
+            return self
+        return Watched(
+            self.every * stride, [Part(part.places, part.steps[::stride], part.rows[::stride]) for part in self.parts]
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """The measures, fit for a file."""

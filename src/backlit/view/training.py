@@ -15,6 +15,8 @@ from backlit.view.theme import Theme, theme_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Watched steps that are told apart in a picture of this width.
+_COLUMNS = 200
 # In inches: the figure, its curves, a layer, a line of words; and letters in such a line.
 _WIDTH, _CURVES, _ROW, _LINE, _LETTERS = 11.0, 2.7, 2.0, 0.18, 150
 # A healthy update changes a weight by about this share of it (A. Karpathy's rule of thumb).
@@ -50,11 +52,12 @@ def training(run: Run, *, most: int = 12, theme: str = "light") -> Plot:
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise ArgumentError(f"view.training: most: a number of layers, at least 1, got {most!r}")
     measures = [name for name in run.history if not name.startswith("val_")] or ["loss"]
-    layers = [] if run.watched is None else _layers(run.watched)
+    watched = None if run.watched is None else run.watched.thinned(_COLUMNS)
+    layers = [] if watched is None else _layers(watched)
     shown = layers[:most]
     findings = diagnose(run)
     told = [line for finding in findings for line in textwrap.wrap(f"• {finding}", _LETTERS, subsequent_indent="   ")]
-    if run.watched is not None and not findings:
+    if watched is not None and not findings:
         told = ["Nothing was found that keeps the network from learning."]
     heights = [_CURVES, _LINE * (len(told) + 1) if told else 0.0, _ROW * len(shown) + 0.5 if shown else 0.0]
     with styled(colors):
@@ -68,9 +71,9 @@ def training(run: Run, *, most: int = 12, theme: str = "light") -> Plot:
             area = next(parts).subplots()
             bare(area)
             area.set_title("\n".join(told), fontsize=9, x=0, y=0, ha="left", va="bottom", linespacing=1.35)
-        if run.watched is not None and shown:
+        if watched is not None and shown:
             some = f"the first {len(shown)} of {len(layers)}" if len(shown) < len(layers) else str(len(layers))
-            every = f"one step in {run.watched.every}" if run.watched.every > 1 else "every step"
+            every = f"one step in {watched.every}" if watched.every > 1 else "every step"
             part = next(parts)
             part.suptitle(
                 f"Layers ({some}), {every}. The stronger the colour, the more of the elements; line: mean, of ratios "
@@ -81,7 +84,7 @@ def training(run: Run, *, most: int = 12, theme: str = "light") -> Plot:
             grid = part.subplots(len(shown), 4, squeeze=False)
             kinds = {path: type(module).__name__ for path, module in run.model.named_modules()}
             for row, path in zip(grid, shown, strict=True):
-                _Layer(row, run.watched, path, kinds.get(path, ""), colors).draw()
+                _Layer(row, watched, path, kinds.get(path, ""), colors).draw()
             for axes in grid[-1]:
                 if axes.axison:
                     axes.set_xlabel("step")
@@ -223,7 +226,7 @@ class _Layer:
         axes.set_yscale("log")
         axes.set_ylim(edges[0, 0], edges[0, -1])
         axes.set_title("update / weight (dotted: 0.001)", fontsize=8.5)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper right")
 
 
 def _marker(found: "NDArray[np.float64]") -> str:
