@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import cliffs, compile_time, predict, scaling
+from benchmarks import cliffs, compile_time, predict, scaling, threads
 from benchmarks.floor import Rates, operations
 from benchmarks.jobs import JOBS, Job, load
 from benchmarks.peers import PEERS, Peer, predict_others, predict_torch_style
@@ -109,6 +109,37 @@ def test_cliffs_come_worst_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     out = capsys.readouterr().out
     assert out.index(" 31 ") < out.index(" 63 ") < out.index(" 15 ")
     assert "1 of 3 steps" in out
+
+
+def test_the_other_choice_of_threads_is_the_same_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+    seconds = threads.Epochs.seconds
+
+    def watched(epochs: threads.Epochs) -> float:
+        found = seconds(epochs)
+        ended.append(epochs.losses.copy())
+        return found
+
+    monkeypatch.setattr(threads.Epochs, "seconds", watched)
+    job = shaped("Adam", width=64, batch=32, steps=3)
+    choice = next(threads.choices(job, rounds=1))
+    assert not choice.shared
+    assert min(choice.expected, choice.chosen, choice.other) > 0
+    rule, other = ended[:2]
+    np.testing.assert_allclose(rule, other, rtol=1e-5)
+
+
+def test_a_wrong_choice_of_threads_is_marked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def choices(job: Job, rounds: int) -> list[threads.Choice]:
+        other = 50.0 if job.sizes[1] == 32 else 150.0
+        return [threads.Choice(job, "loop", 1, False, 10.0, 11.0, chosen=100.0, other=other)]
+
+    monkeypatch.setattr(threads, "choices", choices)
+    assert threads.main(["--widths", "64", "--batches", "16"]) == 0
+    assert threads.main(["--widths", "32,64", "--batches", "16"]) == 1
+    assert "1 of 2 choices" in capsys.readouterr().out
 
 
 def test_predictions_are_of_the_same_network_and_counted_per_call() -> None:

@@ -12,7 +12,7 @@ from backlit.compiler.rows import at
 from backlit.compiler.values import item_size
 
 # Multiply-adds of one core in a microsecond, other operations on elements, and bytes to and from its own cache.
-_PRODUCT_RATE, _RATE, _BYTES_RATE = 50_000, 32_000, 40_000
+_PRODUCT_RATE, _RATE, _BYTES_RATE = 55_000, 32_000, 60_000
 # Words that a generator draws in a microsecond.
 _WORDS_RATE = 1_000
 # Microseconds that a kernel must take, so that meeting twice and handing memory over are worth it.
