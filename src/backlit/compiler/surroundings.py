@@ -27,7 +27,8 @@ _LONGEST = 1000
 _SIZES = {"shape", "size", "len", "numel", "nelement", "nbytes", "getattr", "attrgetter", "unbind", "chunk", "unfold"}
 _SIZES |= {"split", "tensor_split", "vsplit", "hsplit", "dsplit"}
 _FIXED = {"backlit", "numpy"}
-_LIBRARIES = {*_FIXED, *sys.stdlib_module_names}
+# Python's own tests are in nobody's program; a user's module may well be called so.
+_LIBRARIES = {*_FIXED, *sys.stdlib_module_names} - {"test"}
 
 
 class _Slots:
