@@ -48,7 +48,9 @@ class Family:
 
 
 # What a function may raise for a number of rows that it is not made for.
-_FAILURES = (ArithmeticError, AttributeError, BacklitError, LookupError, TypeError, ValueError)
+_FAILURES = (
+    ArithmeticError, AssertionError, AttributeError, BacklitError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 _families: dict[Any, Family] = {}
 _MOST_FAMILIES = 256
 
