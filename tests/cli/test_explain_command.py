@@ -12,6 +12,8 @@ def test_the_lectures_expression(folder, capsys):
     assert main(["explain", "(x+y)*z", "x=-2", "y=5", "z=-4"]) == 0
     out = capsys.readouterr().out
     for line in (
+        "f = t1 · z = −12, gradient 1",
+        "│  └─ y = 5, gradient −4",
         "   5. f = t1 · z = −12",
         "   7. t1: −4 arrives; distributes: x gets (−4) · 1 = −4; y gets (−4) · 1 = −4",
         "    ∂f/∂t1 · ∂t1/∂x = (−4) · 1 = −4",

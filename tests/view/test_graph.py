@@ -11,7 +11,7 @@ from backlit import nn, view
 from backlit.errors import ArgumentError, ArgumentTypeError, MissingPackageError
 from backlit.view.boxes import LIMIT, boxes_of
 from backlit.view.theme import THEMES
-from tests.view.programs import flow_of, leaf, sum_times
+from tests.view.programs import flow_of, leaf, squares, sum_times
 
 
 def words(picture):
@@ -279,12 +279,30 @@ def test_names_with_signs_of_html_are_no_markup():
 
 
 def test_the_same_graph_is_the_same_file_and_speaks():
-    svg, again = (view.graph(sum_times()["f"], names=None).svg for _ in range(2))
-    assert svg == again
-    assert re.match(r'<svg role="img" aria-label="the computation graph of \w+"', svg)
-    assert svg.count("<title>") == 1
-    named = sum_times()
-    words = (
-        "<desc>x = −2, gradient −4; y = 5, gradient −4; q = x + y = 3, gradient −4; z = −4, gradient 3; f = q · z = −12"
+    picture, again = (view.graph(sum_times()["f"]) for _ in range(2))
+    assert picture.svg == again.svg
+    assert re.match(r'<svg role="img" aria-label="the computation graph of \w+"', picture.svg)
+    assert picture.svg.count("<title>") == 1
+    assert f"<desc>{picture.text}</desc>" in picture.svg
+
+
+def test_a_graph_is_a_tree_in_the_terminal():
+    named = squares()
+    assert (
+        view.graph(named["f"], named).text
+        == """\
+f = t1 + t2 = 38.25, gradient 1
+├─ t1 = u^2 = 36, gradient 1
+│  └─ u = x · y = 6, gradient 12
+│     ├─ x = 3, gradient 25.5
+│     └─ y = 2, gradient 33.75
+└─ t2 = v^2 = 2.25, gradient 1
+   └─ v = x / y = 1.5, gradient 3
+      ├─ x, as above
+      └─ y, as above"""
     )
-    assert words in view.graph(named["f"], named).svg
+    f = leaf(1.0)
+    for _ in range(100):
+        f = f * 2
+    lines = view.graph(f, {"f": f}).text.splitlines()
+    assert (len(lines), lines[0], lines[-1]) == (61, "f = t100 · 2", "…")

@@ -31,7 +31,7 @@ class ExplainSettings:
 
 
 def explain(settings: ExplainSettings) -> None:
-    """Print the steps forward and backward and the derivation, and write the picture.
+    """Print the graph, the steps forward and backward and the derivation, and write the picture.
 
     Raises:
         ArgumentError: The expression or a value cannot be read.
@@ -60,8 +60,9 @@ def explain(settings: ExplainSettings) -> None:
     wanted = [variables[name] for name in settings.wrt] or None
     steps = view.steps(result, names)
     explanation = view.explain(result, wanted, names)
-    path = view.graph(result, names, theme=settings.theme).save(settings.out)
-    _say(f"{steps.text}\n\n{explanation.text}\n\nThe picture is in {path}\n")
+    picture = view.graph(result, names, theme=settings.theme)
+    path = picture.save(settings.out)
+    _say(f"{picture.text}\n\n{steps.text}\n\n{explanation.text}\n\nThe picture is in {path}\n")
 
 
 def _say(text: str) -> None:

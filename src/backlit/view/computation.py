@@ -8,15 +8,15 @@ from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, suggest
 from backlit.view import heat
 from backlit.view.coloring import Coloring
-from backlit.view.dataflow import Dataflow, dataflow, formula_text, short_names
+from backlit.view.dataflow import Dataflow, Node, dataflow, formula_text, short_names
 from backlit.view.draw import Drawing
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import Picture
 from backlit.view.theme import theme_of
 
 _DIRECTIONS = ("right", "down")
-# Nodes told in words beside a picture.
-_MOST_TOLD = 40
+# Lines of a graph in words.
+_MOST_TOLD = 60
 
 
 def graph(
@@ -44,7 +44,7 @@ def graph(
         direction: "right" or "down"; None: to the right unless that would be too wide to read.
 
     Returns:
-        A picture: `.svg`, `.png`, `.pdf`, `.html`, `.save(path)`; its numbers are in `.data`.
+        A picture: `.svg`, `.png`, `.pdf`, `.html`, `.save(path)`; `.text`, a tree for the terminal; `.data`, its numbers.
 
     Raises:
         ArgumentTypeError: `loss` is neither tensor nor recording.
@@ -70,18 +70,31 @@ def drawn(
     coloring = None if color_by is None else Coloring(color_by, flow)
     drawing = Drawing(flow, colors, coloring, called.modules).draw(collapse, direction)
     name = flow.out.source.name or flow.out.source.operation or "a tensor"
-    return Picture(drawing, flow, colors, f"the computation graph of {name}", _words(flow))
+    return Picture(drawing, flow, colors, f"the computation graph of {name}", _tree(flow))
 
 
-def _words(flow: Dataflow) -> str:
-    """The graph as a list of what is computed and what arrives, for readers who cannot see it."""
+def _tree(flow: Dataflow) -> str:
+    """The graph as a tree of what is computed from what, for the terminal and for readers who cannot see it."""
     names = short_names(flow)
-    lines = []
-    for node in flow.nodes[:_MOST_TOLD]:
-        value = "" if node.value is None else f" = {heat.described(node.value)}"
-        formula = formula_text(node, names)
-        line = names[id(node)] + (f" = {formula}" if formula else "") + value * (node.kind != "constant")
-        arrived = "" if node.gradient is None else f", gradient {heat.described(node.gradient)}"
-        lines.append(line + arrived)
-    more = len(flow.nodes) - len(lines)
-    return "; ".join([*lines, f"and {more:,} nodes more"] if more else lines)
+    lines: list[str] = []
+    told: set[int] = set()
+    waiting = [(flow.out.source, "", "")]
+    while waiting and len(lines) < _MOST_TOLD:
+        node, before, branch = waiting.pop()
+        known = id(node) in told
+        told.add(id(node))
+        lines.append(before + branch + (f"{names[id(node)]}, as above" if known else _told(node, names)))
+        if known:
+            continue
+        inside = before + {"├─ ": "│  ", "└─ ": "   ", "": ""}[branch]
+        sources = list({id(e.source): e.source for e in node.inputs if e.source.kind != "constant"}.values())
+        branches = ["├─ "] * (len(sources) - 1) + ["└─ "]
+        waiting += [(source, inside, own) for source, own in zip(sources, branches, strict=False)][::-1]
+    return "\n".join([*lines, "…"] if waiting else lines)
+
+
+def _told(node: Node, names: dict[int, str]) -> str:
+    formula = formula_text(node, names)
+    value = "" if node.value is None else f" = {heat.described(node.value)}"
+    arrived = "" if node.gradient is None else f", gradient {heat.described(node.gradient)}"
+    return names[id(node)] + (f" = {formula}" if formula else "") + value + arrived

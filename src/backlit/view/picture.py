@@ -62,6 +62,11 @@ class Picture:
         return f'<svg role="img" aria-label="{title}"{opening}>\n<title>{title}</title>\n<desc>{words}</desc>{rest}'
 
     @property
+    def text(self) -> str:
+        """What it shows, in words."""
+        return self._words
+
+    @property
     def png(self) -> bytes:
         """The picture as PNG, twice the size of a screen's points."""
         self._drawing.graph_attr["dpi"] = "144"
