@@ -79,7 +79,7 @@ class Coloring:
         span = self._high - self._low
         share = (self._scaled(measure) - self._low) / span if span > 0 else 1.0
         strong = theme.negative if self.kind == "gradient" else theme.positive
-        return blend(strong, theme.operation, 0.08 + 0.5 * share)
+        return blend(strong, theme.operation, 0.08 + 0.42 * share)
 
     def text(self, nodes: Sequence[Node]) -> str:
         """The measure with its unit."""

@@ -49,10 +49,10 @@ def pixels(image: Any, *, theme: str = "light") -> Plot:
         axes.imshow(np.ma.masked_invalid(shown), cmap=_gray(colors.wrong), vmin=low, vmax=high)
         axes.grid(False)
         for (row, column), value in np.ndenumerate(shown):
-            bright = not np.isfinite(value) or (value - low) / ((high - low) or 1.0) > 0.5
+            ink = "#000000" if (value - low) / ((high - low) or 1.0) > 0.5 else "#ffffff"
             axes.text(
                 column, row, number(_short(value)), ha="center", va="center", fontsize=6.5,
-                color="#000000" if bright else "#ffffff",
+                color=ink if np.isfinite(value) else colors.ground,
             )  # fmt: skip
         axes.set(xticks=_ticks(columns), yticks=_ticks(rows), xlabel="column", ylabel="row")
         axes.set_title(f"{rows} × {columns} pixels, {number(low)} to {number(high)}", fontsize=9)

@@ -173,7 +173,7 @@ class _Drawing:
         colors, top = signed_colors(self.theme), _largest(layer.values) or 1.0
         for i, height in column.places.items():
             value = float(layer.values[i])
-            strength = np.sign(value) * 0.6 * (abs(value) / top) ** 0.5 if np.isfinite(value) else np.nan
+            strength = np.sign(value) * 0.55 * (abs(value) / top) ** 0.5 if np.isfinite(value) else np.nan
             picked = self.picked == (layer.number, i)
             axes.add_patch(
                 Circle(
@@ -181,7 +181,10 @@ class _Drawing:
                     edgecolor=self.theme.ink if picked else self.theme.line, linewidth=2.4 if picked else 1.0,
                 )
             )  # fmt: skip
-            axes.text(place * _COLUMN, height, number(value, 3), fontsize=8, ha="center", va="center", zorder=3)
+            ink = self.theme.ink if np.isfinite(value) else self.theme.ground
+            axes.text(
+                place * _COLUMN, height, number(value, 3), fontsize=8, ha="center", va="center", zorder=3, color=ink
+            )
             if layer.biases is not None:
                 axes.text(
                     place * _COLUMN, height - _RADIUS - 0.1, f"b = {number(layer.biases[i], 3)}", fontsize=7.5,

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette; on dark ground its lighter kin.
+# Okabe and Ito's palette, where light colours on light ground are darker; on dark ground its lighter kin.
 _SERIES = {
-    False: ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b07d00", "#56b4e9"),
+    False: ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b07d00", "#7a5195"),
     True: ("#56b4e9", "#f08a3c", "#2fc89a", "#e39cc4", "#f0c04a", "#a6d8f7"),
 }
 # Told apart without colour too.

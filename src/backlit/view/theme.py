@@ -64,7 +64,7 @@ THEMES = {
         module=("#fafafa", "#f3f1ec"),
         positive="#0072b2",
         negative="#d55e00",
-        wrong="#cc2f8f",
+        wrong="#b0217a",
     ),
     "dark": Theme(
         ground="#16181c",
@@ -79,7 +79,7 @@ THEMES = {
         module=("#1c1f24", "#23272e"),
         positive="#56b4e9",
         negative="#f08a3c",
-        wrong="#ff6ec7",
+        wrong="#ff82cf",
     ),
 }
 
