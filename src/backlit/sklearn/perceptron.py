@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 
 from backlit.errors import ArgumentError, DataError
 from backlit.sklearn.checks import check_parameters, hidden_sizes, per_layer
-from backlit.sklearn.columns import Columns, names_of, refuse_target
 from backlit.sklearn.design import Design, activation, beginning, initial
 from backlit.sklearn.engine import Objective, Predictor, Progress
+from backlit.sklearn.refusing import names_of, refuse_target
 from backlit.sklearn.solving import Stochastic
 from backlit.sklearn.tables import numbers, weights_of
 
@@ -184,6 +184,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 raise
             check_consistent_length(X, y)
             if first:
+                from backlit.sklearn.columns import Columns
+
                 self._columns: Columns = Columns(X, self.categorical_features, self.missing_values == "impute")
             return self._columns.transform(X), y
         return numbers(self, X, y, reset=first, fills=True)

@@ -9,7 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
 from backlit.errors import ArgumentError, DataError
-from backlit.sklearn.columns import names_of, refuse, refuse_target
+from backlit.sklearn.refusing import names_of, refuse, refuse_target
 
 Array = NDArray[Any]
 

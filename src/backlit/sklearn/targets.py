@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from backlit.errors import ArgumentError, DataError
-from backlit.sklearn.columns import refuse_target
+from backlit.sklearn.refusing import refuse_target
 from backlit.sklearn.tables import one_column
 
 Array = NDArray[Any]
@@ -43,12 +43,18 @@ class Classes:
     """
 
     def __init__(self, labels: Any) -> None:
+        if _are_numbers_of_classes(labels):
+            # scikit-learn's checks, which find the classes twice more, have nothing to say of these.
+            self.names: Array = np.unique(labels)
+            if 2 * len(self.names) <= len(labels):
+                self.kind: str = "multiclass" if len(self.names) > 2 else "binary"
+                return
         check_classification_targets(labels)
-        self.kind: str = type_of_target(labels, input_name="y", raise_unknown=True)
+        self.kind = type_of_target(labels, input_name="y", raise_unknown=True)
         if self.kind == "multiclass-multioutput":
             raise DataError("y holds several targets of more than two classes each; give one, or zeros and ones")
         if self.kind == "multilabel-indicator":
-            self.names: Array = np.arange(np.shape(labels)[1])
+            self.names = np.arange(np.shape(labels)[1])
         else:
             self.names = np.unique(np.asarray(labels))
             self.kind = "multiclass" if len(self.names) > 2 else "binary"
@@ -110,6 +116,10 @@ class Classes:
 def several_labels(count: int) -> tuple[Array, ...]:
     """What 0 and 1 of so many labels stand for: themselves."""
     return (np.arange(2),) * count
+
+
+def _are_numbers_of_classes(labels: Any) -> bool:
+    return type(labels) is np.ndarray and labels.ndim == 1 and labels.dtype.kind in "biu" and len(labels) > 0
 
 
 def first_classes(y: Any, classes: Any) -> Classes:
