@@ -129,7 +129,7 @@ def emit(
     guards: tuple[int, ...],
     arguments: int,
 ) -> Iterator[ir.Module]:
-    """The modules of a plan, which are compiled side by side: `step` and `epoch` in one, kernels in the others.
+    """The modules of a plan, which are compiled side by side: `step` and `epoch` in the first, kernels in all.
 
     Args:
         plan: The plan.
@@ -146,9 +146,8 @@ def emit(
     step = _emit_step(module, plan, kernels, barrier, places, ways, guards)
     if guards:
         _emit_epoch(module, plan, step, barrier, places, guards, arguments)
-    # First, since nobody should have to wait for it in the end.
-    yield module
-    module, size = ir.Module("backlit"), 0
+    # The driver comes first, since nobody should have to wait for it in the end.
+    size = sum(len(block.instructions) for function in module.functions for block in function.blocks)
     for name, kernel, way in zip(names, plan.kernels, ways, strict=True):
         emitter = KernelEmitter(module, plan, kernel, name, places, width, way)
         emit_core(emitter)

@@ -68,6 +68,8 @@ def _shuffle() -> llvm.Library:
 
 # More threads than this meet too often for what each of them does.
 MOST_THREADS = 8
+# Fewer kernels are compiled before another thread has begun.
+_WORTH_THREADS = 4
 
 
 class Code:
@@ -118,6 +120,8 @@ class Code:
         self.epoch: Any = self._library.function("epoch", _EPOCH) if guards else None
 
     def _compile(self) -> bytes:
+        if len(self.plan.kernels) < _WORTH_THREADS:
+            return llvm.packed(map(llvm.machine_code, map(str, self._modules())))
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as beside:

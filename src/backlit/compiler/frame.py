@@ -90,7 +90,8 @@ class KernelFrame:
         self.kernel = kernel
         self.places = places
         self.width = width
-        self.function = ir.Function(module, SIGNATURE, name)
+        # Where the module calls it, it has declared it.
+        self.function = module.globals.get(name) or ir.Function(module, SIGNATURE, name)
         self.table, self.rows, self.thread, self.threads = self.function.args
         self.entry = self.function.append_basic_block("entry")
         self.builder = ir.IRBuilder(self.function.append_basic_block("body"))
