@@ -15,7 +15,7 @@ from backlit.errors import ArgumentError, DataError, FileError, MissingFileError
 
 # Text of a CSV file, and rows of the other kinds, that are held at once.
 _BLOCK_BYTES = 1 << 22
-_BLOCK_ROWS = 1 << 16
+_BLOCK_ROWS = 1 << 14
 
 
 def read_table(
@@ -73,6 +73,8 @@ def read_table(
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         words = "save the file as UTF-8" if "UTF8" in str(error) else str(error)
         raise FileError(f"{path}: cannot be read as {path.suffix[1:]}: {words}") from error
+    # What the blocks took is of no use to arrays of NumPy.
+    pa.default_memory_pool().release_unused()
     n_rows = next(iter(builders.values())).n_rows if builders else 0
     if not n_rows:
         raise DataError(f"{path}: no rows of data")
@@ -146,8 +148,10 @@ def _open(path: Path, only: Sequence[str] | None) -> Iterator["_Source"]:
             comma = options["parse_options"].delimiter == ";"
             yield _Source([name.strip() for name in names], first_row, comma, blocks)
         elif kind == "parquet":
-            file = stack.enter_context(pa.parquet.ParquetFile(path))
-            yield _Source(file.schema_arrow.names, 1, False, file.iter_batches(_BLOCK_ROWS, columns=only))
+            file = stack.enter_context(pa.parquet.ParquetFile(path, memory_map=True, pre_buffer=False))
+            yield _Source(
+                file.schema_arrow.names, 1, False, file.iter_batches(_BLOCK_ROWS, columns=only, use_threads=False)
+            )
         else:
             file = pa.ipc.open_file(stack.enter_context(pa.memory_map(str(path))))
             batches = (file.get_batch(number) for number in range(file.num_record_batches))

@@ -55,7 +55,7 @@ class Column:
         """Whether it holds more different texts than were kept."""
         return self.categories == () and bool((self.values >= 0).any())
 
-    @cached_property
+    @property
     def missing(self) -> NDArray[np.bool_]:
         """Which cells are missing, (n_rows,)."""
         if self.is_text:
