@@ -5,6 +5,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 import backlit
@@ -13,6 +14,7 @@ from backlit.compiler.costs import TALL, ways, work
 from backlit.compiler.plan import Plan
 from backlit.compiler.rows import Affine
 from backlit.compiler.specialised import Specialised
+from backlit.train import Trainer
 
 
 class Training:
@@ -84,3 +86,17 @@ def test_large_matrices_are_copied_for_many_rows_or_where_they_lie_the_wrong_way
     # The network's weights are read as they are: no transposed copy of all of them waits in memory.
     assert not any(step.kind == "view" and n in plan.memory for n, step in enumerate(plan.program.steps))
     assert all(rows * columns * 8 <= 2**18 for rows, columns in many)
+
+
+@pytest.mark.parametrize("batch_size", [40, 1100])
+def test_threads_share_copied_matrices_by_rows_or_columns(batch_size: int) -> None:
+    X, y = backlit.randn(2200, 300), backlit.randint(0, 10, (2200,))
+    weights = []
+    for threads in (1, 3):
+        backlit.manual_seed(0)
+        model = nn.Sequential(nn.Linear(300, 400), nn.ReLU(), nn.Linear(400, 10))
+        trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
+        trainer.fit((X, y), epochs=1, batch_size=batch_size, threads=threads)
+        weights.append([p.detach().numpy() for p in model.parameters()])
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,9 +1,9 @@
 """Products of large matrices, block by block, from copies in the order in which tiles read them.
 
 Rows that are a power of two apart push each other out of the cache, and a matrix that does not fit into it should be
-read once: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008). The
-first matrix is copied whole, the second block by block, transposed on the way where it lies the other way round. Sums
-wait in a copy of their own from one block of the inner dimension to the next.
+read once: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008). Of
+the first matrix many rows are copied at a time, of the second one block after the other, transposed on the way where it
+lies the other way round. Sums wait in a copy of their own from one block of the inner dimension to the next.
 """
 
 import math
@@ -21,6 +21,9 @@ from backlit.compiler.rows import at
 from backlit.compiler.transpose import butterfly
 from backlit.compiler.values import item_size, scalar_type
 
+# Bands of rows of which copies are held at a time, so that memory does not grow with the rows.
+_BANDS = 128
+
 
 def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int, threads: int) -> int:
     """Bytes that the copies of the largest such product need, for a batch of `rows`."""
@@ -29,7 +32,7 @@ def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int, threads: int) -> i
         if way.block is not None and kernel.core is not None:
             step = plan.program.steps[kernel.core]
             m, inner = (at(n, rows) for n in plan.program.steps[step.args[0]].shape)
-            high = math.ceil(m / way.height) * way.height
+            high = min(math.ceil(m / way.height), _BANDS) * way.height
             depth, columns = way.block
             most = max(most, (depth * columns + high * (columns + inner)) * item_size(step.dtype))
     return threads * most
@@ -51,18 +54,23 @@ class BlockedProduct(Product):
         """Emit the copies and the loops over all blocks and tiles."""
         k, b = self.k, self.b
         across = k.way.across
-        self.first, self.last = (number(0), k.size(self.m)) if across else self.own_rows(shared=True)
+        first, last = (number(0), k.size(self.m)) if across else self.own_rows(shared=True)
         low, high = self._own_columns() if across else (number(0), number(self.n))
-        band = number(self.height)
-        whole = b.mul(b.sdiv(b.add(k.size(self.m), number(self.height - 1)), band), band)
+        bands = b.sdiv(b.add(k.size(self.m), number(self.height - 1)), number(self.height))
+        whole = b.mul(self._least(bands, number(_BANDS)), number(self.height))
         second = number(self.depth * self.columns)
         sums = b.mul(whole, number(self.columns))
         area = b.add(b.add(second, sums), b.mul(whole, self.end))
         self.seconds = b.gep(k.pointer(("scratch", 0)), [b.mul(k.thread, area)], source_etype=self.element)
         self.sums = b.gep(self.seconds, [second], source_etype=self.element)
         self.firsts = b.gep(self.sums, [sums], source_etype=self.element)
-        self._copy_first()
-        k.loop(low, high, self.columns, lambda j: self._block_of_columns(j, high))
+
+        def rows(i: Any) -> None:
+            self.first, self.last = i, self._least(b.add(i, number(_BANDS * self.height)), last)
+            self._copy_first()
+            k.loop(low, high, self.columns, lambda j: self._block_of_columns(j, high))
+
+        k.loop(first, last, _BANDS * self.height, rows)
 
     def _own_columns(self) -> tuple[Any, Any]:
         """The columns of this thread, in whole panels."""
