@@ -25,6 +25,7 @@ HEAD = """# The gallery
 
 Every kind of picture, with the code that draws it. `python examples/gallery --out docs` makes this page and its
 pictures, light and dark. Times are those of the machine that drew them.
+Functions without `view.` in front, such as `leaf` and `moons`, stand in that folder.
 """
 
 
