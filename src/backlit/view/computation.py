@@ -44,7 +44,7 @@ def graph(
         direction: "right" or "down"; None: to the right unless that would be too wide to read.
 
     Returns:
-        A picture: `.svg`, `.png`, `.pdf`, `.html`, `.save(path)`; `.text`, a tree for the terminal; `.data`, its numbers.
+        A picture: `.svg`, `.png`, `.pdf`, `.html`, `.save(path)`; `.text` is a tree; `.data` has its numbers.
 
     Raises:
         ArgumentTypeError: `loss` is neither tensor nor recording.
