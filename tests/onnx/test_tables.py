@@ -5,6 +5,8 @@ import onnx
 import onnxruntime
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import backlit
 from backlit import nn
@@ -130,6 +132,16 @@ def test_frames_have_inputs_by_name(tmp_path):
     assert [o.name for o in graph.output] == ["label_", "probabilities"]
     found = run(tmp_path / "model.onnx", [frame[[n]].to_numpy(object if n == "colour" else None) for n in frame])
     assert found["label_"].tolist() == model.predict(frame).tolist()
+
+
+@pytest.mark.parametrize("options", [{}, {"with_mean": False}, {"with_std": False}])
+def test_a_scaler_in_a_pipeline_is_part_of_the_model(options, tmp_path):
+    X = IRIS * [1.0, 1e3, 1e-3, 1.0] + [0.0, 1e5, 0.0, -1.0]
+    model = make_pipeline(StandardScaler(**options), MLPClassifier(**SHORT)).fit(X, NAMES)
+    export(model, tmp_path / "model.onnx")
+    agrees(model, tmp_path / "model.onnx", [X], X)
+    with pytest.raises(ArgumentTypeError, match="this has MinMaxScaler"):
+        export(make_pipeline(MinMaxScaler(), MLPClassifier(**SHORT)).fit(X, NAMES), tmp_path / "model.onnx")
 
 
 @pytest.fixture(scope="module")

@@ -19,17 +19,15 @@ from backlit.compiler.rows import SAMPLES
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import Symbol, make
 from backlit.data import StandardScaler
-from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, MissingFileError
+from backlit.errors import ArgumentError, GraphError, MissingFileError
 from backlit.graph.graph import Graph, Ref
 from backlit.graph.trace import Traced
 from backlit.onnx.formulas import OnnxNamespace
 from backlit.onnx.package import onnx_package
 from backlit.onnx.program import Labels, Program, Texts
 from backlit.onnx.symbolic import NoOperator, OnnxArray, Step, Writer
-from backlit.onnx.tables import TableProgram
+from backlit.onnx.tables import TableProgram, served_by
 from backlit.serialization import write_whole
-from backlit.train import Run
-from backlit.train.served import served_run
 
 # The first version of ONNX's operators in which all that are written here have their present form.
 OPSET = 18
@@ -55,11 +53,12 @@ def export(
     A module is written as it computes in evaluation mode. Parameters and buffers keep their names. The inputs are
     called "input", or "input_0" and so on, the outputs "output", or "output_0" and so on.
 
-    A fitted estimator of `backlit.sklearn` and a run of `backlit train` are written with all that is done before and
-    after the network; see `onnx.tables` for the inputs and outputs of such a model.
+    A fitted estimator of `backlit.sklearn`, alone or in a pipeline after a `StandardScaler`, and a run of `backlit
+    train` are written with all that is done before and after the network; see `onnx.tables` for the inputs and outputs
+    of such a model.
 
     Args:
-        model: A module, an estimator, or a `backlit.train.Run`; it stays as it is, its modes included.
+        model: A module, an estimator, a pipeline, or a `backlit.train.Run`; it stays as it is, its modes included.
         path: Where to write; the file appears whole or not at all.
         example_input: A tensor, or a tuple of tensors for a module of several inputs; only shapes and types count.
             None: one row for the first layer of the module, which must be one that says what it takes.
@@ -109,16 +108,12 @@ def export(
 def _program(model: Any, example_input: Any, *scalers: StandardScaler | None) -> Program:
     if isinstance(model, nn.Module):
         return Program(model, example_input, *scalers)
-    if not isinstance(model, Run) and not hasattr(model, "served"):
-        raise ArgumentTypeError(
-            f"export: model is a {type(model).__name__}; expected a backlit.nn.Module, an estimator of backlit.sklearn "
-            "or a run of `backlit train`"
-        )
+    served = served_by(model)
     if any(given is not None for given in (example_input, *scalers)):
         raise ArgumentError(
             f"export: example_input, scaler and target_scaler are for modules; a {type(model).__name__} brings its own"
         )
-    return TableProgram(served_run(model) if isinstance(model, Run) else model.served())
+    return TableProgram(served)
 
 
 @contextlib.contextmanager

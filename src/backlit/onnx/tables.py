@@ -9,6 +9,7 @@ A regression has the output "prediction", (batch,) or (batch, targets). A classi
 input has already.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,45 @@ import numpy as np
 from backlit.core.tensor_base import Symbol
 from backlit.data import StandardScaler
 from backlit.data.tables import CategoryColumn, DateColumn, NumberColumn, TableEncoder
-from backlit.errors import GraphError
+from backlit.errors import ArgumentTypeError, GraphError
 from backlit.onnx.program import Labels, Program, Texts, scaled, unscaled
 from backlit.ops import arange, cat, from_numpy, isnan, where
-from backlit.train.served import Served
+from backlit.train import Run
+from backlit.train.served import Served, served_run
 
 _NO_TIME = np.iinfo(np.int64).min
 _DAY = 86_400
+
+
+def served_by(model: Any) -> Served:
+    """What an estimator, a pipeline of scikit-learn or a run predicts with.
+
+    Raises:
+        ArgumentTypeError: It is none of these, or a step of the pipeline is not one that can be written.
+        StateError: It is a run of another kind.
+    """
+    if isinstance(model, Run):
+        return served_run(model)
+    *before, last = [step for _, step in getattr(model, "steps", [("", model)]) if step not in (None, "passthrough")]
+    if not hasattr(last, "served"):
+        raise ArgumentTypeError(
+            f"export: model is a {type(last).__name__}; expected a backlit.nn.Module, an estimator of backlit.sklearn "
+            "or a run of `backlit train`"
+        )
+    served: Served = last.served()
+    if not before:
+        return served
+    scaler = before[0]
+    if len(before) > 1 or type(scaler).__name__ != "StandardScaler" or served.encoder is not None:
+        names = ", ".join(type(step).__name__ for step in before)
+        raise ArgumentTypeError(
+            f"export: of a pipeline a StandardScaler before numbers can be written, and this has {names}; export the "
+            "estimator alone, and do the steps before it by hand"
+        )
+    size = scaler.n_features_in_
+    mean = scaler.mean_ if scaler.with_mean else np.zeros(size)
+    scale = scaler.scale_ if scaler.with_std else np.ones(size)
+    return replace(served, encoder=StandardScaler.from_dict({"mean": mean, "scale": scale}))
 
 
 class TableProgram(Program):
