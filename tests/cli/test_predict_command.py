@@ -67,7 +67,7 @@ def run(folder):
     [
         ("none.csv", "none.csv"),
         ("digits", "digits"),
-        ("lacks.csv", "missing columns that the network learnt from: 'size'; did you mean 'sise'?"),
+        ("lacks.csv", "it lacks what the network learnt from: 'size' (did you mean 'sise'?)"),
         ("bad.csv", "row 3, column 'weight'"),
     ],
 )
