@@ -18,7 +18,7 @@ from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Plan
 from backlit.compiler.products import Product
 from backlit.compiler.rows import at
-from backlit.compiler.transpose import butterfly
+from backlit.compiler.squares import butterfly
 from backlit.compiler.values import item_size, scalar_type
 
 # Bands of rows of which copies are held at a time, so that memory does not grow with the rows.

@@ -5,10 +5,14 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import Index, KernelFrame, number, plain_strides
+from backlit.compiler.frame import Index, KernelFrame, number, number32, plain_strides
 from backlit.compiler.plan import Access, access, same_dims
 from backlit.compiler.rows import Affine, Inverse
+from backlit.compiler.squares import butterfly, first_lanes
 from backlit.compiler.values import COMBINED, OPERATIONS, overload, scalar_type
+
+# So many columns of short rows are read and written number by number; more of them in whole rows.
+FEW_COLUMNS = 4
 
 
 class KernelEmitter(KernelFrame):
@@ -59,7 +63,7 @@ class KernelEmitter(KernelFrame):
         if n in self.stored and n not in self.kernel.roots:
             if self.flat:
                 return self.load(self.plan.memory[n], step.dtype, index[0][0], 1)
-            return self.load(self.plan.memory[n], step.dtype, *self.address(index, plain_strides(step.shape)))
+            return self._stored(n, index, plain_strides(step.shape))
         if step.kind == "constant":
             return self._constant(step.attrs, step.dtype)
         if step.kind == "iota":
@@ -111,13 +115,40 @@ class KernelEmitter(KernelFrame):
                 return self.load(self.plan.memory[found.number], base.dtype, place, 1)
             if self.flat:
                 index = ((number(0), False),) * len(step.shape)
-            return self.load(
-                self.plan.memory[found.number], base.dtype, *self.address(index, found.strides, found.offset)
-            )
+            return self._stored(found.number, index, found.strides, found.offset)
         dims = same_dims(step, self.steps[source])
         if dims is None:
             raise ValueError(f"%{n}, {step}, cannot be read")
         return self.value(source, tuple((number(0), False) if d is None else index[d] for d in dims))
+
+    def _stored(self, n: int, index: Index, strides: tuple[Any, ...], offset: Any = 0) -> Any:
+        """The value that is read from a step's memory."""
+        step = self.steps[n]
+        if self.kernel.columns is not None and len(index) == len(step.shape) == 2 and index[0][1] and offset == 0:
+            width = step.shape[1]
+            if strides == (width, 1) and isinstance(width, int) and width > FEW_COLUMNS:
+                key = (n, "columns")
+                if key not in self._values:
+                    self._values[key] = self._columns(n, index[0][0], width)
+                return self._values[key][index[1][0].constant]
+        return self.load(self.plan.memory[n], step.dtype, *self.address(index, strides, offset))
+
+    def _columns(self, n: int, i: Any, width: int) -> list[Any]:
+        """The columns of a vector of rows from row `i` on, which are read as they lie."""
+        b, lanes, mask = self.builder, self.code.lanes, self.mask
+        found: list[Any] = []
+        for first in range(0, width, lanes):
+            rows = []
+            for lane in range(lanes):
+                row = self.plus(i, number(lane))
+                if mask is not None:
+                    row = b.select(b.extract_element(mask, number32(lane)), row, i)
+                self.mask = first_lanes(lanes, min(width - first, lanes))
+                place = self.plus(self.times(row, width), number(first))
+                rows.append(self.load(self.plan.memory[n], self.steps[n].dtype, place, 1))
+            found += butterfly(b, rows, lanes)
+        self.mask = mask
+        return found[:width]
 
     def _along(self, n: int, index: Index) -> Any:
         """A reduction along a short row."""

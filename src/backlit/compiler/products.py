@@ -12,7 +12,7 @@ from backlit.compiler.costs import TALL
 from backlit.compiler.elementwise import emit_roots
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
-from backlit.compiler.transpose import first_lanes
+from backlit.compiler.squares import first_lanes
 from backlit.compiler.values import item_size
 
 # Vectors side by side in tiles of few rows, so that enough sums are under way at once; and in taller ones.

@@ -1,8 +1,4 @@
-"""Transposing a matrix in square blocks held in registers: whole vectors are read and written, none of single numbers.
-
-Each block goes through a butterfly of shuffles: in stage s, vectors that are 2^s apart exchange halves of their groups
-of 2^(s+1) lanes (K. S. Eklundh, "A fast computer method for matrix transposing", IEEE Trans. Comput. 1972).
-"""
+"""Transposing matrices in square blocks held in registers: whole vectors are read and written, no single numbers."""
 
 from typing import Any
 
@@ -11,6 +7,7 @@ import llvmlite.ir as ir
 from backlit.compiler.frame import number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import access
+from backlit.compiler.squares import butterfly, first_lanes
 
 
 def is_transposed(k: KernelEmitter) -> bool:
@@ -72,33 +69,3 @@ def _block(k: KernelEmitter, root: int, i: Any, j: Any, lanes: int, height: int,
     for row in range(height):
         k.store(root, ((b.add(i, number(row)), False), (j, True)), vectors[row])
     k.mask = None
-
-
-def butterfly(b: ir.IRBuilder, vectors: list[Any], lanes: int) -> list[Any]:
-    """The columns of a square of as many vectors as they have lanes, from its rows."""
-    distance = 1
-    while distance < lanes:
-        vectors = _stage(b, vectors, lanes, distance)
-        distance *= 2
-    return vectors
-
-
-def first_lanes(lanes: int, count: int) -> Any:
-    """A mask of the first lanes, or None for all of them."""
-    if count == lanes:
-        return None
-    return ir.Constant(ir.VectorType(ir.IntType(1), lanes), [int(lane < count) for lane in range(lanes)])
-
-
-def _stage(b: ir.IRBuilder, vectors: list[Any], lanes: int, distance: int) -> list[Any]:
-    """Exchange lanes between all pairs of vectors at a distance."""
-    low = [lane if not lane & distance else lanes + lane - distance for lane in range(lanes)]
-    high = [lane + distance if not lane & distance else lanes + lane for lane in range(lanes)]
-    places = [ir.Constant(ir.VectorType(ir.IntType(32), lanes), order) for order in (low, high)]
-    result = list(vectors)
-    for first in range(lanes):
-        if not first & distance:
-            pair = vectors[first], vectors[first + distance]
-            result[first] = b.shuffle_vector(*pair, places[0])
-            result[first + distance] = b.shuffle_vector(*pair, places[1])
-    return result
