@@ -1,5 +1,7 @@
 """Functions of rows on blocks of them: every row once, by any number of threads."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import sklearn.neural_network
@@ -34,6 +36,19 @@ def test_every_row_is_taken_once(threads, count):
     blocks.run([ROWS[:count], ROWS[:count, 0]], take)
     np.testing.assert_allclose(found, ROWS[:count].sum(1) * ROWS[:count, 0])
     assert set(seen) == set(range(min(threads, -(-count // BLOCK))))
+
+
+def test_callers_on_several_threads_get_their_own_rows():
+    weight = from_numpy(RNG.normal(size=(3, 2000)))
+    blocks = Blocks(lambda x: ((x @ weight).sum(1),), [ROWS], 0)
+    parts = [ROWS[at : at + 200] for at in range(0, 2000, 200)]
+    wanted = [blocks.at_once([part])[0].numpy() for part in parts]
+
+    def is_right(call):
+        return np.array_equal(blocks.at_once([parts[call % len(parts)]])[0].numpy(), wanted[call % len(parts)])
+
+    with ThreadPoolExecutor(4) as callers:
+        assert all(callers.map(is_right, range(400)))
 
 
 def test_an_error_in_a_thread_is_raised(threads):

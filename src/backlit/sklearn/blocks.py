@@ -1,5 +1,6 @@
 """Functions of rows as machine code, run by several threads on blocks of rows."""
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -44,15 +45,17 @@ class Blocks:
     def __init__(self, function: Callable[..., Any], likes: Sequence[Array], work: int, whole: bool = False) -> None:
         self._function, self._likes, self._work = function, likes, work
         self._size = len(likes[0]) if whole else BLOCK
-        # One for each thread: each has memory of its own for the values.
+        # One for each thread: each has memory of its own for the values, which is why callers take turns.
         self._codes = [self._compiled()]
+        self._turn = threading.Lock()
 
     def _compiled(self) -> Specialised:
         return compiled(self._function, self._likes, self._size)
 
     def at_once(self, data: Sequence[Array]) -> Any:
         """What the function returns for rows that are few."""
-        return self._codes[0].run([from_numpy(array) for array in data], len(data[0]))
+        with self._turn:
+            return self._codes[0].run([from_numpy(array) for array in data], len(data[0]))
 
     def run(self, data: Sequence[Array], take: Callable[[int, slice, Any], None]) -> None:
         """Run all rows.
@@ -66,8 +69,6 @@ class Blocks:
         starts = range(0, rows, self._size)
         shared = self._work * rows > WORTH_SHARING and len(starts) > 1
         count = min(threads(), len(starts)) if shared else 1
-        while len(self._codes) < count:
-            self._codes.append(self._compiled())
 
         def work(thread: int) -> None:
             for start in starts[thread::count]:
@@ -75,8 +76,11 @@ class Blocks:
                 block = [from_numpy(array[place]) for array in data]
                 take(thread, place, self._codes[thread].run(block, place.stop - start))
 
-        if count == 1:
-            work(0)
-            return
-        with ThreadPoolExecutor(count) as pool:
-            list(pool.map(work, range(count)))
+        with self._turn:
+            while len(self._codes) < count:
+                self._codes.append(self._compiled())
+            if count == 1:
+                work(0)
+                return
+            with ThreadPoolExecutor(count) as pool:
+                list(pool.map(work, range(count)))
