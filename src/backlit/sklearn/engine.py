@@ -1,6 +1,5 @@
 """Networks as machine code: training steps that run a whole epoch at once, loss and gradient, and prediction."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit.compiler.aside import run_aside
 from backlit.core.modes import no_grad
 from backlit.errors import DataError
 from backlit.ops import Generator, cat, from_numpy
@@ -205,8 +205,11 @@ class Stepper:
         executable.control.begin(order, rows, size, first, last, losses, None, None)
         executable.status[0] = 0
         self._code.about_to_run()
-        run = executable.run_epoch if self.design.work * rows < _LONG else self._run_apart
-        status = run(threads() if self.design.work * size > WORTH_SHARING else 1)
+        count = threads() if self.design.work * size > WORTH_SHARING else 1
+        if self.design.work * rows < _LONG:
+            status = executable.run_epoch(count)
+        else:
+            status = run_aside(lambda: executable.run_epoch(count), executable.control.stop)
         self._code.has_run()
         executable.raise_error()
         if status:
@@ -216,23 +219,6 @@ class Stepper:
             )
         counts = np.minimum(size, rows - size * np.arange(first, last))
         return float(losses[first:] @ counts), int(counts.sum())
-
-    def _run_apart(self, count: int) -> int:
-        executable, found = self._code.executable, [0]
-
-        def run() -> None:
-            found[0] = executable.run_epoch(count)
-
-        thread = threading.Thread(target=run, name="backlit-epoch")
-        thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(0.02)
-        finally:
-            if thread.is_alive():
-                executable.control.stop()
-            thread.join()
-        return found[0]
 
 
 class Objective:

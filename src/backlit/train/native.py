@@ -7,7 +7,6 @@ checkpoints and validation, between runs of as many batches as nobody wants to s
 
 import functools
 import os
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit.compiler.aside import run_aside
 from backlit.compiler.compiled import Specialised
 from backlit.core.tensor_base import Symbol, make
 from backlit.data import Rows
@@ -288,23 +288,13 @@ class NativeLoop:
 
     def _run_aside(self, start: int, stop: int, watch: Callable[[int], bool]) -> int:
         """Run on another thread, while this one keeps signals and the progress bar."""
-        control, found = self.executable.control, [0]
+        control = self.executable.control
 
-        def run() -> None:
-            found[0] = self._run_batches(start, stop)
-
-        thread = threading.Thread(target=run, name="backlit-epoch")
-        thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(0.02)
-                if watch(control.done):
-                    control.stop()
-        finally:
-            if thread.is_alive():
+        def look() -> None:
+            if watch(control.done):
                 control.stop()
-            thread.join()
-        return found[0]
+
+        return run_aside(lambda: self._run_batches(start, stop), control.stop, look)
 
     # -- what the batches gave ---------------------------------------------------------------------------------------
 
