@@ -2,7 +2,7 @@
 
 import pytest
 
-from backlit.data.tables import TableEncoder, find_kinds, read_like, read_table
+from backlit.data.tables import TableEncoder, building, find_kinds, read_like, read_table
 from backlit.errors import DataError
 
 TRAINING = "size,city,when,zip\n1,Bern,2020-01-01,0123\n2,Genf,2020-05-01,0456\n3,Bern,2020-06-01,0123\n"
@@ -45,6 +45,17 @@ def test_what_is_other_is_said(read, encoder):
     ]
     codes = encoder.transform(table)[:, encoder.places["city"][0]]
     assert codes.tolist() == [encoder.categories[0]] * 3
+
+
+def test_known_categories_are_known_among_however_many(read, encoder, monkeypatch):
+    monkeypatch.setattr(building, "MOST_CATEGORIES", 2)
+    rows = [f"1,{city},2020-01-01,0123" for city in ("Bern", "Rom", "Paris", "Oslo")]
+    table, notes = read("\n".join(["size,city,when,zip", *rows]) + "\n")
+    assert notes == [
+        "column 'city': 3 rows have categories that training did not know ('Rom', 'Paris', 'Oslo'); taken as unknown"
+    ]
+    known, unknown = 0, encoder.categories[0]
+    assert encoder.transform(table)[:, encoder.places["city"][0]].tolist() == [known, *[unknown] * 3]
 
 
 def test_times_are_read_in_the_order_of_training(tmp_path):

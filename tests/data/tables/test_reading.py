@@ -164,6 +164,12 @@ def test_a_float32_is_used_where_it_tells_the_numbers_apart(csv):
     assert table["near"].told() == [float(cell) for cell in near]
 
 
+def test_whole_numbers_are_kept_to_the_last_figure(csv):
+    found = column(csv("code,n\n90000001,1\n,2\n10000001,3\n"), "code")
+    assert found.told() == [90000001, None, 10000001]
+    assert column(csv("code,n\n16777216,1\n,2\n-5,3\n"), "code").values.dtype == np.float32
+
+
 def test_columns_that_are_dropped_or_read_as_text(csv):
     path = csv("id,zip,odd\n1,0123,inf\n2,4567,1\n")
     table = read_table(path, drop=["odd"], text=["zip"])

@@ -21,6 +21,8 @@ _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _EMPTY: dict[str, Any] = {"text": -1, "time": np.datetime64("NaT", "s"), "number": np.nan}
 # A float32 keeps a value to this share of it.
 _FLOAT32_EPS = 6e-8
+# And whole numbers up to this one.
+_FLOAT32_WHOLE = 2**24
 
 
 class ReadAgainError(Exception):
@@ -207,7 +209,7 @@ class Builder:
                 f"{self.source}: row {self.n_rows + row + self.first_row:,}, column {self.name!r} is {values[row]}; "
                 "make it a number, or empty the cell if nothing is known"
             )
-        return _narrow(values)
+        return _narrow(values, exactly=self._whole)
 
     def _texts(self, array: Any) -> NDArray[np.int32]:
         """Texts as numbers of categories, in the order in which they come."""
@@ -234,8 +236,13 @@ class Builder:
         return np.array([*codes, -1], np.int32)[local]
 
 
-def _narrow(values: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers in fewer bytes: the smallest integers that hold them, float32 where it tells them apart."""
+def _narrow(values: NDArray[Any], *, exactly: bool = False) -> NDArray[Any]:
+    """The numbers in fewer bytes: the smallest integers that hold them, float32 where it tells them apart.
+
+    Args:
+        values: Integers, or floats, NaN where one is missing.
+        exactly: Whether float32 must hold the same numbers, as it must the names of classes.
+    """
     if values.dtype.kind in "iu":
         least, most = int(values.min(initial=0)), int(values.max(initial=0))
         for kind in (np.int8, np.int16, np.int32):
@@ -246,8 +253,11 @@ def _narrow(values: NDArray[Any]) -> NDArray[Any]:
     if not len(known):
         return values.astype(np.float32)
     largest, spread = float(np.abs(known).max()), float(known.std())
-    fits = largest < float(np.finfo(np.float32).max)
-    return values.astype(np.float32) if fits and largest * _FLOAT32_EPS <= 1e-4 * spread else values
+    if exactly:
+        fits = largest <= _FLOAT32_WHOLE
+    else:
+        fits = largest < float(np.finfo(np.float32).max) and largest * _FLOAT32_EPS <= 1e-4 * spread
+    return values.astype(np.float32) if fits else values
 
 
 def _trimmed(array: Any) -> Any:

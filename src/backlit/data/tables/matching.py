@@ -44,7 +44,8 @@ def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = 
     orders = {
         column.name: (column.order,) for column in encoder.columns if isinstance(column, DateColumn) and column.order
     }
-    table = read_table(path, drop=extra, text=text, orders=orders)
+    # However many texts there are: a reader that gives up on them could not tell the known ones.
+    table = read_table(path, drop=extra, text=text, whole=text, orders=orders)
     notes = [f"ignored columns that the network did not learn from: {', '.join(strange)}"] if strange else []
     for encoding in encoder.columns:
         notes += _differences(table, table[str(encoding.name)], encoding)
