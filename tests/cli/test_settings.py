@@ -67,6 +67,7 @@ def test_settings_go_through_json():
     [
         *({"epochs": "x"}, {"epochs": None}, {"hidden": [0.5]}, {"hidden": 3}, {"lr": None}, {"lr": math.nan}),
         *({"optimizer": 3}, {"activation": "none"}, {"seed": -1}, {"val": 7}, {"batch_size": "most"}, {"new": 1}),
+        {"categorical": None},
     ],
 )
 def test_damaged_settings_are_an_error(change):

@@ -81,6 +81,16 @@ def test_onnx_runtime_predicts_as_the_estimator(case, dtype, tmp_path):
     agrees(estimator, tmp_path / "model.onnx", [X[:1]], X[:1])
 
 
+def test_a_column_called_as_a_number_inside_the_model(tmp_path):
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"rooms": rng.choice(["few", "many"], 60), "number of rooms": rng.normal(size=60)})
+    model = MLPClassifier(**SHORT, categorical_features=["rooms"]).fit(table, table["rooms"] == "few")
+    export(model, tmp_path / "model.onnx")
+    given = [table[["rooms"]].to_numpy(object), table[["number of rooms"]].to_numpy()]
+    agrees(model, tmp_path / "model.onnx", given, table)
+
+
 def test_the_comparison_sees_another_label_and_another_temperature(tmp_path):
     estimator = MLPClassifier(**SHORT, early_stopping=True, calibrate=True).fit(IRIS, NAMES)
     export(estimator, tmp_path / "model.onnx")

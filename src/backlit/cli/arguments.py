@@ -122,7 +122,8 @@ def _parser() -> argparse.ArgumentParser:
         "--lr",
         type=_reads(settings.read_rate),
         metavar="RATE",
-        help="the highest learning rate of the one-cycle schedule (default: by the optimizer and the number of rows)",
+        help="the highest learning rate: of the one-cycle schedule, or for table files the first one, which falls "
+        "where the validation loss does not (default: by the optimizer and the number of rows)",
     )
     train.add_argument(
         "--batch-size",

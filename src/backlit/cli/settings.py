@@ -52,7 +52,7 @@ class TrainSettings:
         hidden: Sizes of the hidden layers.
         activation: Between layers, by the name of its class in `backlit.nn`.
         optimizer: By the name of its class in `backlit.optim`.
-        lr: The highest learning rate of the schedule.
+        lr: The highest learning rate of the schedule; for a table file the first.
         batch_size: Rows of a step, or "full".
         epochs: Passes over the data.
         patience: Epochs without a smaller validation loss after which training ends; 0 and None: never.
@@ -137,7 +137,7 @@ class TrainSettings:
                     read(str(saved[name]))
             lists = {name: tuple(map(str, saved[name])) for name in ("categorical", "numeric", "drop")}
             return cls(**{**saved, **lists, "hidden": tuple(saved["hidden"]), "data": str(saved["data"])})
-        except (ArgumentError, AttributeError) as error:
+        except (ArgumentError, AttributeError, TypeError) as error:
             raise FileError(f"{place}: its settings are damaged: {error}") from error
 
 

@@ -78,8 +78,9 @@ class TableProgram(Program):
         self._dtype = from_numpy(np.empty(0, served.dtype)).dtype
         if self._encoder is not None:
             self.inputs = {}
+            columns = {str(column.name) for column in self._encoder.columns}
             for column in self._encoder.columns:
-                self._add(column)
+                self._add(column, columns)
         taken = {*self.inputs, *(texts.name for texts in self.texts.values()), *self.names}
         self._outputs = [_free(name, taken) for name in ("prediction", "label", "number of label", "probabilities")]
         if served.classes:
@@ -90,8 +91,8 @@ class TableProgram(Program):
         """The names of the outputs."""
         return self._outputs[:1] if count == 1 else self._outputs[2:]
 
-    def _add(self, column: NumberColumn | DateColumn | CategoryColumn) -> None:
-        """Add the input of a column."""
+    def _add(self, column: NumberColumn | DateColumn | CategoryColumn, columns: set[str]) -> None:
+        """Add the input of a column, one of these."""
         name = str(column.name)
         if not isinstance(column, CategoryColumn):
             kind = np.int64 if isinstance(column, DateColumn) else np.float64
@@ -99,7 +100,7 @@ class TableProgram(Program):
             return
         kinds = {type(value) for value in column.values}
         if kinds <= {str}:
-            number = f"number of {name}"
+            number = _free(f"number of {name}", columns)
             self.inputs[number] = Symbol((1, 1), np.dtype(np.int64))
             missing = {"": len(column.values)} if column.flagged else {}
             known = {value: place for place, value in enumerate(column.values)}
@@ -125,6 +126,7 @@ class TableProgram(Program):
     def _encoded(self, encoder: TableEncoder, inputs: tuple[Any, ...]) -> Any:
         """The columns as the numbers that `TableEncoder.transform` makes of them, (batch, results)."""
         numbers, codes = [], []
+        texts = {each.name for each in self.texts.values()}
         for column, values in zip(encoder.columns, inputs, strict=True):
             if isinstance(column, NumberColumn):
                 gaps = isnan(values)
@@ -135,7 +137,7 @@ class TableProgram(Program):
                 each = zip(parts, column.means, column.scales, strict=True)
                 numbers += [(part.double() - mean) / scale for part, mean, scale in each]
             else:
-                codes.append(values if f"number of {column.name}" in self.texts else _code(column, values))
+                codes.append(values if str(column.name) in texts else _code(column, values))
                 continue
             if column.flagged:
                 numbers.append(gaps)

@@ -9,22 +9,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from backlit import nn
 from backlit.data.datasets import Columns
-from backlit.errors import ArgumentError, DataError, suggest
+from backlit.data.datasets.table import Task
+from backlit.errors import ArgumentError, DataError
 from backlit.ops import Tensor
 
 Kind = Literal["regression", "two classes", "K classes", "several labels"]
-Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True)
 class Head:
     """What stands at the end of a network, and how it is trained.
 
-    | kind             | outputs             | becomes                     | loss                |
-    |------------------|---------------------|-----------------------------|---------------------|
+    | kind             | outputs              | becomes                     | loss                |
+    |------------------|----------------------|-----------------------------|---------------------|
     | "regression"     | targets: w_t'a + b_t | the values                  | `MSELoss`           |
-    | "two classes"    | 1: w'a + b          | p(y=1), by the sigmoid      | `BCEWithLogitsLoss` |
-    | "K classes"      | K: w_k'a + b_k      | p(y=k), by the softmax      | `CrossEntropyLoss`  |
+    | "two classes"    | 1: w'a + b           | p(y=1), by the sigmoid      | `BCEWithLogitsLoss` |
+    | "K classes"      | K: w_k'a + b_k       | p(y=k), by the softmax      | `CrossEntropyLoss`  |
     | "several labels" | targets: w_t'a + b_t | p(y_t=1), each by a sigmoid | `BCEWithLogitsLoss` |
 
     (C. M. Bishop, "Pattern Recognition and Machine Learning", 2006, section 5.2.)
@@ -129,8 +129,6 @@ def choose_head(labels: ArrayLike, task: Task | None = None) -> tuple[Head, NDAr
         DataError: No labels, an empty or non-finite one, or fewer than two classes.
         ArgumentError: Unknown task, or labels that are not one-dimensional.
     """
-    if task not in (None, "classification", "regression"):
-        raise ArgumentError(f"unknown task {task!r}{suggest(str(task), ('classification', 'regression'))}")
     column = np.asarray(labels)
     if column.ndim != 1:
         raise ArgumentError(f"choose_head: expected labels of shape (n,), got {column.shape}")

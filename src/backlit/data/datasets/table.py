@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,12 @@ Task = Literal["classification", "regression"]
 
 # Whole numbers with more distinct values than this are counts or measurements, not classes.
 MOST_CLASSES = 20
+
+
+def check_task(task: Any) -> None:
+    """Raise `ArgumentError` unless this is a `Task` or None."""
+    if task not in (None, *get_args(Task)):
+        raise ArgumentError(f"unknown task {task!r}{suggest(str(task), get_args(Task))}")
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,7 @@ class Columns:
         """
         where = self.index(column)
         column_values, name = self._checked(where), self.names[where]
-        if task not in (None, "classification", "regression"):
-            raise ArgumentError(f"unknown task {task!r}{suggest(str(task), ('classification', 'regression'))}")
+        check_task(task)
         if task == "regression":
             return Target(self._numbers(where), ())
         if column_values.dtype.kind == "f" and task is None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.data.datasets.table import MOST_CLASSES, Task
+from backlit.data.datasets.table import MOST_CLASSES, Task, check_task
 from backlit.data.tables.table import Column, Table
-from backlit.errors import ArgumentError, DataError, suggest
+from backlit.errors import ArgumentError, DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,7 @@ def read_targets(table: Table, names: Sequence[str], task: Task | None = None) -
         ArgumentError: No such column, one named twice, or an unknown task.
         DataError: No row has them all, a single class, text where values are wanted, or a mixture of kinds.
     """
-    if task not in (None, "classification", "regression"):
-        raise ArgumentError(f"unknown task {task!r}{suggest(str(task), ('classification', 'regression'))}")
+    check_task(task)
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise ArgumentError(f"the target {twice[0]!r} is named twice")
