@@ -75,7 +75,7 @@ def test_a_table_with_values_is_a_regression_in_its_own_units(folder, pictures, 
     assert "Tanh" in str(config["model"])
     assert config["optimizer"]["name"] == "AdamW"
     assert config["data"]["rows"] == [60, 20]
-    assert "R2" in capsys.readouterr().out
+    assert "R²" in capsys.readouterr().out
 
 
 def test_two_words_are_two_classes(folder):

@@ -18,7 +18,7 @@ from backlit.serialization import write_whole
 from backlit.train import Run
 from backlit.train.evaluation import found_classes
 from backlit.view.picture import Picture, page
-from backlit.view.theme import THEMES, amount, theme_of
+from backlit.view.theme import THEMES, amount, figure_name, theme_of
 
 PAGE_FILE = "inspect.html"
 _WORST, _NEURONS = 12, 20
@@ -109,7 +109,7 @@ class _Page:
         heads = ["", *(f"{part} rows" for part in results)]
         figures = next(iter(results.values()))
         rows = [
-            [{"r2": "R²"}.get(figure, figure), *(shown_score(figure, part[figure]) for part in results.values())]
+            [figure_name(figure), *(shown_score(figure, part[figure]) for part in results.values())]
             for figure in figures
         ]
         return _table("The network on the rows that it learnt from and on those held out for the test", heads, rows)

@@ -10,6 +10,7 @@ from backlit.cli.page import PAGE_FILE, write_page
 from backlit.errors import MissingPackageError
 from backlit.train import diagnose
 from backlit.train.evaluation import found_classes
+from backlit.view.theme import figure_name
 
 CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
 
@@ -38,7 +39,7 @@ def print_table(
     for part, rows in zip(("train", "test"), data["rows"], strict=True):
         table.add_column(f"{part} ({rows:,} rows)", justify="right")
     for figure in results[0]:
-        table.add_row({"r2": "R2"}.get(figure, figure), *(shown_score(figure, result[figure]) for result in results))
+        table.add_row(figure_name(figure), *(shown_score(figure, result[figure]) for result in results))
     table.add_section()
     table.add_row("parameters", f"{run.config['parameters']:,}")
     table.add_row("time", f"{seconds:.1f} s, {len(run.history['loss'])} epochs")

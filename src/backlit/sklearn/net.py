@@ -157,7 +157,7 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
                 val = [X_val.astype(self._dtype, copy=False), *self._learnt(y_val, None)]
             elif self.early_stopping:
                 rows, val = self._split(rows, draw)
-            self._train(rows, val, 1 if incremental else self.max_iter, held is not None)
+            self._train(rows, val, 1 if incremental else self.max_iter)
         return self
 
     def _check_data(self, X: Any, y: Any, fresh: bool) -> tuple[Array, Array]:
@@ -225,7 +225,7 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             raise ArgumentError(f"optimizer: there is none called {self.optimizer!r}{suggest(self.optimizer, known)}")
         return kind(self.module_.parameters(), **options)
 
-    def _train(self, rows: list[Array], val: list[Array] | None, epochs: int, given: bool) -> None:
+    def _train(self, rows: list[Array], val: list[Array] | None, epochs: int) -> None:
         weighted = len(rows) > 2
         loss = Weighted(self._loss, rows[1].dtype.kind == "i") if weighted else self._loss
         watchers: list[Any] = []

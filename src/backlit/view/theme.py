@@ -109,6 +109,11 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{float(value):.{digits}g}".replace("-", "−")
 
 
+def figure_name(name: str) -> str:
+    """What a loss or a metric of a history is called where it is read."""
+    return {"r2": "R²"}.get(name, name)
+
+
 def amount(value: Any, digits: int = 4) -> str:
     """A number as people write amounts: as `number`, but 1,234,567 instead of a power of ten."""
     if 1e4 <= abs(value) < 1e15:

@@ -10,7 +10,7 @@ from backlit.errors import ArgumentError, ArgumentTypeError
 from backlit.train import Run, Watched, diagnose
 from backlit.train.watching import Kind
 from backlit.view.plot import Plot, bare, new_figure, series, styled
-from backlit.view.theme import Theme, theme_of
+from backlit.view.theme import Theme, figure_name, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def _curve(axes: "Axes", run: Run, name: str) -> None:
         bare(axes)
         axes.text(0.5, 0.5, f"{name}: no epoch was finished", ha="center", va="center", transform=axes.transAxes)
         return
-    axes.set(xlabel="epoch", title={"r2": "R²"}.get(name, name))
+    axes.set(xlabel="epoch", title=figure_name(name))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
 
