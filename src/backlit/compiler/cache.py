@@ -161,10 +161,10 @@ def _surroundings() -> tuple[str, ...]:
 
 
 def _hash_sources() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
-# Taken as this module is loaded (in less than a millisecond), together with the modules that it stands for: a file that
+# Taken as this module is loaded (in about a millisecond), together with the modules that it stands for: a file that
 # is edited afterwards does not speak for the code that runs.
 _SOURCES = _hash_sources()
