@@ -162,6 +162,7 @@ def test_the_confusion_matrix_counts_rows_by_actual_and_columns_by_predicted():
         ("train", "name a data set or a file"),
         ("train digts", "did you mean 'digits'"),
         ("train none.csv", "none.csv"),
+        ("explain -x*y x=2 y=3", "before an expression that starts with a minus write --"),
         ("train digits --hiden 3", "unknown argument '--hiden'; did you mean '--hidden'"),
         ("train digits --hidden 3,x", "--hidden: expected a positive whole number, got 'x'"),
         ("train digits --hidden -3", "--hidden"),

@@ -217,8 +217,9 @@ def test_what_was_exported_is_read_again(tmp_path):
 
 def test_what_cannot_be_exported_is_said(tmp_path):
     path = tmp_path / "model.onnx"
-    with pytest.raises(ArgumentTypeError, match="an estimator of backlit"):
-        export({}, path)
+    for model in ({}, None):
+        with pytest.raises(ArgumentTypeError, match="an estimator of backlit"):
+            export(model, path)
     fitted = MLPClassifier(**SHORT).fit(IRIS, CLASSES)
     with pytest.raises(ArgumentError, match="brings its own"):
         export(fitted, path, example_input=backlit.ones(1, 4))

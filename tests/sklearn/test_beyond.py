@@ -263,7 +263,32 @@ def test_targets_that_cannot_be_used_are_named_by_row(model):
         model.fit([[1.0], [2.0]], [0.0, np.nan])
     with pytest.raises(ValueError, match="y: row 0 is 'dear'"):
         model.fit([[1.0], [2.0]], ["dear", "cheap"])
+    with pytest.raises(ValueError, match=r"y: row 1 is (nan|None)"):
+        model.fit([[1.0], [2.0]], np.array([0.0, None], object))
     assert not hasattr(model, "n_iter_")
+
+
+@pytest.mark.parametrize("model", [MLPClassifier(), MLPClassifier(missing_values="impute"), NetClassifier()], ids=str)
+def test_labels_of_two_kinds_and_missing_labels_are_said(model):
+    pd = pytest.importorskip("pandas", reason="frames of pandas are an option")
+    X = [[1.0], [2.0]]
+    for labels, words in (
+        (np.array(["yes", 1], object), "all text or all numbers"),
+        (np.array(["yes", None], object), "y: row 1 is None"),
+        (pd.Series(["yes", None], dtype="string"), "y: row 1 is <NA>"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.fit(X, labels)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_loss_that_is_not_that_of_each_row_is_said(solver):
+    model = MLPRegressor(**{**SHORT, "solver": solver}, loss=lambda output, target: ((output - target) ** 2)[:3])
+    with pytest.raises(ValueError, match="expected the loss of each row"):
+        model.fit(IRIS, CLASSES)
+    model.set_params(loss=lambda output, target: ((output - target) ** 2).mean()).fit(IRIS, CLASSES)
+    with pytest.raises(ValueError, match="weights of rows need a loss"):
+        model.fit(IRIS, CLASSES, sample_weight=np.ones(150))
 
 
 def test_bad_validation_rows_leave_no_network():

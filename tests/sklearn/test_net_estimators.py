@@ -148,6 +148,7 @@ def test_images_go_in_as_they_are():
         ({"module": lambda: 3}, "must return an nn.Module"),
         ({"optimizer": "adan"}, "did you mean 'adam'"),
         ({"module": lambda: nn.Linear(4, 2)}, "2 outputs for 3 classes"),
+        ({"module": lambda: nn.Linear(4, 7)}, "7 outputs for 3 classes"),
         ({"module": lambda: nn.Flatten(0)}, "expected .n_samples, n_outputs."),
         ({"max_iter": 0}, "max_iter"),
         ({"early_stopping": 1}, "early_stopping"),

@@ -49,6 +49,8 @@ def parse(arguments: Sequence[str]) -> Request:
     if rest:
         options = [option for action in found.parser._actions for option in action.option_strings]
         near = suggest(rest[0], options) if rest[0].startswith("-") else ""
+        if found.command == "explain":
+            near += '; before an expression that starts with a minus write --, as in backlit explain -- "-x*y" x=2 y=3'
         raise ArgumentError(f"unknown argument {rest[0]!r}{near}")
     given = vars(found)
     command = given.pop("command")

@@ -36,7 +36,8 @@ def served_by(model: Any) -> Served:
     """
     if isinstance(model, Run):
         return served_run(model)
-    *before, last = [step for _, step in getattr(model, "steps", [("", model)]) if step not in (None, "passthrough")]
+    steps = [step for _, step in getattr(model, "steps", ())] or [model]
+    *before, last = [step for step in steps if step not in (None, "passthrough")] or [model]
     if not hasattr(last, "served"):
         raise ArgumentTypeError(
             f"export: model is a {type(last).__name__}; expected a backlit.nn.Module, an estimator of backlit.sklearn "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.errors import ArgumentError, suggest
+from backlit.errors import ArgumentError, ShapeError, suggest
 from backlit.nn import functional as F
 from backlit.ops import Generator, cat, embedding, exp, from_numpy, relu, sigmoid, softmax, tanh, where
 from backlit.ops.random_numbers import dropout_mask
@@ -146,8 +146,13 @@ class Design:
         """
         rows = self._rows(scores, target)
         if rows.ndim == 0:
-            # A loss that is averaged already knows nothing of weights.
-            objective = rows * (scores.shape[0] if weight is None else weight.sum())
+            if weight is not None:
+                raise ArgumentError("weights of rows need a loss that gives the loss of each row, not their mean")
+            objective = rows * scores.shape[0]
+        elif rows.shape[0] != scores.shape[0]:
+            raise ShapeError(
+                f"loss: gives shape {tuple(rows.shape)} for {scores.shape[0]} rows; expected the loss of each row"
+            )
         else:
             rows = rows.sum(1) if rows.ndim == 2 else rows
             objective = (rows if weight is None else rows * weight).sum()

@@ -89,8 +89,8 @@ class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn
         if classes.kind == "multilabel-indicator" or (classes.kind == "binary" and outputs <= 1):
             targets = classes.encode(y, dtype)
             return targets[:, 0] if not outputs else targets
-        if outputs < len(classes.names):
-            raise DataError(f"the module has {outputs} outputs for {len(classes.names)} classes")
+        if outputs != max(len(classes.names), 2):
+            raise DataError(f"the module has {outputs} outputs for {len(classes.names)} classes; it needs one for each")
         return classes.find(y).astype(np.int64)
 
     def _standard_loss(self, outputs: int) -> Any:

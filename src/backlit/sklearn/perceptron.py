@@ -179,7 +179,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             X, y = validate_data(self, X, y, reset=first, skip_check_array=True)
             try:
                 y = check_array(y, ensure_2d=False, dtype="numeric" if self._numeric_targets else None, input_name="y")
-            except ValueError as error:
+            except (ValueError, TypeError) as error:
                 refuse_target(y, error, numeric=self._numeric_targets)
                 raise
             check_consistent_length(X, y)

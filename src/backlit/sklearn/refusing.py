@@ -58,7 +58,7 @@ def refuse(X: Any, error: Exception, *, fills: bool) -> None:
 
 
 def refuse_target(y: Any, error: Exception, *, numeric: bool) -> None:
-    """Say of an error the row of the first target that is no finite number, if there is one.
+    """Say of an error the row of the first target that is missing or no finite number, if there is one.
 
     Args:
         y: The targets.
@@ -71,7 +71,9 @@ def refuse_target(y: Any, error: Exception, *, numeric: bool) -> None:
     targets = np.asarray(y)
     for row, values in enumerate(targets.tolist() if targets.ndim in (1, 2) else ()):
         for value in values if isinstance(values, list) else [values]:
-            if (numeric and not _is_number(value)) or (isinstance(value, float) and not np.isfinite(value)):
+            # pandas' NA compares with nothing.
+            missing = type(value).__name__ in ("NoneType", "NAType")
+            if missing or (numeric and not _is_number(value)) or (isinstance(value, float) and not np.isfinite(value)):
                 what = str(error).partition("\n")[0].rstrip(".")
                 raise DataError(f"y: row {row} is {value!r}: {what}") from error
 

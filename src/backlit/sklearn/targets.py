@@ -22,10 +22,16 @@ def values(y: Any, dtype: str) -> Array:
     """
     y = one_column(y)
     try:
-        return np.asarray(y, dtype)
+        with np.errstate(over="ignore"):
+            found = np.asarray(y, dtype)
     except ValueError as error:
         refuse_target(y, error, numeric=True)
         raise
+    with np.errstate(all="ignore"):
+        # scikit-learn makes NaN of None only after its own look.
+        if not np.isfinite(found.sum()):
+            refuse_target(found, ValueError(f"targets must be finite numbers of {found.dtype}"), numeric=True)
+    return found
 
 
 class Classes:
@@ -43,21 +49,12 @@ class Classes:
     """
 
     def __init__(self, labels: Any) -> None:
-        if _are_numbers_of_classes(labels):
-            # scikit-learn's checks, which find the classes twice more, have nothing to say of these.
-            self.names: Array = np.unique(labels)
-            if 2 * len(self.names) <= len(labels):
-                self.kind: str = "multiclass" if len(self.names) > 2 else "binary"
-                return
-        check_classification_targets(labels)
-        self.kind = type_of_target(labels, input_name="y", raise_unknown=True)
-        if self.kind == "multiclass-multioutput":
-            raise DataError("y holds several targets of more than two classes each; give one, or zeros and ones")
-        if self.kind == "multilabel-indicator":
-            self.names = np.arange(np.shape(labels)[1])
-        else:
-            self.names = np.unique(np.asarray(labels))
-            self.kind = "multiclass" if len(self.names) > 2 else "binary"
+        try:
+            self.kind, self.names = _kind_and_names(labels)
+        except TypeError as error:
+            words = "labels must be all text or all numbers, and none missing"
+            refuse_target(labels, TypeError(words), numeric=False)
+            raise DataError(f"y: {words}") from error
 
     @property
     def n_outputs(self) -> int:
@@ -116,6 +113,22 @@ class Classes:
 def several_labels(count: int) -> tuple[Array, ...]:
     """What 0 and 1 of so many labels stand for: themselves."""
     return (np.arange(2),) * count
+
+
+def _kind_and_names(labels: Any) -> tuple[str, Array]:
+    if _are_numbers_of_classes(labels):
+        # scikit-learn's checks, which find the classes twice more, have nothing to say of these.
+        names: Array = np.unique(labels)
+        if 2 * len(names) <= len(labels):
+            return "multiclass" if len(names) > 2 else "binary", names
+    check_classification_targets(labels)
+    kind: str = type_of_target(labels, input_name="y", raise_unknown=True)
+    if kind == "multiclass-multioutput":
+        raise DataError("y holds several targets of more than two classes each; give one, or zeros and ones")
+    if kind == "multilabel-indicator":
+        return kind, np.arange(np.shape(labels)[1])
+    names = np.unique(np.asarray(labels))
+    return "multiclass" if len(names) > 2 else "binary", names
 
 
 def _are_numbers_of_classes(labels: Any) -> bool:

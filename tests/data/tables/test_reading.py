@@ -213,8 +213,11 @@ def test_files_that_are_none(csv, tmp_path):
     with pytest.raises(FileError, match="cannot be read as parquet"):
         read_table(tmp_path / "t.parquet")
     (tmp_path / "latin.csv").write_bytes(b"a,b\n1,caf\xe9\n")
-    with pytest.raises(FileError, match="save the file as UTF-8"):
-        read_table(tmp_path / "latin.csv")
+    (tmp_path / "latin-name.csv").write_bytes(b"caf\xe9,b\n1,2\n")
+    (tmp_path / "wide.csv").write_bytes("a,b\n1,2\n".encode("utf-16"))
+    for name in ("latin.csv", "latin-name.csv", "wide.csv"):
+        with pytest.raises(FileError, match="save the file as UTF-8"):
+            read_table(tmp_path / name)
     pq.write_table(pa.table({"a": [[1], [2]]}), tmp_path / "lists.parquet")
     with pytest.raises(DataError, match=r"column 'a' holds cells of the type list"):
         read_table(tmp_path / "lists.parquet")

@@ -1,5 +1,6 @@
 """Table files read block by block into columns of few bytes: memory holds one block of text at a time."""
 
+import codecs
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -71,8 +72,7 @@ def read_table(
             with _open(path, list(again)) as source:
                 again = _build(again, source.blocks)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        words = "save the file as UTF-8" if "UTF8" in str(error) else str(error)
-        raise FileError(f"{path}: cannot be read as {path.suffix[1:]}: {words}") from error
+        raise _unreadable(path, error) from error
     # What the blocks took is of no use to arrays of NumPy.
     pa.default_memory_pool().release_unused()
     n_rows = next(iter(builders.values())).n_rows if builders else 0
@@ -178,4 +178,12 @@ def read_names(path: str | Path) -> list[str]:
             _check_names(path, source.names, ())
             return source.names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{path}: cannot be read as {path.suffix[1:]}: {error}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> FileError:
+    with path.open("rb") as file:
+        wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    foreign = wide or isinstance(error, UnicodeDecodeError) or "UTF8" in str(error)
+    words = "save the file as UTF-8" if foreign else str(error)
+    return FileError(f"{path}: cannot be read as {path.suffix[1:]}: {words}")
