@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from backlit import nn
 from backlit.sklearn import MLPClassifier, NetClassifier
 from backlit.sklearn.blocks import threads
 
@@ -39,6 +40,19 @@ def test_weights_are_routed_where_asked_for(name):
     unimportant = IRIS[CLASSES == 0]
     shares = [found["estimator"][0].predict_proba(unimportant)[:, 0].mean() for found in (routed, plain)]
     assert shares[0] < shares[1] - 0.05
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_threads_that_predict_with_one_estimator_get_their_own_rows(compile):
+    module = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 3))
+    model = NetClassifier(module, max_iter=1, random_state=0, compile=compile).fit(IRIS, CLASSES)
+    parts = [IRIS[at : at + 15] for at in range(0, 150, 15)]
+    wanted = [model.predict_proba(part) for part in parts]
+
+    def is_right(call):
+        return np.array_equal(model.predict_proba(parts[call % 10]), wanted[call % 10])
+
+    assert all(Parallel(n_jobs=4, backend="threading")(delayed(is_right)(call) for call in range(200)))
 
 
 def test_frames_name_features_through_a_pipeline():

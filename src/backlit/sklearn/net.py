@@ -259,6 +259,8 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.n_iter_ = len(run.history["loss"])
         for parameter in self.module_.parameters():
             parameter.grad = None
+        # Predictions on several threads must find it in this mode, and not take turns in setting and undoing it.
+        self.module_.eval()
 
     def to_module(self) -> nn.Module:
         """The trained module, copied."""
