@@ -84,6 +84,16 @@ class Stream(IterableDataset):
         return iter(zip(self.X, self.y, strict=True))
 
 
+class Batches:
+    """Batches of somebody's own, of arrays that are not in the parameters' type."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X.astype(np.float64), y.astype(np.float64)
+
+    def __iter__(self):
+        return ((self.X[at : at + 8], self.y[at : at + 8]) for at in range(0, len(self.X), 8))
+
+
 def test_every_kind_of_data_gives_the_same_fit():
     X, y = line(37)
     tensors = from_numpy(X), from_numpy(y)
@@ -106,6 +116,34 @@ def test_every_kind_of_data_gives_the_same_fit():
         streamed = small_trainer().fit(Stream(X, y), epochs=2, batch_size=8, compile=compile)
         arrays = small_trainer().fit((X, y), epochs=2, batch_size=8, shuffle=False, compile=compile)
         assert streamed.history == arrays.history
+
+
+def test_other_iterables_run_the_compiled_step():
+    X, y = line(37)
+    results = []
+    for data, compiled in ((Batches(X, y), True), (Batches(X, y), False), ((X, y), True)):
+        trainer, calls = small_trainer(), []
+        trainer.model.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        run = trainer.fit(data, data, epochs=4, batch_size=8, shuffle=False, compile=compiled)
+        results.append((run.history["loss"], run.history["val_loss"], len(calls)))
+    own, eager, arrays = results
+    np.testing.assert_allclose([*own[0], *own[1]], [*eager[0], *eager[1]], rtol=1e-5)
+    np.testing.assert_allclose(own[0], arrays[0], rtol=1e-5)
+    assert own[2] < eager[2]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ((batch for batch in [(np.ones((2, 3)), np.ones((2, 1)))]), "generator can be read only once"),
+        ([(np.ones((2, 3)), np.ones((2, 1)))] * 3, "no list, got 3 of them"),
+        ({"X": [1.0]}, "no list, got dict"),
+        ({1.0}, "a batch must be .inputs, targets., got float"),
+    ],
+)
+def test_iterables_that_are_no_batches_are_said(data, words):
+    with pytest.raises(ArgumentTypeError, match=words):
+        small_trainer().fit(data, epochs=2)
 
 
 def test_full_one_and_mini_batches_make_their_number_of_steps():

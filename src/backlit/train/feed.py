@@ -1,6 +1,6 @@
 """What a fit reads: arrays, tensors, a data set or a loader become one stream of batches that can start anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -26,8 +26,8 @@ class Feed:
     """Batches `(inputs, target)` of training or validation data.
 
     Args:
-        data: A pair of arrays or tensors of the same length, a `Dataset`, or a `DataLoader`, which brings its own batch
-            size and order.
+        data: A pair of arrays or tensors of the same length, a `Dataset`, a `DataLoader`, which brings its own batch
+            size and order, or any other iterable of batches (inputs, targets) that starts anew for each pass.
         batch_size: Rows in a batch, or "full" for all rows.
         shuffle: Whether rows come in a new random order in each pass; all rows in one batch keep theirs.
         name: What to call the data in messages.
@@ -58,6 +58,8 @@ class Feed:
             self.loader = data
         elif isinstance(data, Dataset):
             self.loader = _loader(data, batch_size, shuffle)
+        elif _gives_batches(data):
+            self.loader = DataLoader(_Batches(data, name, dtype), batch_size=None)
         else:
             self.loader = _loader(TensorDataset(*_pair(data, name, dtype)), batch_size, shuffle)
         self._rows: Rows | None = None if self.loader.num_workers else self.loader.rows()
@@ -125,7 +127,7 @@ class Feed:
             order = self.loader.epoch_order()
             if order is not None and self.loader.batch_size is not None:
                 return self._gather(self._rows, order, self.loader.batch_size, start)
-        return (self._checked(batch) for batch in self.loader.iterate(start))
+        return (_two(batch, self.name) for batch in self.loader.iterate(start))
 
     def _gather(self, rows: Rows, order: NDArray[np.int64], size: int, start: int) -> Iterator[tuple[Any, Any]]:
         if self.loader.drop_last:
@@ -139,11 +141,38 @@ class Feed:
             for at in range(max(first - begin, 0), len(inputs), size):
                 yield from_numpy(inputs[at : at + size]), from_numpy(targets[at : at + size])
 
-    def _checked(self, batch: Any) -> tuple[Any, Any]:
-        if not isinstance(batch, list | tuple) or len(batch) != 2:
-            kind = f"{len(batch)} members" if isinstance(batch, list | tuple) else type(batch).__name__
-            raise ArgumentTypeError(f"{self.name}: a batch must be (inputs, target), got {kind}")
-        return batch[0], batch[1]
+
+class _Batches(IterableDataset[tuple[Tensor, Tensor]]):
+    """The batches of somebody's own iterable, whatever arrays they are made of."""
+
+    def __init__(self, batches: Iterable[Any], name: str, dtype: np.dtype[Any] | None) -> None:
+        if iter(batches) is batches:
+            raise ArgumentTypeError(
+                f"{name}: a {type(batches).__name__} can be read only once, and every epoch reads anew; give an object "
+                "whose __iter__ makes it"
+            )
+        self._batches, self._name, self._dtype = batches, name, dtype
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in self._batches:
+            inputs, targets = _two(batch, self._name)
+            yield (
+                as_tensor(inputs, f"{self._name} inputs", self._dtype),
+                as_tensor(targets, f"{self._name} targets", self._dtype),
+            )
+
+
+def _gives_batches(data: Any) -> bool:
+    # Iterating over a table gives names of columns or single rows.
+    table = isinstance(data, list | tuple | str | Mapping | Tensor | np.ndarray) or hasattr(data, "columns")
+    return isinstance(data, Iterable) and not table
+
+
+def _two(batch: Any, name: str) -> tuple[Any, Any]:
+    if not isinstance(batch, list | tuple) or len(batch) != 2:
+        kind = f"{len(batch)} members" if isinstance(batch, list | tuple) else type(batch).__name__
+        raise ArgumentTypeError(f"{name}: a batch must be (inputs, targets), got {kind}")
+    return batch[0], batch[1]
 
 
 def _loader(dataset: Dataset[Any], batch_size: int | Literal["full"], shuffle: bool) -> DataLoader[Any]:
@@ -214,7 +243,10 @@ def first_not_finite(array: NDArray[Any]) -> tuple[int, ...] | None:
 def _pair(data: Any, name: str, dtype: np.dtype[Any] | None) -> tuple[Tensor, Tensor]:
     if not isinstance(data, list | tuple) or len(data) != 2:
         kind = f"{len(data)} of them" if isinstance(data, list | tuple) else type(data).__name__
-        raise ArgumentTypeError(f"{name}: expected a pair (inputs, targets), a Dataset or a DataLoader, got {kind}")
+        raise ArgumentTypeError(
+            f"{name}: expected a pair (inputs, targets), a Dataset, a DataLoader, or an iterable "
+            f"of batches that is no list, got {kind}"
+        )
     inputs, targets = as_tensor(data[0], f"{name} inputs", dtype), as_tensor(data[1], f"{name} targets", dtype)
     if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
         shapes = f"{tuple(inputs.shape)} and {tuple(targets.shape)}"

@@ -125,14 +125,15 @@ class Trainer:
         averages over an epoch's rows, taken while the model changes; `val_…` values are taken after the epoch.
 
         Args:
-            train: A pair (inputs, targets) of arrays or tensors, a `Dataset` of such rows, or a `DataLoader`, which
-                brings its own batch size and order. Arrays of floats are brought to the type of the parameters.
+            train: A pair (inputs, targets) of arrays or tensors, a `Dataset` of such rows, a `DataLoader`, which
+                brings its own batch size and order, or any other iterable of batches (inputs, targets) that starts anew
+                for each epoch. Arrays of floats are brought to the type of the parameters.
             val: The same kinds of data, for `val_loss` and each `val_NAME`.
             epochs: Passes over the data; in a resumed fit, those before it included.
             batch_size: Rows of a step: "full" for gradient descent on all, 1 for stochastic, between for mini-batches.
             shuffle: Whether each epoch has a new random order of the rows; with "full" there is none to choose.
-            compile: Whether epochs run as machine code where the data lie in arrays and the step can be traced; results
-                agree with eager training to float rounding. Otherwise training runs eagerly.
+            compile: Whether epochs, and single steps where the data do not lie in arrays, run as machine code if the
+                step can be traced; results agree with eager training to float rounding. Else training runs eagerly.
             threads: Threads to use during the fit; None: as many as are worth having.
             checkpoint: A file in which the state is saved after each epoch, whole or not at all.
             checkpoint_every: Also after this number of steps.
