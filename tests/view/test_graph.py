@@ -8,7 +8,7 @@ import pytest
 
 import backlit
 from backlit import nn, view
-from backlit.errors import ArgumentError, ArgumentTypeError, MissingPackageError
+from backlit.errors import ArgumentError, ArgumentTypeError, FileError, MissingPackageError
 from backlit.view.boxes import LIMIT, boxes_of
 from backlit.view.theme import THEMES
 from tests.view.programs import flow_of, leaf, squares, sum_times
@@ -58,6 +58,8 @@ def test_formats(tmp_path):
         assert path.stat().st_size > 1000
     with pytest.raises(ArgumentError, match=r"no pictures of the format '\.gif'; choose from"):
         picture.save(tmp_path / "f.gif")
+    with pytest.raises(FileError, match="cannot write"):
+        picture.save(tmp_path / "none" / "f.svg")
 
 
 def test_html_loads_nothing():

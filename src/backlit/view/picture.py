@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from backlit.errors import ArgumentError, MissingPackageError, suggest
+from backlit.serialization import write_whole
 from backlit.view.dataflow import Dataflow
 from backlit.view.theme import Theme
 
@@ -90,13 +91,14 @@ class Picture:
 
         Raises:
             ArgumentError: The ending is not .svg, .png, .pdf or .html.
+            FileError: The folder is missing or cannot be written, or the disk is full; an older file is unchanged.
         """
         path = Path(path)
         kind = path.suffix.lstrip(".").lower()
         if kind not in _FORMATS:
             raise ArgumentError(f"save: no pictures of the format {path.suffix!r}{suggest(kind, _FORMATS)}")
         content = getattr(self, kind)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
     def _repr_html_(self) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from backlit.core.recording import Recording
 from backlit.core.tensor_base import Array, TensorBase
 from backlit.errors import ArgumentError
+from backlit.serialization import write_whole
 from backlit.view import heat
 from backlit.view.dataflow import NOT_RUN, Dataflow, Edge, Node, dataflow, formula_text, require_values, short_names
 from backlit.view.draw import Drawing
@@ -113,11 +114,12 @@ class Steps(Sequence[Step]):
 
         Raises:
             ArgumentError: Another ending, or too many nodes for an animation.
+            FileError: The folder is missing or cannot be written, or the disk is full; an older file is unchanged.
         """
         path = Path(path)
         if path.suffix not in (".html", ".txt"):
             raise ArgumentError(f"save: steps are written as .html or .txt, not {path.suffix!r}")
-        path.write_text(self.html if path.suffix == ".html" else self.text + "\n", "utf-8")
+        write_whole(path, (self.html if path.suffix == ".html" else self.text + "\n").encode())
         return path
 
     def _shown(self, step: Step, marks: dict[int, str]) -> dict[str, Any]:
