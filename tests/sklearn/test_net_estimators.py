@@ -159,6 +159,20 @@ def test_what_cannot_be_used_is_said(change, words):
         NetClassifier(**change).fit(IRIS, CLASSES)
 
 
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was():
+    fitted = NetClassifier(small, max_iter=3, random_state=0).fit(IRIS, CLASSES)
+    before = fitted.predict_proba(IRIS)
+    wrong = {"X_val": IRIS, "y_val": CLASSES + 7}
+    for model in (fitted, NetClassifier(small, max_iter=3)):
+        kept = dict(vars(model))
+        with pytest.raises(ValueError, match="classes not in"):
+            model.fit(IRIS, CLASSES, **wrong)
+        with pytest.raises(ValueError, match="classes not in"):
+            model.partial_fit(IRIS, CLASSES + 7, classes=[0, 1, 2])
+        assert vars(model) == kept
+    np.testing.assert_array_equal(fitted.predict_proba(IRIS), before)
+
+
 def test_a_loss_of_all_rows_takes_no_weights():
     model = NetRegressor(small, loss=lambda output, target: (output - target).abs().mean(), max_iter=2)
     model.fit(IRIS, IRIS[:, 0])

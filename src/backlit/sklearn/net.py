@@ -1,8 +1,9 @@
 """What `NetClassifier` and `NetRegressor` share: any module behind scikit-learn's interface."""
 
+import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
@@ -142,6 +143,11 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         check_parameters(self)
         if incremental and self.early_stopping:
             raise ArgumentError("partial_fit does not support early_stopping=True")
+        with as_before_after_errors(self):
+            self._learn(X, y, sample_weight, held, incremental)
+        return self
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, held: tuple[Any, Any] | None, incremental: bool) -> None:
         fresh = not hasattr(self, "module_") or not (self.warm_start or incremental)
         X, y = self._check_data(X, y, fresh)
         outputs = self._prepare(y, fresh, named=incremental)
@@ -307,6 +313,18 @@ class Forward:
                 self._run = self.module
                 found = self._run(from_numpy(np.require(x, requirements=["C", "W"])))
         return found.numpy()
+
+
+@contextlib.contextmanager
+def as_before_after_errors(estimator: Any) -> Iterator[None]:
+    """Where the block raises an error, an estimator has the attributes again that it had before."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def _packed(rows: list[Array]) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from backlit import nn
 from backlit.errors import DataError
 from backlit.ops import from_numpy
 from backlit.sklearn.documentation import documented
-from backlit.sklearn.net import Net
+from backlit.sklearn.net import Net, as_before_after_errors
 from backlit.sklearn.tables import one_column, pair
 from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes, several_labels, values
 from backlit.train.heads import Kind
@@ -71,12 +71,13 @@ class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn
         Raises:
             ValueError: As `fit`; or the classes are missing or differ from those of an earlier call.
         """
-        if not hasattr(self, "_classes"):
-            self._classes = first_classes(y, classes)
-            self.classes_ = self._classes.names
-        else:
-            same_classes(self.classes_, classes)
-        return self._fit(X, y, sample_weight, None, incremental=True)
+        with as_before_after_errors(self):
+            if not hasattr(self, "_classes"):
+                self._classes = first_classes(y, classes)
+                self.classes_ = self._classes.names
+            else:
+                same_classes(self.classes_, classes)
+            return self._fit(X, y, sample_weight, None, incremental=True)
 
     def _prepare(self, y: Any, fresh: bool, *, named: bool) -> int:
         if fresh and not named:
