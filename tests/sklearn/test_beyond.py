@@ -291,6 +291,29 @@ def test_a_loss_that_is_not_that_of_each_row_is_said(solver):
         model.fit(IRIS, CLASSES, sample_weight=np.ones(150))
 
 
+class Failing:
+    def on_epoch_end(self, estimator):
+        raise RuntimeError("mine")
+
+
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was():
+    fitted = MLPClassifier(**SHORT).fit(IRIS, CLASSES)
+    before = fitted.predict_proba(IRIS)
+    for model in (fitted, MLPClassifier(**SHORT)):
+        kept = dict(vars(model))
+        with pytest.raises(ValueError, match="classes not in"):
+            model.fit(IRIS, CLASSES % 2, X_val=IRIS, y_val=CLASSES + 7)
+        with pytest.raises(ValueError, match="classes not in"):
+            model.partial_fit(IRIS, CLASSES + 7, classes=[0, 1, 2])
+        assert vars(model) == kept
+        model.set_params(callbacks=[Failing()], hidden_layer_sizes=(3, 3))
+        with pytest.raises(RuntimeError, match="mine"):
+            model.fit(IRIS[:, :2], CLASSES)
+        model.set_params(callbacks=(), hidden_layer_sizes=(6,))
+        assert vars(model) == kept | {"callbacks": ()}
+    np.testing.assert_array_equal(fitted.predict_proba(IRIS), before)
+
+
 def test_bad_validation_rows_leave_no_network():
     model = MLPClassifier(**SHORT)
     with pytest.raises(ValueError, match="classes not in"):

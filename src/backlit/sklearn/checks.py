@@ -1,6 +1,8 @@
-"""Checks of an estimator's parameters, with words for people."""
+"""Checks of an estimator's parameters, with words for people; and what an error leaves of an estimator."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any
 
@@ -87,3 +89,15 @@ def per_layer(what: str, given: Any, layers: int) -> tuple[Any, ...]:
             raise ArgumentError(f"{what}: expected one for each of {layers} hidden layers, got {len(given)}")
         return tuple(given)
     return (given,) * layers
+
+
+@contextlib.contextmanager
+def as_before_after_errors(estimator: Any) -> Iterator[None]:
+    """Where the block raises an error, an estimator has the attributes again that it had before."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

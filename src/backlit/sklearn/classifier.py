@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from backlit.errors import ArgumentError
 from backlit.sklearn.calibration import best_temperature, tempered
+from backlit.sklearn.checks import as_before_after_errors
 from backlit.sklearn.documentation import documented
 from backlit.sklearn.perceptron import Perceptron, stochastic
 from backlit.sklearn.tables import one_column, pair
@@ -87,12 +88,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         Raises:
             ValueError: As `fit`; or the classes are missing or differ from those of an earlier call.
         """
-        if not hasattr(self, "classes_"):
-            self._classes = first_classes(y, classes)
-            self.classes_ = self._classes.names
-        else:
-            same_classes(self.classes_, classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        with as_before_after_errors(self):
+            if not hasattr(self, "classes_"):
+                self._classes = first_classes(y, classes)
+                self.classes_ = self._classes.names
+            else:
+                same_classes(self.classes_, classes)
+            return self._fit(X, y, sample_weight, incremental=True)
 
     def _targets(self, y: Any, fresh: bool, dtype: str) -> Array:
         y = one_column(y)

@@ -1,9 +1,8 @@
 """What `NetClassifier` and `NetRegressor` share: any module behind scikit-learn's interface."""
 
-import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
@@ -20,7 +19,7 @@ from backlit.core.modes import no_grad
 from backlit.errors import ArgumentError, ArgumentTypeError, DataError, GraphError, suggest
 from backlit.ops import from_numpy
 from backlit.sklearn.blocks import threads
-from backlit.sklearn.checks import check_parameters
+from backlit.sklearn.checks import as_before_after_errors, check_parameters
 from backlit.sklearn.modules import seeded
 from backlit.sklearn.tables import numbers, weights_of
 from backlit.train import EarlyStopping, Trainer
@@ -313,18 +312,6 @@ class Forward:
                 self._run = self.module
                 found = self._run(from_numpy(np.require(x, requirements=["C", "W"])))
         return found.numpy()
-
-
-@contextlib.contextmanager
-def as_before_after_errors(estimator: Any) -> Iterator[None]:
-    """Where the block raises an error, an estimator has the attributes again that it had before."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 def _packed(rows: list[Array]) -> tuple[Array, Array]:

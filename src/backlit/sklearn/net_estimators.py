@@ -10,8 +10,9 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from backlit import nn
 from backlit.errors import DataError
 from backlit.ops import from_numpy
+from backlit.sklearn.checks import as_before_after_errors
 from backlit.sklearn.documentation import documented
-from backlit.sklearn.net import Net, as_before_after_errors
+from backlit.sklearn.net import Net
 from backlit.sklearn.tables import one_column, pair
 from backlit.sklearn.targets import Classes, by_class, first_classes, same_classes, several_labels, values
 from backlit.train.heads import Kind

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
 from backlit.errors import ArgumentError, DataError
-from backlit.sklearn.checks import check_parameters, hidden_sizes, per_layer
+from backlit.sklearn.checks import as_before_after_errors, check_parameters, hidden_sizes, per_layer
 from backlit.sklearn.design import Design, activation, beginning, initial
 from backlit.sklearn.engine import Objective, Predictor, Progress
 from backlit.sklearn.refusing import names_of, refuse_target
@@ -150,6 +150,19 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         sizes = hidden_sizes(self)
         if incremental and self.early_stopping:
             raise ArgumentError("partial_fit does not support early_stopping=True")
+        with as_before_after_errors(self):
+            self._learn(X, y, sample_weight, sizes, held, incremental)
+        return self
+
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        sizes: tuple[int, ...],
+        held: tuple[Any, Any] | None,
+        incremental: bool,
+    ) -> None:
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._check_data(X, y, first)
         targets = self._targets(y, first and not incremental, X.dtype.name)
@@ -171,7 +184,6 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             course.run()
             kept = course.held
         self._finish(kept)
-        return self
 
     def _check_data(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         if self._reads_columns:
