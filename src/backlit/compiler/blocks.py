@@ -12,7 +12,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.costs import Way
+from backlit.compiler.costs import TALL, Way
 from backlit.compiler.frame import number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Plan
@@ -23,6 +23,8 @@ from backlit.compiler.values import item_size, scalar_type
 
 # Bands of rows of which copies are held at a time, so that memory does not grow with the rows.
 _BANDS = 128
+# Rows and columns of the squares in which bands are turned over; no band is higher.
+_SQUARE = TALL
 
 
 def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int, threads: int) -> int:
@@ -89,10 +91,10 @@ class BlockedProduct(Product):
             after = self._least(b.add(t, number(self.depth)), self.end)
             self._copy_second(start, stop, t, after)
 
-            def band(i: Any) -> None:
-                self._panels(start, stop, lambda j, masks: self._tile_of_block(i, j, masks, start, t, after))
+            def panel(j: Any, masks: list[Any]) -> None:
+                k.loop(self.first, self.last, self.height, lambda i: self._tile_of_block(i, j, masks, start, t, after))
 
-            k.loop(self.first, self.last, self.height, band)
+            self._panels(start, stop, panel)
 
         # Once even where there is nothing to add up: the sums are zeros then.
         once = b.select(b.icmp_signed(">", self.end, number(0)), self.end, number(1))
@@ -162,18 +164,49 @@ class BlockedProduct(Product):
                 row = b.add(i, number(r))
                 row = b.select(b.icmp_signed("<", row, self.last), row, b.sub(self.last, number(1)))
                 starts.append(k.address(((row, False), (number(0), False)), self.left.strides, self.left.offset)[0])
-
-            def copy(t: Any) -> None:
-                k.code.lanes = 1
-                for r, start in enumerate(starts):
-                    place = b.add(start, k.times(t, self.left.strides[-1]))
-                    value = k.load(k.plan.memory[self.left.number], self.kind, place, 0)
-                    self._store(self.firsts, b.add(begin, b.add(b.mul(t, number(height)), number(r))), value)
-
-            k.loop(number(0), self.end, 1, copy)
+            done: Any = number(0)
+            if self.left.strides[-1] == 1:
+                done = b.and_(self.end, number(-_SQUARE))
+                k.loop(number(0), done, _SQUARE, lambda t: self._copy_square(begin, starts, t))
+            elif self.left.strides[-2] == 1:
+                full = b.icmp_signed("<=", b.add(i, number(height)), self.last)
+                done = b.select(full, self.end, number(0))
+                k.loop(number(0), done, 1, lambda t: self._copy_vector(begin, starts[0], t))
+            k.loop(done, self.end, 1, lambda t: self._copy_column(begin, starts, t))
 
         k.loop(self.first, self.last, height, band)
         k.code.lanes = self.lanes
+
+    def _copy_square(self, begin: Any, starts: list[Any], t: Any) -> None:
+        """Some columns of a band, from whole vectors of its rows."""
+        k, b, memory = self.k, self.b, self.k.plan.memory[self.left.number]
+        k.code.lanes = _SQUARE
+        vectors = [k.load(memory, self.kind, b.add(start, t), 1) for start in starts]
+        vectors += [ir.Constant(vectors[0].type, ir.Undefined)] * (_SQUARE - self.height)
+        for c, vector in enumerate(butterfly(b, vectors, _SQUARE)):
+            self._store_column(begin, b.add(t, number(c)), vector)
+
+    def _copy_vector(self, begin: Any, start: Any, t: Any) -> None:
+        """A column of a band, whose numbers lie side by side."""
+        k, b, memory = self.k, self.b, self.k.plan.memory[self.left.number]
+        k.code.lanes = self.height
+        vector = k.load(memory, self.kind, b.add(start, k.times(t, self.left.strides[-1])), 1)
+        self._store(self.firsts, b.add(begin, b.mul(t, number(self.height))), vector)
+
+    def _copy_column(self, begin: Any, starts: list[Any], t: Any) -> None:
+        """A column of a band, from numbers that lie apart."""
+        k, b, memory = self.k, self.b, self.k.plan.memory[self.left.number]
+        k.code.lanes = 1
+        for r, start in enumerate(starts):
+            value = k.load(memory, self.kind, b.add(start, k.times(t, self.left.strides[-1])), 0)
+            self._store(self.firsts, b.add(begin, b.add(b.mul(t, number(self.height)), number(r))), value)
+
+    def _store_column(self, begin: Any, t: Any, vector: Any) -> None:
+        """Write the first lanes of a vector as a column of a band."""
+        b = self.b
+        order = ir.Constant(ir.VectorType(ir.IntType(32), self.height), list(range(self.height)))
+        column = b.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), order)
+        self._store(self.firsts, b.add(begin, b.mul(t, number(self.height))), column)
 
     def _copy_second(self, start: Any, stop: Any, begin: Any, end: Any) -> None:
         """Copy a block of the second matrix, panel by panel."""
