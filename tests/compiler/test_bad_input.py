@@ -400,3 +400,13 @@ def test_importing_backlit_does_not_load_the_compiler() -> None:
     program = "import sys, backlit; print({'llvmlite', 'backlit.compiler'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_float16_is_said_and_training_runs_eagerly() -> None:
+    with pytest.raises(GraphError, match="no numbers of type float16"):
+        backlit.compile(lambda x: x.sum())(x_of(4).half())
+    model = nn.Linear(3, 1).half()
+    trainer = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.01))
+    with pytest.warns(UserWarning, match="runs eagerly: machine code has no numbers of type float16"):
+        run = trainer.fit((np.ones((8, 3)), np.ones((8, 1))), epochs=2)
+    assert run.history["loss"][1] < run.history["loss"][0]

@@ -560,3 +560,15 @@ def test_functions_that_differ_in_little_share_no_code() -> None:
         found = backlit.compile(lambda x, other=other: (x > 0) * other)(x)
         assert found.dtype == ((x > 0) * other).dtype
         np.testing.assert_array_equal(values(found), values((x > 0) * other))
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int8", "int16", "int32", "int64"])
+def test_whole_numbers_and_truths_are_computed_as_eagerly(kind: str) -> None:
+    x = (backlit.arange(12) % 3).reshape(4, 3).to(getattr(backlit, kind))
+
+    def program(x: Any) -> tuple[Any, ...]:
+        return x + x, x * x, x @ x.T, x.sum(0), x.cumsum(0), x / 2, x.float()
+
+    for found, expected in zip(backlit.compile(program)(x), program(x), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())

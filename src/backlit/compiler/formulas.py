@@ -217,6 +217,8 @@ def matmul(x: Any, y: Any) -> Any:
     """Products of matrices; a vector is a matrix of one row or column."""
     if not isinstance(x, LoweredArray) or not isinstance(y, LoweredArray):
         raise NotLowered("a product with a constant array")
+    if x.dtype.kind != "f":
+        raise NotLowered("a product of whole numbers")
     left = x.reshape(1, *x.shape) if x.ndim == 1 else x
     right = y.reshape(*y.shape, 1) if y.ndim == 1 else y
     batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])

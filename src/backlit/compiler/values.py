@@ -10,6 +10,7 @@ from typing import Any
 import llvmlite.ir as ir
 
 from backlit.compiler import division, functions, trigonometry
+from backlit.errors import GraphError
 
 _BITS = {"f4": 32, "f8": 64, "i1": 8, "i2": 16, "i4": 32, "i8": 64, "u1": 8, "u8": 64, "b1": 1}
 _INT = ir.IntType(64)
@@ -24,6 +25,8 @@ def scalar_type(kind: str) -> ir.Type:
         return ir.FloatType()
     if kind == "f8":
         return ir.DoubleType()
+    if kind not in _BITS:
+        raise GraphError("machine code has no numbers of type float16; compute in float32, as after module.float()")
     return ir.IntType(_BITS[kind])
 
 
@@ -176,6 +179,11 @@ def _arithmetic(floating: str, whole: str) -> Emit:
     return emit
 
 
+def _add(code: Code, kind: str, x: Any, y: Any) -> Any:
+    # Two truths are true, as in NumPy; one bit would carry and be lost.
+    return code.builder.or_(x, y) if kind == "b1" else _arithmetic("fadd", "add")(code, kind, x, y)
+
+
 def _comparison(sign: str) -> Emit:
     def emit(code: Code, kind: str, x: Any, y: Any) -> Any:
         if kind[0] == "f":
@@ -249,7 +257,7 @@ def _isnan(code: Code, kind: str, x: Any) -> Any:
 # How a reduction combines two values.
 COMBINED = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
 OPERATIONS: dict[str, Emit] = {
-    "add": _arithmetic("fadd", "add"),
+    "add": _add,
     "subtract": _arithmetic("fsub", "sub"),
     "multiply": _arithmetic("fmul", "mul"),
     "divide": lambda code, kind, x, y: code.builder.fdiv(x, y),
