@@ -227,6 +227,8 @@ def _absolute(code: Code, kind: str, x: Any) -> Any:
 
 def _sign(code: Code, kind: str, x: Any) -> Any:
     b, zero = code.builder, code.constant(0, kind)
+    if kind[0] == "u":
+        return b.select(b.icmp_unsigned(">", x, zero), code.constant(1, kind), zero)
     if kind[0] != "f":
         negative = b.select(b.icmp_signed("<", x, zero), code.constant(-1, kind), zero)
         return b.select(b.icmp_signed(">", x, zero), code.constant(1, kind), negative)
