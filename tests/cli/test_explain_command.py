@@ -1,5 +1,9 @@
 """`backlit explain`: an expression's steps, derivation and picture, and no code of it run."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from backlit.cli import main
@@ -133,3 +137,15 @@ def test_numbers_are_read_without_running_anything():
             read_value(text)
     x = leaf(3.0)
     assert evaluate("+x ** 2 / 3 - x % 2", {"x": x}).item() == 2
+
+
+def test_letters_that_a_terminal_lacks_and_readers_that_leave(folder):
+    command = [sys.executable, "-c", "from backlit.cli import main; raise SystemExit(main())", "explain", "x*2", "x=1"]
+    said = subprocess.run(command, capture_output=True, check=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert said.stdout.startswith(b"f = x ? 2 = 2")
+    if os.name == "posix":
+        reader, writer = os.pipe()
+        os.close(reader)
+        left = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=True)
+        os.close(writer)
+        assert b"Error" not in left.stderr

@@ -1,5 +1,7 @@
 """The command `backlit`."""
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 1 after an error, which is said in one line on standard error.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A question mark stands for what a terminal has no letter for.
+            stream.reconfigure(errors="replace")
     try:
         settings = parse(sys.argv[1:] if arguments is None else arguments)
         if isinstance(settings, PredictSettings):
@@ -36,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             export(settings)
         else:
             train(settings)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads, such as `head`, has seen enough; nothing is left to be written at the end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (BacklitError, OSError) as error:
         sys.stderr.write(f"backlit: error: {' '.join(str(error).split())}\n")
         return 1

@@ -62,10 +62,4 @@ def explain(settings: ExplainSettings) -> None:
     explanation = view.explain(result, wanted, names)
     picture = view.graph(result, names, theme=settings.theme)
     path = picture.save(settings.out)
-    _say(f"{picture.text}\n\n{steps.text}\n\n{explanation.text}\n\nThe picture is in {path}\n")
-
-
-def _say(text: str) -> None:
-    """Print, with a question mark for what the terminal has no letter for."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.write(f"{picture.text}\n\n{steps.text}\n\n{explanation.text}\n\nThe picture is in {path}\n")

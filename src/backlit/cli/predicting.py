@@ -42,7 +42,8 @@ def predict(settings: PredictSettings) -> None:
     columns = _columns(head, targets, predictions, probabilities)
     written = _csv(columns) if kind == "csv" else _arrow(columns, kind)
     if settings.out is None:
-        sys.stdout.write(written.decode())
+        # In UTF-8 as a file would be, whatever letters the terminal has.
+        sys.stdout.buffer.write(written)
     else:
         write_whole(settings.out, written)
 
