@@ -163,7 +163,6 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             elif self.early_stopping:
                 rows, val = self._split(rows, draw)
             self._train(rows, val, 1 if incremental else self.max_iter)
-        return self
 
     def _check_data(self, X: Any, y: Any, fresh: bool) -> tuple[Array, Array]:
         return numbers(self, X, y, reset=fresh, allow_nd=True)
