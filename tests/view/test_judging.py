@@ -32,6 +32,18 @@ def test_many_classes(theme, tmp_path):
     assert not picture._figure.get_axes()[0].texts
 
 
+def test_of_very_many_classes_those_with_mistakes_are_drawn():
+    actual = np.arange(5000)
+    predicted = actual.copy()
+    predicted[[7, 4000]] = 4999, 7
+    picture = confusion(actual, predicted, [f"n{n}" for n in actual])
+    assert picture.data.shape == (200, 200)
+    # Rows 7, 4000 and 4999 are among the classes drawn: one of them right, two of them mistaken.
+    assert picture.data.sum() - np.trace(picture.data) == 2
+    (axes,) = picture._figure.get_axes()
+    assert axes.get_title() == "4,998 of 5,000 right (100.0%); the 200 of 5,000 classes with the most mistakes"
+
+
 def test_agreement_leaves_out_what_is_not_finite_and_says_so():
     picture = agreement([1.0, 2.0, np.nan], [1.0, np.inf, 3.0], "height (m)")
     (axes,) = picture._figure.get_axes()

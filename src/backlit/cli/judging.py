@@ -112,7 +112,7 @@ class Problem:
         """The best guesses that ignore the inputs, for each held-out row, as `predictions` gives them."""
         guess, count = constant_guess(self.head, self.train_actual), len(self.inputs)
         if self.head.class_names:
-            return [np.tile(guess, (count, 1))]
+            return [np.broadcast_to(guess, (count, len(guess)))]
         return [np.tile([1 - g, g], (count, 1)) if self.head.labels else np.full(count, g) for g in guess]
 
 

@@ -8,10 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from backlit.errors import ArgumentError, DataError, IndexRangeError, ShapeError
 from backlit.view.plot import Plot, bare, new_figure, series, styled
-from backlit.view.theme import blend, shortened, theme_of
+from backlit.view.theme import Theme, channels, shortened, theme_of
 
 # More classes than this leave no room for numbers in the cells.
 _MOST_LABELLED = 20
+# More classes than this are cells too small to be seen.
+_MOST_CLASSES = 200
 # More points than this are a blot, in a file of megabytes.
 _MOST_DRAWN = 2_000
 # Of a class's name, in letters, and a letter's width in inches.
@@ -27,6 +29,8 @@ def confusion_matrix(actual: NDArray[Any], predicted: NDArray[Any], n_classes: i
 def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str], *, theme: str = "light") -> Plot:
     """Draw the confusion matrix: right predictions stand on the diagonal in blue, mistakes beside it in orange.
 
+    Of more than 200 classes those are drawn that were mistaken, or taken for others, most often.
+
     Args:
         actual: Class numbers, (n,).
         predicted: Class numbers, (n,).
@@ -34,7 +38,7 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
         theme: "light" or "dark".
 
     Returns:
-        A picture; `.data` holds the counts, rows actual, columns predicted.
+        A picture; `.data` holds the counts of the classes drawn, rows actual, columns predicted.
 
     Raises:
         ShapeError: Not two vectors of one length.
@@ -53,12 +57,13 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
             raise IndexRangeError(
                 f"view.confusion: class numbers must be 0 to {count - 1}, got {side.min()}, {side.max()}"
             )
+    right, rows = int(np.count_nonzero(pair[0] == pair[1])), len(pair[0])
+    title = f"{right:,} of {rows:,} right ({right / rows:.1%})"
+    if count > _MOST_CLASSES:
+        class_names, pair = _most_mistaken(class_names, pair)
+        title += f"; the {_MOST_CLASSES} of {count:,} classes with the most mistakes"
+        count = _MOST_CLASSES
     counts = confusion_matrix(pair[0].astype(np.int64), pair[1].astype(np.int64), count)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    grid = np.empty((count, count, 3))
-    for (row, column), share in np.ndenumerate(shares):
-        shade = blend(colors.positive if row == column else colors.negative, colors.ground, 0.75 * float(share) ** 0.5)
-        grid[row, column] = [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     side_length = min(max(3.6, 0.5 * count + 1.6), 14.0)
     names = [shortened(name, _LONGEST) for name in class_names]
     # At the side of the matrix, and slanted below it.
@@ -66,7 +71,7 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
     with styled(colors):
         figure = new_figure(side_length + room, side_length + 0.7 * room)
         axes = figure.subplots()
-        axes.imshow(grid)
+        axes.imshow(_shades(counts, colors))
         axes.grid(False)
         if count <= _MOST_LABELLED:
             slanted = max(map(len, names)) > 3
@@ -74,10 +79,26 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
             axes.set_yticks(range(count), names)
             for row, column in np.argwhere(counts):
                 axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8.5)
-        right = int(np.trace(counts))
         axes.set(xlabel="predicted", ylabel="actual")
-        axes.set_title(f"{right:,} of {counts.sum():,} right ({right / counts.sum():.1%})", fontsize=10)
+        axes.set_title(title, fontsize=10)
         return Plot(figure, counts, colors, "a confusion matrix")
+
+
+def _most_mistaken(names: Sequence[str], pair: list[NDArray[Any]]) -> tuple[list[str], list[NDArray[Any]]]:
+    """The classes with the most mistakes, in order, and the rows that are of these and taken for these."""
+    wrong = pair[0] != pair[1]
+    mistakes = sum(np.bincount(side[wrong], minlength=len(names)) for side in pair)
+    drawn = np.sort(np.argsort(-mistakes, kind="stable")[:_MOST_CLASSES])
+    kept = np.isin(pair[0], drawn) & np.isin(pair[1], drawn)
+    return [names[number] for number in drawn], [np.searchsorted(drawn, side[kept]) for side in pair]
+
+
+def _shades(counts: NDArray[np.int64], colors: Theme) -> NDArray[np.float64]:
+    """The colours of the cells, (n, n, 3): of each row the larger shares are the stronger."""
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    right, wrong, ground = (np.array(channels(color)) for color in (colors.positive, colors.negative, colors.ground))
+    full = np.where(np.eye(len(counts), dtype=bool)[:, :, None], right, wrong)
+    return (ground + 0.75 * np.sqrt(shares)[:, :, None] * (full - ground)) / 255
 
 
 def agreement(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, theme: str = "light") -> Plot:

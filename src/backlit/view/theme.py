@@ -143,9 +143,10 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def blend(color: str, ground: str, share: float) -> str:
     """`color` over `ground`, with `share` (0 to 1) of the colour."""
-    pairs = zip(_channels(color), _channels(ground), strict=True)
+    pairs = zip(channels(color), channels(ground), strict=True)
     return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)
 
 
-def _channels(color: str) -> list[int]:
+def channels(color: str) -> list[int]:
+    """Red, green and blue of a colour such as "#0072b2", 0 to 255."""
     return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
