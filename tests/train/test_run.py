@@ -25,6 +25,7 @@ def test_a_run_comes_back(tmp_path):
     assert again.history == run.history
     assert again.config == json.loads(json.dumps(run.config))
     assert not again.interrupted
+    assert not any(module.training for module in again.model.modules())
     assert repr(again.model) == repr(run.model)
     X, _ = line(seed=2)
     assert again.predict(X).tolist() == run.predict(X).tolist()

@@ -31,7 +31,7 @@ def predict(settings: PredictSettings) -> None:
     try:
         data = run.config["data"]
         targets = [str(name) for name in data["target_names"]]
-        head = Head(tuple(data["class_names"]), tuple(map(tuple, data["labels"])), len(targets))
+        head = Head.of_config(data)
         preprocessing = Preprocessing.from_dict(run.config["preprocessing"])
         features = preprocessing.features(_rows(settings.data, data, preprocessing))
     except (KeyError, TypeError) as error:

@@ -1,6 +1,5 @@
 """What is done to features and targets before a network of the command sees them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from backlit.data import StandardScaler
 from backlit.data.datasets import ArrayData
 from backlit.data.tables import TableEncoder
 from backlit.errors import StateError
+from backlit.train.served import encoder_of
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,4 @@ class Preprocessing:
         if not isinstance(saved, dict):
             raise StateError(f"the preprocessing is {saved!r}, expected that of features and target")
         features, target = (saved.get(name) for name in ("features", "target"))
-        is_table = isinstance(features, Mapping) and "columns" in features
-        kind = TableEncoder if is_table else StandardScaler
-        return cls(
-            None if features is None else kind.from_dict(features),
-            None if target is None else StandardScaler.from_dict(target),
-        )
+        return cls(encoder_of(features), None if target is None else StandardScaler.from_dict(target))

@@ -1,6 +1,6 @@
 """Output layers: the right one, with its loss, is chosen from the labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,6 +38,15 @@ class Head:
     class_names: tuple[str, ...] = ()
     labels: tuple[tuple[str, ...], ...] = ()
     n_values: int = 1
+
+    @classmethod
+    def of_config(cls, data: Mapping[str, Any]) -> "Head":
+        """The head of a run of `backlit train`, from what its configuration says about the data.
+
+        Raises:
+            KeyError, TypeError: It does not say what is needed.
+        """
+        return cls(tuple(data["class_names"]), tuple(map(tuple, data["labels"])), len(data["target_names"]))
 
     @property
     def kind(self) -> Kind:

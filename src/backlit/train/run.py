@@ -76,7 +76,7 @@ class Run:
 
     @classmethod
     def load(cls, folder: str | Path, model: Module | None = None) -> "Run":
-        """Read what `save` wrote. No code from the folder is run.
+        """Read what `save` wrote, with the model in evaluation mode. No code from the folder is run.
 
         Args:
             folder: The run's folder.
@@ -99,6 +99,8 @@ class Run:
                 raise StateError(f"{folder}: its model is of a class that is not saved; make one and pass it, model=…")
             model = build(described)
         model.load_state_dict(weights)
+        # Threads that predict with it find it in this mode, and do not take turns in setting and undoing it.
+        model.eval()
         watched = None
         if (folder / WATCHED_FILE).exists():
             watched = Watched.from_state(read_state(folder / WATCHED_FILE))

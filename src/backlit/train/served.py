@@ -1,5 +1,6 @@
 """`Served`: a trained network with all that another system needs to predict as it does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from backlit.errors import StateError
 from backlit.nn import Module
 from backlit.train.heads import Head, Kind
 from backlit.train.run import Run
+
+Encoder = TableEncoder | StandardScaler
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,7 @@ class Served:
     row: tuple[int, ...]
     dtype: np.dtype[Any]
     classes: tuple[NDArray[Any], ...] = ()
-    encoder: TableEncoder | StandardScaler | None = None
+    encoder: Encoder | None = None
     target_scaler: StandardScaler | None = None
 
 
@@ -45,16 +48,13 @@ def served_run(run: Run) -> Served:
     """
     try:
         data, preprocessing = run.config["data"], run.config["preprocessing"]
-        head = Head(tuple(data["class_names"]), tuple(map(tuple, data["labels"])), len(data["target_names"]))
+        head = Head.of_config(data)
         features, target = preprocessing["features"], preprocessing["target"]
         row = (len(data["feature_names"]),)
     except (KeyError, TypeError) as error:
         raise StateError(
             f"this is not a run of `backlit train`, its configuration lacks {error}; export its model instead"
         ) from error
-    encoder: TableEncoder | StandardScaler | None = None
-    if features is not None:
-        encoder = (TableEncoder if "columns" in features else StandardScaler).from_dict(features)
     labels = head.labels or ((head.class_names,) if head.class_names else ())
     return Served(
         run.model,
@@ -62,6 +62,18 @@ def served_run(run: Run) -> Served:
         row,
         np.dtype(np.float32),
         tuple(np.array(each, object) for each in labels),
-        encoder,
+        encoder_of(features),
         None if target is None else StandardScaler.from_dict(target),
     )
+
+
+def encoder_of(state: Any) -> Encoder | None:
+    """The encoder or scaler of a run's features that `to_dict` described; None for none.
+
+    Raises:
+        StateError: `state` is no such description.
+    """
+    if state is None:
+        return None
+    is_table = isinstance(state, Mapping) and "columns" in state
+    return TableEncoder.from_dict(state) if is_table else StandardScaler.from_dict(state)
