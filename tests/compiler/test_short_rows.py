@@ -41,7 +41,8 @@ def test_every_reduction(op, kind):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_an_update_in_place_reads_the_old_row():
+@pytest.mark.parametrize("columns", [4, 10])
+def test_an_update_in_place_reads_the_old_row(columns):
     text = """
     %0 = input() 0 : f8[18, 4]
     %1 = reduce max(%0)(1,) : f8[18]
@@ -50,8 +51,8 @@ def test_an_update_in_place_reads_the_old_row():
     write input 0 := %3
     return %1
     """
-    values = np.random.default_rng(1).normal(size=(18, 4))
-    program = parsed(text)
+    values = np.random.default_rng(1).normal(size=(18, columns))
+    program = parsed(text.replace(", 4]", f", {columns}]"))
     for found, expected in zip(native(program, [values]), ends(program, [values]), strict=True):
         np.testing.assert_array_equal(found, expected)
 

@@ -14,7 +14,7 @@ class Kernel:
     """One nest of loops.
 
     Attributes:
-        core: The product, reduction, scatter, call or random step that it computes, or None for elementwise loops.
+        core: The step that it computes which is neither elementwise nor along short rows, such as a product; or None.
         shape: The shape over which its roots are computed.
         roots: Steps that it computes, in order.
         columns: For steps along the short rows of a matrix, how many columns that has; else None.
