@@ -42,6 +42,7 @@ def test_of_very_many_classes_those_with_mistakes_are_drawn():
     assert picture.data.sum() - np.trace(picture.data) == 2
     (axes,) = picture._figure.get_axes()
     assert axes.get_title() == "4,998 of 5,000 right (100.0%); the 200 of 5,000 classes with the most mistakes"
+    assert not len(axes.get_xticks())
 
 
 def test_agreement_leaves_out_what_is_not_finite_and_says_so():

@@ -59,7 +59,8 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
             )
     right, rows = int(np.count_nonzero(pair[0] == pair[1])), len(pair[0])
     title = f"{right:,} of {rows:,} right ({right / rows:.1%})"
-    if count > _MOST_CLASSES:
+    chosen = count > _MOST_CLASSES
+    if chosen:
         class_names, pair = _most_mistaken(class_names, pair)
         title += f"; the {_MOST_CLASSES} of {count:,} classes with the most mistakes"
         count = _MOST_CLASSES
@@ -79,6 +80,9 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
             axes.set_yticks(range(count), names)
             for row, column in np.argwhere(counts):
                 axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8.5)
+        if chosen:
+            # Their places among those drawn are no numbers of classes.
+            axes.set(xticks=[], yticks=[])
         axes.set(xlabel="predicted", ylabel="actual")
         axes.set_title(title, fontsize=10)
         return Plot(figure, counts, colors, "a confusion matrix")
