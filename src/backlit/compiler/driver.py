@@ -347,25 +347,18 @@ def _emit_gather(
     source = _pointer(b, table, places["data", one.attrs])
     size = _row_bytes(one.shape, one.dtype)
     byte = ir.IntType(8)
-    head, body, after = (b.append_basic_block(n) for n in ("rows", "row", "gathered"))
-    before = b.block
-    b.branch(head)
-    b.position_at_end(head)
-    i = b.phi(I64)
-    i.add_incoming(low, before)
-    b.cbranch(b.icmp_signed("<", i, high), body, after)
-    b.position_at_end(body)
-    row = b.load(b.gep(order, [b.add(begin, i)], source_etype=I64), typ=I64)
-    to = b.gep(target, [b.mul(i, number(size))], source_etype=byte)
-    start = b.gep(source, [b.mul(row, number(size))], source_etype=byte)
-    if one.shape[1:] == () or size <= item_size(one.dtype):
-        kind = memory_type(one.dtype)
-        b.store(b.load(start, typ=kind, align=item_size(one.dtype)), to, align=item_size(one.dtype))
-    else:
-        _copy(module, b, to, start, number(size))
-    i.add_incoming(b.add(i, number(1)), b.block)
-    b.branch(head)
-    b.position_at_end(after)
+
+    def copy(i: Any) -> None:
+        row = b.load(b.gep(order, [b.add(begin, i)], source_etype=I64), typ=I64)
+        to = b.gep(target, [b.mul(i, number(size))], source_etype=byte)
+        start = b.gep(source, [b.mul(row, number(size))], source_etype=byte)
+        if one.shape[1:] == () or size <= item_size(one.dtype):
+            kind = memory_type(one.dtype)
+            b.store(b.load(start, typ=kind, align=item_size(one.dtype)), to, align=item_size(one.dtype))
+        else:
+            _copy(module, b, to, start, number(size))
+
+    loop(b, low, high, 1, copy)
 
 
 def _emit_collect(
