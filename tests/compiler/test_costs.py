@@ -2,6 +2,7 @@
 
 import functools
 import math
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -98,5 +99,30 @@ def test_threads_share_copied_matrices_by_rows_or_columns(batch_size: int) -> No
         trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
         trainer.fit((X, y), epochs=1, batch_size=batch_size, threads=threads)
         weights.append([p.detach().numpy() for p in model.parameters()])
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_threads_that_the_system_does_not_give_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = backlit.randn(80, 300), backlit.randint(0, 10, (80,))
+    start, asked = threading.Thread.start, []
+
+    def refused(self: threading.Thread) -> None:
+        asked.append(self)
+        if len(asked) > 1:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    weights = []
+    for few in (False, True):
+        backlit.manual_seed(0)
+        model = nn.Sequential(nn.Linear(300, 400), nn.ReLU(), nn.Linear(400, 10))
+        trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
+        trainer.fit((X, y), epochs=1, batch_size=40, threads=3)
+        if few:
+            monkeypatch.setattr(threading.Thread, "start", refused)
+        trainer.fit((X, y), epochs=1, batch_size=40, threads=3)
+        weights.append([p.detach().numpy() for p in model.parameters()])
+    assert len(asked) == 2
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)

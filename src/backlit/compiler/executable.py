@@ -1,5 +1,6 @@
 """An executable: a program as machine code, with its arena, ready to run on arrays."""
 
+import contextlib
 import ctypes
 import functools
 import itertools
@@ -236,17 +237,32 @@ class Executable:
         return int(status)
 
     def run_epoch(self, threads: int) -> int:
-        """Run the batches that the control block names, with up to so many threads; returns the native status."""
+        """Run the batches that the control block names, with up to so many threads; returns the native status.
+
+        Where the system gives no further threads, those that there are do the work.
+        """
         count = min(threads, self.code.threads)
         if count == 1:
             return int(self.code.epoch(self._address, self.control.address, 0, 1))
-        helpers = [
-            threading.Thread(target=self.code.epoch, args=(self._address, self.control.address, t, count))
-            for t in range(1, count)
-        ]
-        for helper in helpers:
-            helper.start()
-        status = int(self.code.epoch(self._address, self.control.address, 0, count))
+        decided, team = threading.Event(), 0
+
+        def help_out(thread: int) -> None:
+            decided.wait()
+            if thread < team:
+                self.code.epoch(self._address, self.control.address, thread, team)
+
+        helpers: list[threading.Thread] = []
+        try:
+            # Threads meet at barriers, so none may begin before it is known how many there are.
+            with contextlib.suppress(RuntimeError):
+                for thread in range(1, count):
+                    helper = threading.Thread(target=help_out, args=(thread,))
+                    helper.start()
+                    helpers.append(helper)
+            team = len(helpers) + 1
+        finally:
+            decided.set()
+        status = int(self.code.epoch(self._address, self.control.address, 0, team))
         for helper in helpers:
             helper.join()
         return status
