@@ -67,6 +67,8 @@ def test_arguments_that_are_neither_tensors_nor_constants(argument: Any, words: 
 def test_only_functions_can_be_compiled() -> None:
     with pytest.raises(ArgumentTypeError, match="expected a function or a module, got int"):
         backlit.compile(3)  # type: ignore[call-overload]
+    with pytest.raises(ArgumentTypeError, match="there is no mode=, fullgraph= here; leave it out"):
+        backlit.compile(mode="max-autotune", fullgraph=True)  # type: ignore[call-overload]
 
 
 def test_the_function_s_own_error_comes_out() -> None:

@@ -248,7 +248,7 @@ def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Sequence[Any],
 def compile(function: Callable[..., Any], *, keep_grads: bool = False) -> Compiled: ...
 @overload
 def compile(function: None = None, *, keep_grads: bool = False) -> Callable[[Callable[..., Any]], Compiled]: ...
-def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = False) -> Any:
+def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = False, **others: Any) -> Any:
     """Compile a function over tensors, modules and optimizers, such as a whole training step.
 
     It is traced when it is first called with arguments of new types, and again when something that it uses has
@@ -266,12 +266,19 @@ def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = Fa
             constant of the program.
         keep_grads: Leave gradients on the parameters that the function updates; otherwise they are None afterwards,
             unless the next call would add to them.
+        **others: None; those that PyTorch's `compile` has are refused in words.
 
     Raises:
-        ArgumentTypeError: `function` cannot be called.
+        ArgumentTypeError: `function` cannot be called, or a setting is given that only PyTorch's `compile` has.
         GraphError: There is no machine code for this computer; when called: the function asks for a value while it is
             traced, or is another one each time. The message names the line or the name.
     """
+    if others:
+        given = ", ".join(f"{name}=" for name in others)
+        raise ArgumentTypeError(
+            f"compile: there is no {given} here; leave it out: a function is always compiled whole (PyTorch's "
+            "fullgraph=True), in one way and for any number of rows; the only setting is keep_grads="
+        )
     if function is None:
         return functools.partial(compile, keep_grads=keep_grads)
     if not callable(function):
