@@ -23,7 +23,7 @@ from backlit.sklearn.checks import as_before_after_errors, check_parameters
 from backlit.sklearn.modules import seeded
 from backlit.sklearn.tables import numbers, weights_of
 from backlit.train import EarlyStopping, Trainer
-from backlit.train.loop import in_mode
+from backlit.train.modes import in_mode
 
 Array = NDArray[Any]
 _BLOCK = 1024

@@ -12,7 +12,8 @@ from backlit.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from backlit.train.callbacks import Callbacks
 from backlit.train.feed import Feed
 from backlit.train.interrupt import Interrupts
-from backlit.train.loop import Sums, Work, evaluate_batches, in_mode, run_epoch
+from backlit.train.loop import Sums, Work, evaluate_batches, run_epoch
+from backlit.train.modes import in_mode
 from backlit.train.native import NativeLoop
 from backlit.train.progress import ProgressBar
 from backlit.train.rates import RateTable

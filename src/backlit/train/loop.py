@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from backlit.ops import Generator, default_generator
 from backlit.optim import LBFGS
 from backlit.train.diagnosis import explain
 from backlit.train.metrics import Metric
+from backlit.train.modes import in_mode
 
 
 @dataclass
@@ -178,15 +178,3 @@ def evaluate_batches(
             prediction = model(inputs)
             sums.add(loss_of(prediction, target).item(), prediction, target, metrics)
     return sums
-
-
-@contextmanager
-def in_mode(model: Module, *, training: bool) -> Iterator[None]:
-    """Puts a model into training or evaluation mode, and each of its modules back into its own mode on leaving."""
-    before = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in before:
-            module.training = mode

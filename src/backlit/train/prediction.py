@@ -11,7 +11,7 @@ from backlit.errors import DataError
 from backlit.nn import Module
 from backlit.ops import Tensor, cat
 from backlit.train.feed import as_tensor, check_batch_size, check_finite
-from backlit.train.loop import in_mode
+from backlit.train.modes import in_mode
 
 # Without gradients to keep, larger batches cost little memory and less time.
 ROWS_AT_ONCE = 1024

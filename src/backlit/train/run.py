@@ -35,7 +35,9 @@ class Run:
     watched: Watched | None = None
 
     def predict(self, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> Tensor:
-        """The model's outputs for all rows, in evaluation mode.
+        """The model's outputs for all rows, in evaluation mode, into which the model is put until it is done.
+
+        Several threads may predict at once.
 
         Args:
             inputs: An array or a tensor, one row each; or a `Dataset` or `DataLoader`, of whose rows the first member
@@ -44,6 +46,7 @@ class Run:
 
         Raises:
             DataError: No rows, no numbers, or NaN or infinity, named by row and column.
+            StateError: Another thread trains the model.
         """
         return predict(self.model, inputs, batch_size=batch_size)
 

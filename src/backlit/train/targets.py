@@ -10,7 +10,7 @@ from backlit.errors import ArgumentTypeError, IndexRangeError, ShapeError
 from backlit.nn import CrossEntropyLoss, HuberLoss, L1Loss, Module, MSELoss, NLLLoss, SmoothL1Loss
 from backlit.ops import Tensor, default_generator
 from backlit.train.feed import Feed
-from backlit.train.loop import in_mode
+from backlit.train.modes import in_mode
 
 # These would broadcast a target of another shape, and teach something else than was meant.
 _ELEMENTWISE = (MSELoss, L1Loss, SmoothL1Loss, HuberLoss)

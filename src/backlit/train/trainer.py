@@ -17,8 +17,9 @@ from backlit.train.callbacks import Callbacks
 from backlit.train.closure import CompiledClosure
 from backlit.train.feed import Feed
 from backlit.train.fit import Fit
-from backlit.train.loop import Work, evaluate_batches, in_mode
+from backlit.train.loop import Work, evaluate_batches
 from backlit.train.metrics import UserMetric, resolve_metrics
+from backlit.train.modes import in_mode
 from backlit.train.native import NativeLoop
 from backlit.train.prediction import ROWS_AT_ONCE, BatchSize, float_dtype, predict
 from backlit.train.run import Run
@@ -212,7 +213,7 @@ class Trainer:
         return evaluate_batches(self.model, self.loss, feed.batches(), self.metrics).means(self.metrics)
 
     def predict(self, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> Tensor:
-        """The model's outputs for all rows; arguments, results and errors as `Run.predict`."""
+        """The model's outputs for all rows, in evaluation mode; arguments, results and errors as `Run.predict`."""
         return predict(self.model, inputs, batch_size=batch_size)
 
     def _step(self, work: Work, feed: Feed) -> CompiledStep | None:
