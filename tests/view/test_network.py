@@ -6,7 +6,7 @@ import pytest
 import backlit
 from backlit import nn
 from backlit.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError
-from backlit.view import network, pixels, weights
+from backlit.view import function, interpolation, landscape, network, pieces, pixels, summary, weights
 
 
 @pytest.fixture
@@ -177,3 +177,52 @@ def test_softmax_is_written_over_all_sums():
     assert r"\frac{\exp z_{1}}{\sum_j \exp z_j}, \quad z_{1} = " in found.latex
     other = network(nn.Sequential(nn.Linear(2, 3), nn.LogSoftmax(1)), [1.0, 2.0]).formula(2, 3)
     assert other.symbols.startswith("a_3^(2) = g(z)_3, z_3 = w_13^(1) x_1")
+
+
+class Joined(nn.Module):
+    """Takes two inputs, which it joins before its first layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = nn.Linear(3, 4), nn.Linear(4, 1)
+
+    def forward(self, a, b):
+        return self.out(nn.functional.relu(self.hidden(backlit.cat([a, b], 1)), inplace=True))
+
+
+def test_several_inputs():
+    for inputs in (([1.0, 2.0], [3.0]), (backlit.tensor([[1.0, 2.0]]), np.array([3.0]))):
+        assert network(Joined(), inputs).data[0].values.tolist() == [1.0, 2.0, 3.0]
+    # A tuple of numbers is one example.
+    assert network(nn.Linear(2, 1), (1.0, 2.0)).data[0].values.tolist() == [1.0, 2.0]
+    with pytest.raises(ArgumentError, match=r"takes the inputs \(a, b\), got 1 input; give several as a tuple"):
+        network(Joined(), [1.0, 2.0, 3.0])
+    with pytest.raises(ArgumentError, match="got 3 inputs"):
+        summary(Joined(), (backlit.ones(1, 2), backlit.ones(1, 1), backlit.ones(1, 1)))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda model: function(model, np.ones((3, 2))),
+        pieces,
+        lambda model: landscape(model, nn.MSELoss(), (np.ones((3, 2)), np.ones((3, 1)))),
+        lambda model: interpolation(model, model, nn.MSELoss(), (np.ones((3, 2)), np.ones((3, 1)))),
+    ],
+)
+def test_views_of_one_input_say_so(draw):
+    with pytest.raises(ArgumentError, match=r"takes the inputs \(a, b\), got 1 input; draw a module around it"):
+        draw(Joined())
+
+
+def test_layers_beside_each_other_are_no_chain():
+    class Beside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = nn.Linear(2, 2), nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.left(x) + self.right(x)
+
+    with pytest.raises(ArgumentError, match="layer 3 does not take what layer 2 gives"):
+        network(Beside(), [1.0, 2.0])

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.errors import ArgumentError, ArgumentTypeError, ShapeError
+from backlit.errors import ArgumentError, ShapeError
 from backlit.nn import Linear, Module, MSELoss, ReLU, Sequential, Sigmoid, Tanh
 from backlit.ops import from_numpy
 from backlit.optim import LBFGS
 from backlit.train import Trainer
 from backlit.train.prediction import predict
+from backlit.view.calling import check_inputs, check_model
 from backlit.view.plot import STYLES, Plot, new_figure, note_broken, series, styled
 from backlit.view.theme import Theme, blend, number, theme_of
 
@@ -81,13 +82,13 @@ def function(
     Raises:
         ArgumentTypeError: `model` is no module.
         ShapeError: X has not one or two columns, or y another length.
-        ArgumentError: Snapshots without anything in them.
+        ArgumentError: Snapshots without anything in them, or a model of several tensors.
         DataError: X or y is empty or not finite.
         MissingPackageError: Matplotlib is not installed.
     """
     colors = theme_of(theme)
-    if not isinstance(model, Module):
-        raise ArgumentTypeError(f"view.function: model must be an nn.Module, got {type(model).__name__}")
+    check_model(model, "view.function")
+    check_inputs(model, 1, "view.function")
     inputs = np.asarray(X, np.float64)
     if inputs.ndim != 2 or inputs.shape[1] not in (1, 2) or not len(inputs):
         raise ShapeError(f"view.function: expected inputs (n, 1) or (n, 2), got shape {inputs.shape}")

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from backlit.core.tensor_base import Array
-from backlit.errors import ArgumentError, ArgumentTypeError, ShapeError
-from backlit.nn import Linear, Module
+from backlit.errors import ArgumentError, ShapeError
+from backlit.nn import Linear
 from backlit.train.feed import as_tensor
+from backlit.view.calling import check_model
 from backlit.view.plot import Plot, bare, new_figure, signed_colors, styled
 from backlit.view.theme import number, theme_of
 
@@ -77,8 +78,7 @@ def weights(model: Any, image_shape: tuple[int, int] | None = None, *, most: int
         ShapeError: The weights of a neuron make no image of this shape.
     """
     colors = theme_of(theme)
-    if not isinstance(model, Module):
-        raise ArgumentTypeError(f"view.weights: model must be an nn.Module, got {type(model).__name__}")
+    check_model(model, "view.weights")
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise ArgumentError(f"view.weights: most: a number of neurons, at least 1, got {most!r}")
     layer = next((module for module in model.modules() if isinstance(module, Linear)), None)

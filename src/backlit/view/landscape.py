@@ -21,8 +21,9 @@ from backlit.nn.utils import parameters_to_vector, vector_to_parameters
 from backlit.ops import Tensor, from_numpy
 from backlit.optim import SGD
 from backlit.train.feed import as_tensor, check_batch_size, check_finite
-from backlit.train.loop import in_mode
+from backlit.train.modes import in_mode
 from backlit.train.prediction import BatchSize, float_dtype
+from backlit.view.calling import check_inputs, check_model
 from backlit.view.plot import STYLES, Plot, new_figure, note_broken, series, styled
 from backlit.view.theme import Theme, blend, number, seconds_text, theme_of
 
@@ -207,8 +208,8 @@ class _Problem:
     """A copy of a model with its data, as a function of the vector of its weights."""
 
     def __init__(self, model: Any, loss: Callable[[Any, Any], Any], data: Any, caller: str) -> None:
-        if not isinstance(model, Module):
-            raise ArgumentTypeError(f"{caller}: model must be an nn.Module, got {type(model).__name__}")
+        check_model(model, caller)
+        check_inputs(model, 1, caller)
         self.caller, self.loss = caller, loss
         self.model = copy.deepcopy(model)
         self.trained = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]

@@ -58,7 +58,8 @@ def network(
 
     Args:
         model: Linear layers one after the other, with anything between that keeps the number of neurons.
-        x: One example, without a batch dimension or with one of size 1.
+        x: One example, without a batch dimension or with one of size 1; a tuple of them where the model takes several
+            inputs, which are one layer if it joins them before its first `Linear`.
         neuron: (layer, neuron), both from 1, layer 1 being the input: a neuron whose formula is written below, in
             symbols and numbers, and whose edges alone are strong.
         most: The largest number of neurons drawn in a layer, at least 2.

@@ -14,16 +14,16 @@ from backlit.core.modes import no_grad
 from backlit.core.recording import Value, record
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array
-from backlit.errors import ArgumentError, ArgumentTypeError, IndexRangeError
+from backlit.errors import ArgumentError, IndexRangeError
 from backlit.nn import Module
 from backlit.ops import Tensor
-from backlit.train.feed import as_tensor
-from backlit.train.loop import in_mode
-from backlit.train.prediction import float_dtype
+from backlit.train.modes import in_mode
+from backlit.view.calling import tensors_for
 from backlit.view.theme import number
 
 # In a formula, terms shown before the dots; the last one follows them.
 _TERMS = 4
+_ONLY_CHAINS = "only fully connected layers in a chain are drawn, see view.graph for others"
 
 
 @dataclass(frozen=True)
@@ -74,24 +74,23 @@ def read_layers(model: Any, x: Any) -> list[Neurons]:
 
     Args:
         model: Linear layers one after the other, with anything between that keeps the number of neurons.
-        x: One example, without a batch dimension or with one of size 1.
+        x: One example, without a batch dimension or with one of size 1; a tuple of them for several inputs.
 
     Raises:
         ArgumentTypeError: `model` is no module.
-        ArgumentError: Several examples; or a network that is no chain of fully connected layers.
+        ArgumentError: Several examples, another number of inputs, or a network that is no chain of fully connected
+            layers.
     """
-    if not isinstance(model, Module):
-        raise ArgumentTypeError(f"view.network: model must be an nn.Module, got {type(model).__name__}")
-    example = as_tensor(x, "x", float_dtype(model))
-    if example.ndim == 1 or example.shape[0] != 1:
-        example = example.unsqueeze(0)
+    parts = tensors_for(model, x, "view.network")
+    parts = tuple(part.unsqueeze(0) if part.ndim == 1 or part.shape[0] != 1 else part for part in parts)
     with in_mode(model, training=False), no_grad(), record() as recording:
-        output = model(example)
+        output = model(*parts)
     bindings = recording.bindings
     places = [i for i, binding in enumerate(bindings) if binding.primitive.name == "linear"]
     if not places:
         raise ArgumentError("view.network: the model runs no fully connected layer; nn.Linear makes one")
     layers: list[Neurons] = []
+    before = 0
     for number_, (place, following) in enumerate(zip(places, [*places[1:], None], strict=True), start=2):
         given, weight, bias = (_array(value) for value in _inputs(bindings[place]))
         if given is None or weight is None or given.size != given.shape[-1]:
@@ -102,9 +101,14 @@ def read_layers(model: Any, x: Any) -> list[Neurons]:
         elif layers[-1].values.size != given.size:
             raise ArgumentError(
                 f"view.network: layer {number_ - 1} gives {layers[-1].values.size} values and the next takes "
-                f"{given.size}; only fully connected layers in a chain are drawn, see view.graph for others"
+                f"{given.size}; {_ONLY_CHAINS}"
             )
-        sums = bindings[place].record.outputs[0].array.reshape(-1)  # type: ignore[union-attr]
+        elif not _reaches(bindings[before : place + 1]):
+            raise ArgumentError(
+                f"view.network: layer {number_} does not take what layer {number_ - 1} gives; {_ONLY_CHAINS}"
+            )
+        before = place
+        sums = _outputs(bindings[place])[0].reshape(-1)
         after = bindings[place + 1 : following]
         values = sums if not after else _after(bindings, following, output).reshape(-1)
         names = _activations(model, after)
@@ -115,6 +119,23 @@ def read_layers(model: Any, x: Any) -> list[Neurons]:
         joint = any(not (binding.primitive.elementwise or binding.primitive.view) for binding in after) and bool(names)
         layers.append(Neurons(number_, values, sums, weight, biases, shown, bindings[place].path, joint))
     return layers
+
+
+def _reaches(bindings: list[Binding]) -> bool:
+    """Whether what the first operation gave is in what the last one takes.
+
+    Told by the numbers: of an operation in place, the result has been copied elsewhere.
+    """
+    reached = _outputs(bindings[0])
+    for binding in bindings[1:-1]:
+        if any(_is_among(value, reached) for value in _inputs(binding)):
+            reached += _outputs(binding)
+    return _is_among(_inputs(bindings[-1])[0], reached)
+
+
+def _is_among(value: Any, arrays: list[Array]) -> bool:
+    own = _array(value)
+    return own is not None and any(np.array_equal(own, array, equal_nan=own.dtype.kind == "f") for array in arrays)
 
 
 def _activations(model: Module, after: list[Binding]) -> list[str]:
@@ -129,6 +150,10 @@ def _activations(model: Module, after: list[Binding]) -> list[str]:
 
 def _inputs(binding: Binding) -> tuple[Any, ...]:
     return () if binding.record is None else binding.record.inputs
+
+
+def _outputs(binding: Binding) -> list[Array]:
+    return [] if binding.record is None else [value.array for value in binding.record.outputs]
 
 
 def _array(value: Any) -> Array | None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.errors import ArgumentError, ArgumentTypeError, BacklitError, DataError
+from backlit.view.calling import check_inputs, check_model
 from backlit.view.neurons import Neurons, read_layers
 from backlit.view.plot import Plot, new_figure, series, signed_colors, styled
 from backlit.view.theme import Theme, number, theme_of
@@ -102,6 +103,8 @@ def pieces(model: Any, low: float = -1.0, high: float = 1.0, *, theme: str = "li
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ArgumentError(f"view.pieces: low must be less than high, both finite, got {low!r} and {high!r}")
     low, high = float(low), float(high)
+    check_model(model, "view.pieces")
+    check_inputs(model, 1, "view.pieces")
     layers = _layers(model)
     with styled(colors):
         if layers[0].values.size == 1:

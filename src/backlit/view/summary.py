@@ -7,11 +7,9 @@ from typing import Any
 from backlit.core.recording import record
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, TensorBase
-from backlit.errors import ArgumentTypeError
 from backlit.nn import Module, Parameter
-from backlit.train.feed import as_tensor
-from backlit.train.loop import in_mode
-from backlit.train.prediction import float_dtype
+from backlit.train.modes import in_mode
+from backlit.view.calling import tensors_for
 from backlit.view.counting import operations, tensors_in
 from backlit.view.local import seconds
 from backlit.view.theme import seconds_text, shape_text
@@ -118,13 +116,11 @@ def summary(model: Module, input: Any) -> Summary:
 
     Raises:
         ArgumentTypeError: `model` is no module.
+        ArgumentError: It takes another number of inputs.
         DataError: `input` holds no numbers.
         ShapeError, DtypeError: The network does not take such an input; the message names the layer.
     """
-    if not isinstance(model, Module):
-        raise ArgumentTypeError(f"view.summary: model must be an nn.Module, got {type(model).__name__}")
-    dtype = float_dtype(model)
-    args = tuple(as_tensor(part, "input", dtype) for part in (input if isinstance(input, tuple) else (input,)))
+    args = tensors_for(model, input, "view.summary")
     shapes: dict[int, list[tuple[int, ...] | None]] = {}
 
     def note(module: Module, _: Any, output: Any) -> None:

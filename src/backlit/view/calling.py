@@ -1,0 +1,51 @@
+"""How views call a model: with one input or with several, and with words where it takes another number of them."""
+
+import inspect
+from typing import Any
+
+from backlit.errors import ArgumentError, ArgumentTypeError
+from backlit.nn import Module
+from backlit.ops import Tensor
+from backlit.train.feed import as_tensor
+from backlit.train.prediction import float_dtype
+
+_ONE = "draw a module around it that takes one tensor and splits it"
+
+
+def tensors_for(model: Any, inputs: Any, caller: str) -> tuple[Tensor, ...]:
+    """The tensors that a model is called with; floats get the type of its parameters.
+
+    Args:
+        model: What is called.
+        inputs: A tensor or an array; a tuple of them for several arguments.
+        caller: Who asks, for messages.
+
+    Raises:
+        ArgumentTypeError: `model` is no module.
+        ArgumentError: It takes another number of inputs.
+        DataError: They hold no numbers.
+    """
+    check_model(model, caller)
+    dtype = float_dtype(model)
+    several = isinstance(inputs, tuple) and any(getattr(part, "ndim", 0) or isinstance(part, list) for part in inputs)
+    found = tuple(as_tensor(part, f"{caller}: input", dtype) for part in (inputs if several else (inputs,)))
+    check_inputs(model, len(found), caller, "give several as a tuple, (a, b)")
+    return found
+
+
+def check_model(model: Any, caller: str) -> None:
+    """Raise `ArgumentTypeError` unless this is a module."""
+    if not isinstance(model, Module):
+        raise ArgumentTypeError(f"{caller}: model must be an nn.Module, got {type(model).__name__}")
+
+
+def check_inputs(model: Module, count: int, caller: str, mend: str = _ONE) -> None:
+    """Raise `ArgumentError` unless the model can be called with so many inputs; `mend` says what to do."""
+    signature = inspect.signature(model.forward)
+    try:
+        signature.bind(*(None,) * count)
+    except TypeError:
+        wanted = ", ".join(signature.parameters)
+        raise ArgumentError(
+            f"{caller}: the model takes the inputs ({wanted}), got {count} input{'s' * (count != 1)}; {mend}"
+        ) from None
