@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from backlit.errors import MissingPackageError
+from backlit.view.fonts import FAMILY, fall_back
 from backlit.view.picture import Picture
 from backlit.view.theme import Theme, blend
 
@@ -45,13 +47,20 @@ class Plot(Picture):
     def __init__(self, figure: "Figure", data: Any, theme: Theme, title: str) -> None:
         self.data: Any = data
         self._figure, self._theme, self._title, self._words = figure, theme, title, _words(figure)
+        self._has_letters = fall_back(figure)
 
     def _draw(self, kind: str) -> bytes:
         import matplotlib
 
         page = io.BytesIO()
+        # Words as words where letters are in no font here: the reader's browser may have one.
+        words = "path" if self._has_letters else "none"
         # No date and fixed names inside: the same numbers give the same file.
-        with matplotlib.rc_context({"svg.hashsalt": "backlit", "path.simplify_threshold": 0.5}):
+        settings = matplotlib.rc_context(
+            {"svg.hashsalt": "backlit", "path.simplify_threshold": 0.5, "svg.fonttype": words}
+        )
+        with settings, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
             when = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
             self._figure.savefig(page, format=kind, dpi=_DPI, metadata=when)
         # The parts have found their places, which takes longest.
@@ -110,7 +119,7 @@ def styled(theme: Theme) -> Iterator[None]:
             "axes.spines.right": False,
             "axes.unicode_minus": True,
             "font.size": 9.5,
-            "font.family": "DejaVu Sans",
+            "font.family": FAMILY,
             "grid.color": blend(line, ground, 0.3),
             "grid.linewidth": 0.6,
             "legend.frameon": True,
