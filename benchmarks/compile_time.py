@@ -34,7 +34,7 @@ PHASES = {
     "backlit.compiler.lowering:lower": "plan",
     "backlit.compiler.family:agree": "plan",
     "backlit.compiler.family:uniform": "plan",
-    "backlit.compiler.family:_improved": "plan",
+    "backlit.compiler.passes:improved": "plan",
     "backlit.compiler.executable:plan": "plan",
     "backlit.compiler.llvm:target_machine": "code",
     "backlit.compiler.llvm:side_by_side": "code",

@@ -13,6 +13,7 @@ from backlit.compiler.formulas import placed, where
 from backlit.compiler.program import Program, ProgramBuilder
 from backlit.compiler.symbolic import LoweredArray, NotLowered, kind_of
 from backlit.core.namespace import MOMENTS, NumpyNamespace
+from backlit.core.primitive import Primitive
 from backlit.graph.graph import Graph, Node, Ref
 
 
@@ -108,37 +109,36 @@ def lower(graph: Graph, further: Sequence[Ref] = ()) -> Program:
     """
     program = ProgramBuilder()
     namespace = LoweringNamespace(program)
-    values: dict[Ref, LoweredArray] = {}
+    # For each node, its results.
+    values: dict[int, list[LoweredArray]] = {}
     for position, number in enumerate((*graph.arguments, *graph.states)):
         kind = graph.nodes[number].results[0]
-        values[Ref(number)] = LoweredArray(
-            program, program.add("input", "", (), position, kind.shape, kind_of(kind.dtype))
-        )
-    for number, node in enumerate(graph.nodes):
-        if node.operation is None:
-            continue
-        operands = [values[i] if isinstance(i, Ref) else i for i in node.inputs]
-        before = len(program.steps)
-        for index, array in enumerate(_lower_node(namespace, node, operands)):
-            values[Ref(number, index)] = array
-        where = f"{node.operation.name} {node.path}".rstrip()
-        program.notes.update(dict.fromkeys(range(before, len(program.steps)), where))
+        place = program.add("input", "", (), position, kind.shape, kind_of(kind.dtype))
+        values[number] = [LoweredArray(program, place)]
+    with np.errstate(all="ignore"):
+        for number, node in enumerate(graph.nodes):
+            if node.operation is None:
+                continue
+            operands = [values[i.node][i.result] if isinstance(i, Ref) else i for i in node.inputs]
+            before = len(program.steps)
+            values[number] = _lower_node(namespace, node.operation, node, operands)
+            where = f"{node.operation.name} {node.path}".rstrip()
+            program.notes.update(dict.fromkeys(range(before, len(program.steps)), where))
     places = {number: position for position, number in enumerate((*graph.arguments, *graph.states))}
     return program.finished(
-        (values[ref].number for ref in (*graph.outputs, *further)),
-        ((places[number], values[ref].number) for number, ref in graph.writes),
+        (values[ref.node][ref.result].number for ref in (*graph.outputs, *further)),
+        ((places[number], values[ref.node][ref.result].number) for number, ref in graph.writes),
     )
 
 
-def _lower_node(namespace: LoweringNamespace, node: Node, operands: list[Any]) -> list[LoweredArray]:
-    operation, program = node.operation, namespace.program
-    if operation is None:
-        return []
+def _lower_node(
+    namespace: LoweringNamespace, operation: Primitive, node: Node, operands: list[Any]
+) -> list[LoweredArray]:
+    program = namespace.program
     try:
-        with np.errstate(all="ignore"):
-            found = operation.forward(namespace, *operands, **node.settings)
+        found = operation.forward(namespace, *operands, **node.settings)
         results = found if isinstance(found, tuple) else (found,)
-        lifted = [namespace.zeros(()).lifted(r) for r in results]
+        lifted = [r if isinstance(r, LoweredArray) else namespace.zeros(()).lifted(r) for r in results]
         return [r.astype(t.dtype) for r, t in zip(lifted, node.results, strict=True)]
     except (NotLowered, TypeError, ValueError, IndexError, AttributeError):
         # What symbolic arrays cannot do, real ones can: the rule is called back.

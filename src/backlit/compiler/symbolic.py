@@ -5,8 +5,9 @@ that NumPy's own resolution says, and a change of shape whatever view NumPy make
 functions of NumPy that are neither are written in these terms in `FUNCTIONS`, which `compiler.formulas` fills.
 """
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,40 @@ class NotLowered(Exception):
     """A forward rule does something for which there are no steps."""
 
 
+@functools.cache
 def kind_of(dtype: Any) -> str:
     """A type's short name in programs: "f4", "i8", "b1"."""
     return str(np.dtype(dtype).str[1:])
+
+
+_dtype_of = functools.cache(np.dtype)
+
+
+@functools.cache
+def _resolved(ufunc: np.ufunc, given: tuple[Any, ...]) -> tuple[str, ...]:
+    """The short names of the types in which a ufunc takes its inputs, and of that of its result.
+
+    Args:
+        ufunc: The ufunc.
+        given: For each input, an array's type by its short name, or the type of a Python number.
+
+    Raises:
+        NotLowered: NumPy or machine code has no such operation.
+    """
+    asked = [np.dtype(g) if isinstance(g, str) else g for g in given]
+    try:
+        kinds = tuple(kind_of(k) for k in ufunc.resolve_dtypes((*asked, None)))
+    except TypeError as error:
+        raise NotLowered(f"numpy.{ufunc.__name__} of {asked}") from error
+    if not can_emit(ufunc.__name__, kinds[0]):
+        raise NotLowered(f"numpy.{ufunc.__name__}")
+    return kinds
+
+
+def broadcast(arrays: Iterable[Any]) -> tuple[int, ...]:
+    """The shape to which arrays broadcast."""
+    shapes = {a.shape for a in arrays if a.shape}
+    return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
 
 
 class LoweredArray(NDArrayOperatorsMixin):
@@ -39,9 +71,13 @@ class LoweredArray(NDArrayOperatorsMixin):
         self.number = number
         step = program.steps[number]
         self.shape = step.shape
-        self.dtype = np.dtype(step.dtype)
+        self.dtype = _dtype_of(step.dtype)
         self.ndim = len(step.shape)
-        self.size = math.prod(step.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
 
     def _add(
         self, kind: str, op: str, args: tuple[int, ...], attrs: Any, shape: tuple[int, ...], dtype: Any
@@ -80,19 +116,22 @@ class LoweredArray(NDArrayOperatorsMixin):
 
     def pointwise(self, ufunc: np.ufunc, *inputs: Any) -> "LoweredArray":
         """A step of `ufunc` on inputs brought to one shape and to the types that NumPy resolves."""
-        plain = [self.lifted(i) if isinstance(i, np.ndarray) and i.ndim else _plain(i) for i in inputs]
-        asked = [i.dtype if isinstance(i, LoweredArray) else type(i) for i in plain]
-        try:
-            *kinds, result = ufunc.resolve_dtypes((*asked, None))
-        except TypeError as error:
-            raise NotLowered(f"numpy.{ufunc.__name__} of {asked}") from error
-        if not can_emit(ufunc.__name__, kind_of(kinds[0])):
-            raise NotLowered(f"numpy.{ufunc.__name__}")
-        arrays = [self.constant(i, k) if not isinstance(i, LoweredArray) else i.astype(k)
-                  for i, k in zip(plain, kinds, strict=True)]  # fmt: skip
-        shape = np.broadcast_shapes(*(a.shape for a in arrays))
-        numbers = tuple(a.expanded(shape).number for a in arrays)
-        return self._add("pointwise", ufunc.__name__, numbers, (), shape, result)
+        plain = [
+            i if isinstance(i, LoweredArray) else self.lifted(i) if isinstance(i, np.ndarray) and i.ndim else _plain(i)
+            for i in inputs
+        ]
+        given = tuple([kind_of(i.dtype) if isinstance(i, LoweredArray) else type(i) for i in plain])
+        *kinds, result = _resolved(ufunc, given)
+        arrays = [
+            i.astype(k) if isinstance(i, LoweredArray) and g != k else i
+            for i, g, k in zip(plain, given, kinds, strict=True)
+        ]
+        shape = broadcast([a for a in arrays if isinstance(a, LoweredArray)])
+        numbers = [
+            (a.expanded(shape) if isinstance(a, LoweredArray) else self.constant(a, k, shape)).number
+            for a, k in zip(arrays, kinds, strict=True)
+        ]
+        return self._add("pointwise", ufunc.__name__, tuple(numbers), (), shape, result)
 
     def constant(self, value: Any, dtype: Any, shape: tuple[int, ...] = ()) -> "LoweredArray":
         """One number, everywhere in `shape`."""
