@@ -57,6 +57,26 @@ def test_an_update_in_place_reads_the_old_row(columns):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("op", ["sum", "max"])
+@pytest.mark.parametrize(("first", "second"), [(6, 4), (4, 6), (3, 16)])
+def test_rows_of_two_lengths(op, first, second):
+    text = f"""
+    %0 = input() 0 : f8[19, {first}]
+    %1 = input() 1 : f8[19, {second}]
+    %2 = reduce {op}(%0)(1,) : f8[19]
+    %3 = view(%2)(0,(1, 0)) : f8[19, {first}]
+    %4 = pointwise subtract(%0, %3) : f8[19, {first}]
+    %5 = reduce {op}(%1)(1,) : f8[19]
+    %6 = pointwise add(%2, %5) : f8[19]
+    return %4, %5, %6
+    """
+    rng = np.random.default_rng(first)
+    values = [rng.normal(size=(19, first)), rng.normal(size=(19, second))]
+    program = parsed(text)
+    for found, expected in zip(native(program, values), ends(program, values), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_a_label_that_is_no_class_is_an_error_in_every_lane():
     loss = compile(F.cross_entropy)
     scores, labels = backlit.randn(21, 3), backlit.zeros(21, dtype=backlit.int64)

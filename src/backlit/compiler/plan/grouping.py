@@ -73,8 +73,10 @@ def _may_join(draft: Draft, n: int, k: int, found: dict[int, bool], homes: dict[
 
 
 def _joins_rows(draft: Draft, n: int, k: int, kernel: Kernel, homes: dict[int, int]) -> bool:
-    """Whether a step reads of what a kernel of short rows computes only the row where it is computed itself."""
+    """Whether a step goes along rows as long as those of a kernel, and reads of what that computes its own row alone."""
     rows = kernel.shape[0]
+    if columns(draft.program, n) not in (None, kernel.columns):
+        return False
     if draft.program.steps[n].shape not in ((rows,), (rows, 1), (rows, kernel.columns)):
         return False
     found = draft.row_leaves(n)
