@@ -73,7 +73,7 @@ def _may_join(draft: Draft, n: int, k: int, found: dict[int, bool], homes: dict[
 
 
 def _joins_rows(draft: Draft, n: int, k: int, kernel: Kernel, homes: dict[int, int]) -> bool:
-    """Whether a step goes along rows as long as those of a kernel, and reads of what that computes its own row alone."""
+    """Whether a step goes along rows as long as a kernel's, and reads of what that computes its own row alone."""
     rows = kernel.shape[0]
     if columns(draft.program, n) not in (None, kernel.columns):
         return False
