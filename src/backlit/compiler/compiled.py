@@ -5,6 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FunctionType, MethodType
 from typing import Any, overload
 
@@ -16,6 +17,7 @@ from backlit.core.dtypes import get_default_dtype
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import Symbol, TensorBase
 from backlit.errors import ArgumentTypeError, GraphError
+from backlit.graph.schedule import Outdated
 
 __all__ = ["Compiled", "Specialised", "compile"]
 
@@ -127,6 +129,9 @@ class Compiled:
         if rows == 0:
             return self._function(*args, **kwargs)
         with self._lock:
+            # A step of a scheduler may ask for another program; it is undone, and the function traced again.
+            with suppress(Outdated):
+                return self._variant(tensors, skeleton, rows).run(tensors, rows)
             return self._variant(tensors, skeleton, rows).run(tensors, rows)
 
     def specialised(self, *args: Any, **kwargs: Any) -> Specialised:

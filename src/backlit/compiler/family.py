@@ -199,7 +199,8 @@ class Tracing:
     def _facts_of(self, traced: Traced) -> tuple[Any, ...]:
         """What machine code is made from besides the graph; asked before the function is traced again."""
         owners = tuple((o if isinstance(o, int) else None, kept) for o, kept in self.kept(traced)[0])
-        return self._facts(), owners, self._guards, len(self.likes), traced.several
+        schedule = traced.schedule.facts(traced.states)
+        return self._facts(), owners, self._guards, len(self.likes), traced.several, schedule
 
 
 def _signature(graph: Graph) -> tuple[Any, ...]:

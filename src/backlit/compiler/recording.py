@@ -54,12 +54,14 @@ def record_call(
     tensors, skeleton = flatten((tuple(args), dict(kwargs)), "the arguments of a compiled function")
     copied_args, copied_kwargs = unflatten(skeleton, map(_copy, tensors))
     kept = [_Kept(t) for t in outside.values()]
+    undo_steps = code.traced.schedule.undo()
     try:
         with record() as recording:
             function(*copied_args, **copied_kwargs)
     finally:
         for one in kept:
             one.put_back()
+        undo_steps()
     return recording
 
 

@@ -59,6 +59,11 @@ class Specialised:
             from backlit.compiler.executable import Executable
 
             self.traced, self._family = self.tracing.compiled(exact)
+            if guards and self.traced.schedule:
+                raise GraphError(
+                    f"{self.traced.schedule} is called inside the model or the loss, and would count steps that a bad "
+                    "loss undoes; give the scheduler to Trainer"
+                )
             counted = None if before is None else before.counted()
             if counted is not None:
                 raise GraphError(
@@ -131,6 +136,7 @@ class Specialised:
         count = self._count = len(self.tracing.likes)
         self._slots = [code.places.get(("input", n)) for n in range(count + len(self.states))]
         self._arrays = [tensor._array for tensor in self.states]
+        self._schedule = self.traced.schedule
         self._loose: dict[int, Any] = {}
         written = {number for number, _ in graph.writes}
         self._writes = [n in written for n in (*graph.arguments, *graph.states)]
@@ -205,6 +211,7 @@ class Specialised:
             GraphError: An argument shares memory with something that the program changes, or has a gradient already.
             ShapeError: The program changes an argument that is read-only.
             IndexRangeError: An index is out of range; nothing has changed.
+            Outdated: A scheduler's step changed what the program was made for; nothing has changed.
         """
         rows = rows or 1
         executable, slots = self.executable, self._slots
@@ -224,11 +231,17 @@ class Specialised:
         if self.states:
             self.about_to_run()
         executable.prepare(rows)
-        if self._can_fail:
-            self._run_or_restore(rows, arrays)
-        else:
-            executable.step(rows)
-        self.has_run()
+        put_back = self._schedule.take() if self._schedule else None
+        try:
+            if self._can_fail:
+                self._run_or_restore(rows, arrays)
+            else:
+                executable.step(rows)
+            self.has_run()
+        except BaseException:
+            if put_back is not None:
+                put_back()
+            raise
         if self._changes_arguments:
             for tensor, array, written in zip(tensors, arrays, self._writes, strict=False):
                 if written:

@@ -13,12 +13,19 @@ if TYPE_CHECKING:
     from backlit.core.primitive import Primitive
     from backlit.core.recording import Recording
     from backlit.core.stateful import Stateful
+    from backlit.core.stepped import Stepped
     from backlit.core.tape import Binding
     from backlit.core.tensor_base import TensorBase
 
 
 class Tracer(Protocol):
-    """What a trace takes over from eager execution while it is active in a thread."""
+    """What a trace takes over from eager execution while it is active in a thread.
+
+    Attributes:
+        stepping: Whether a step is being taken that the trace was handed; see `core.stepped`.
+    """
+
+    stepping: bool
 
     def bind(self, primitive: "Primitive", args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Record one application of `primitive` and return its symbolic result."""
@@ -37,6 +44,9 @@ class Tracer(Protocol):
 
     def use(self, owner: "Stateful") -> None:
         """Note that the program depends on the structure of a module or an optimizer."""
+
+    def take_step(self, stepped: "Stepped", args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Take a scheduler's step, and have it taken before each run of the program."""
 
     def get_grad(self, tensor: "TensorBase") -> "TensorBase | None":
         """The gradient of `tensor`, as seen inside the trace."""

@@ -1,289 +1,20 @@
 """Tracing: running a program once on symbols, so that every binding becomes a node of a graph.
 
-While a trace is active in a thread, `Primitive.bind` calls it instead of computing. The trace keeps its own table from
-memory to node: a write changes the table, never a tensor of the outside, so an abandoned trace leaves nothing behind.
+While a trace is active in a thread, `Primitive.bind` calls it instead of computing; see `graph.tracer`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from backlit.core.backward import Helpers
 from backlit.core.modes import STATE
-from backlit.core.primitive import Primitive
-from backlit.core.stateful import Stateful
-from backlit.core.tape import Binding, now
-from backlit.core.tensor_base import Storage, Symbol, TensorBase, make
-from backlit.core.writing import about_to_write, view_write, wrote
-from backlit.errors import BacklitError, GraphError, ShapeError, user_line
-from backlit.graph.graph import Graph, Node, Ref, Type, types_of
+from backlit.core.tensor_base import Symbol, TensorBase, make
+from backlit.core.writing import about_to_write, wrote
+from backlit.errors import GraphError, ShapeError, user_line
+from backlit.graph.graph import Type
 from backlit.graph.interpreter import interpret
-from backlit.graph.verify import verify
-
-
-@dataclass
-class _Memory:
-    """What a piece of memory holds at this point of the trace."""
-
-    ref: Ref
-    version: int = 0
-    rebased: int = 0
-    written_by: str = ""
-
-
-class Trace:
-    """The table of one trace. Implements `core.modes.Tracer`."""
-
-    def __init__(self, names: Mapping[int, str]) -> None:
-        self.nodes: list[Node] = []
-        self.captured: dict[int, TensorBase] = {}
-        self.used: list[Stateful] = []
-        self._names = names
-        self._begin = now()
-        self._memory: dict[int, _Memory] = {}
-        self._views: dict[int, tuple[Ref, int]] = {}
-        self._tapes: dict[int, tuple[Binding | None, int, int]] = {}
-        self.grads: dict[int, tuple[TensorBase, TensorBase | None]] = {}
-        # Gradients from before the trace that the program asked for, and so depends on.
-        self.found: dict[int, tuple[TensorBase, TensorBase | None]] = {}
-        # Tables are keyed by identity, which is only unique while the objects live.
-        self._alive: list[Any] = []
-
-    # -- nodes -------------------------------------------------------------------------------------------------------
-
-    def argument(self, tensor: TensorBase, name: str) -> Any:
-        """A symbolic tensor in place of an argument of the traced function."""
-        stand_in = make(Symbol(tensor._array.shape, tensor._array.dtype))
-        stand_in._requires_grad = tensor._requires_grad
-        self._hold(stand_in, self._input(tensor, name))
-        return stand_in
-
-    def _input(self, tensor: TensorBase, name: str) -> Ref:
-        self.nodes.append(Node(None, (), {}, (Type.of(tensor._array),), STATE.path, STATE.phase, name))
-        return Ref(len(self.nodes) - 1)
-
-    def _hold(self, tensor: TensorBase, ref: Ref) -> _Memory:
-        memory = _Memory(ref)
-        self._memory[id(tensor._storage)] = memory
-        self._alive.append(tensor)
-        return memory
-
-    def _step(self, operation: Primitive, inputs: tuple[Any, ...], settings: dict[str, Any]) -> int:
-        operands = [self.nodes[i.node].results[i.result] if isinstance(i, Ref) else i for i in inputs]
-        try:
-            results = types_of(operation, operands, settings)
-        except (ValueError, TypeError, IndexError) as error:
-            if isinstance(error, BacklitError):
-                raise
-            given = [o.symbol() if isinstance(o, Type) else o for o in operands]
-            raise operation.failure(error, given, settings) from error
-        self.nodes.append(Node(operation, inputs, settings, results, STATE.path, STATE.phase))
-        return len(self.nodes) - 1
-
-    def memory(self, tensor: TensorBase) -> _Memory:
-        """What the memory under a tensor holds; a tensor of the outside becomes an input when first seen."""
-        found = self._memory.get(id(tensor._storage))
-        if found is not None:
-            return found
-        root = tensor if tensor._base is None else tensor._base
-        if isinstance(root._array, Symbol):
-            raise GraphError(
-                f"{user_line()}: a tensor that was made while another program was traced has no value to use "
-                "here; return from a traced function what is needed outside"
-            )
-        for other in self.captured.values():
-            if np.may_share_memory(other._array, root._array):
-                raise GraphError(
-                    f"two tensors of shapes {other._array.shape} and {root._array.shape} show the same memory without "
-                    "knowing of each other (from_numpy twice on one array?); make one a view of the other, or clone it"
-                )
-        ref = self._input(root, self._names.get(id(root), f"tensor {len(self.captured)}"))
-        self.captured[ref.node] = root
-        return self._hold(root, ref)
-
-    def ref(self, tensor: TensorBase) -> Ref:
-        """The result that a tensor stands for at this point of the trace."""
-        memory = self.memory(tensor)
-        if tensor._base is None:
-            return memory.ref
-        own = self._views.get(id(tensor))
-        if own is not None and own[1] == memory.version:
-            return own[0]
-        ref = memory.ref
-        for operation, settings in tensor._chain:
-            ref = Ref(self._step(operation, (ref,), settings))
-        self._views[id(tensor)] = (ref, memory.version)
-        self._alive.append(tensor)
-        return ref
-
-    # -- what core.modes.Tracer asks for -----------------------------------------------------------------------------
-
-    def bind(self, operation: Primitive, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        """Record one application of an operation; see `Primitive.bind`."""
-        if operation.dynamic:
-            raise GraphError(
-                f"{user_line()}: {operation.name}: the shape of its result depends on values, so a program that uses "
-                "it cannot be traced; use where or a mask of fixed shape instead"
-            )
-        operands = [a._array if isinstance(a, TensorBase) else a for a in args]
-        inputs = [self.ref(a) if isinstance(a, TensorBase) else a for a in args]
-        if operation.promote is not None and any(isinstance(a, TensorBase) for a in args):
-            target = operation.common_dtype(operands)
-            for position, ref in enumerate(inputs):
-                if isinstance(ref, Ref) and not operation.keeps_dtype(position) and operands[position].dtype != target:
-                    inputs[position] = Ref(self._step(Primitive.registry["cast"], (ref,), {"kind": target}))
-        number = self._step(operation, tuple(inputs), settings)
-        types = self.nodes[number].results
-        visible = len(types) - operation.hidden
-        results = [make(t.symbol()) for t in types[:visible]]
-        storages = [r._storage for r in results] + [Storage() for _ in range(operation.hidden)]
-        taped = (
-            STATE.grad_enabled
-            and operation.differentiable
-            and any(isinstance(a, TensorBase) and a.requires_grad for a in args)
-        )
-        binding = None
-        if taped:
-            binding = Binding(
-                operation, args, settings, tuple((t.symbol(), s) for t, s in zip(types, storages, strict=True))
-            )
-        for index, storage in enumerate(storages):
-            if index < visible and operation.view:
-                self._as_view(results[index], args[0], operation, settings, Ref(number, index))
-            else:
-                self._memory[id(storage)] = _Memory(Ref(number, index))
-            self._alive.append(storage)
-        for index, result in enumerate(results):
-            self._alive.append(result)
-            if binding is not None and types[index].dtype.kind == "f":
-                self._tapes[id(result)] = (binding, index, self.memory(result).rebased)
-        return results[0] if len(results) == 1 else tuple(results)
-
-    def _as_view(
-        self, result: TensorBase, source: TensorBase, operation: Primitive, settings: dict[str, Any], ref: Ref
-    ) -> None:
-        result._storage = source._storage
-        result._base = source if source._base is None else source._base
-        result._chain = (*source._chain, (operation, settings))
-        self._views[id(result)] = (ref, self.memory(source).version)
-
-    def write(self, target: TensorBase, source: TensorBase, operation: str) -> None:
-        """Record that a tensor now holds other values; see `core.writing.write`."""
-        ref, memory = self.ref(source), self.memory(target)
-        base = target if target._base is None else target._base
-        taped = STATE.grad_enabled and (base.requires_grad or source.requires_grad)
-        if target._base is None:
-            node, index = self.tape(Helpers.copy(source)) if source._requires_grad else self.tape(source)
-        else:
-            symbol = Type.of(base._array).symbol()
-            taped = taped and all(step.differentiable for step, _ in target._chain)
-            settings = {"chain": target._chain}
-            node, index = None, 0
-            if taped:
-                node = Binding(view_write, (base, source), settings, ((symbol, target._storage),))
-            ref = Ref(self._step(view_write, (memory.ref, ref), settings))
-        memory.ref, memory.written_by = ref, operation
-        memory.version += 1
-        if taped:
-            memory.rebased += 1
-            self._tapes[id(base)] = (node, index, memory.rebased)
-            self._alive.append(base)
-
-    def tape(self, tensor: TensorBase) -> tuple[Binding | None, int]:
-        """The binding that made a tensor, as seen inside the trace."""
-        own = self._tapes.get(id(tensor))
-        rebased = 0
-        if tensor._base is not None:
-            rebased = self.memory(tensor).rebased
-            seen = own[2] if own is not None else 0
-            if rebased != seen:
-                return self._retape(tensor, rebased)
-        if own is not None:
-            return own[0], own[1]
-        return tensor._node, tensor._index
-
-    def _retape(self, view: TensorBase, rebased: int) -> tuple[Binding | None, int]:
-        """Give a view its history anew after a write to its base."""
-        before, STATE.grad_enabled = STATE.grad_enabled, True
-        try:
-            fresh: Any = view._base
-            for operation, settings in view._chain:
-                fresh = operation.bind(fresh, **settings)
-        finally:
-            STATE.grad_enabled = before
-        node, index = self.tape(fresh)
-        self._tapes[id(view)] = (node, index, rebased)
-        self._alive.append(view)
-        return node, index
-
-    def writes(self, tensor: TensorBase) -> tuple[int, str]:
-        """Number of writes to the memory of a tensor since the trace began, and the operation of the last."""
-        memory = self.memory(tensor)
-        return memory.version, memory.written_by
-
-    def check_own(self, binding: Binding) -> None:
-        """Raise `GraphError` for a binding from before the trace, whose values the program cannot compute anew."""
-        if binding.sequence < self._begin:
-            raise GraphError(
-                f"{user_line()}: a traced backward pass reached {binding.primitive.name}, which ran before tracing "
-                "began; compute what is differentiated inside the traced function, or detach() what comes from outside"
-            )
-
-    def use(self, owner: Stateful) -> None:
-        """Note that the program depends on the structure of a module or an optimizer."""
-        if owner not in self.used:
-            self.used.append(owner)
-
-    def get_grad(self, tensor: TensorBase) -> TensorBase | None:
-        """The gradient of a tensor, as seen inside the trace."""
-        if id(tensor) in self.grads:
-            return self.grads[id(tensor)][1]
-        self.found.setdefault(id(tensor), (tensor, tensor._grad))
-        return tensor._grad
-
-    def set_grad(self, tensor: TensorBase, grad: TensorBase | None) -> None:
-        """Replace the gradient of a tensor inside the trace alone."""
-        self.grads[id(tensor)] = (tensor, grad)
-
-    # -- the end -----------------------------------------------------------------------------------------------------
-
-    def finish(self, arguments: list[TensorBase], outputs: list[TensorBase]) -> tuple[Graph, list[TensorBase]]:
-        """The graph, and the tensors on which it leaves gradients, in the order of `graph.grads`."""
-        inputs = {id(t): self.memory(t) for t in arguments}
-        argument_nodes = [
-            number for number, n in enumerate(self.nodes) if n.operation is None and number not in self.captured
-        ]
-        places = {id(t): number for number, t in self.captured.items()}
-        places |= {id(t): number for t, number in zip(arguments, argument_nodes, strict=True)}
-        returned = tuple(self.ref(t) for t in outputs)
-        final: dict[int, Ref] = {}
-        grads: list[tuple[int, Ref | None]] = []
-        owners: list[TensorBase] = []
-        for tensor, grad in list(self.grads.values()):
-            if isinstance(tensor._array, Symbol) and id(tensor) not in inputs:
-                continue
-            if grad is not None and id(tensor) in self.found and tensor._grad is not None:
-                # It was there before: the program adds to its memory, as eager execution does.
-                self.memory(tensor._grad)
-                number = next(n for n, t in self.captured.items() if t._storage is tensor._grad._storage)
-                if tensor._grad._base is None:
-                    final[number] = self.ref(grad)
-                    continue
-            if id(tensor) not in places:
-                self.memory(tensor)
-                places = {id(t): number for number, t in self.captured.items()} | places
-            grads.append((places[id(tensor)], None if grad is None else self.ref(grad)))
-            owners.append(tensor)
-        # Inputs that only a gradient or an output needed have joined by now.
-        memories = {n: self.memory(t) for n, t in self.captured.items()} | {
-            places[id(t)]: inputs[id(t)] for t in arguments
-        }
-        final = {number: memory.ref for number, memory in memories.items() if memory.version} | final
-        writes = tuple(sorted(final.items()))
-        graph = Graph(tuple(self.nodes), tuple(argument_nodes), tuple(self.captured), returned, writes, tuple(grads))
-        return verify(graph, "tracing"), owners
+from backlit.graph.tracer import Trace
 
 
 class Traced:
@@ -291,7 +22,8 @@ class Traced:
 
     Attributes:
         graph: The program.
-        states: The outside tensors, one for each of `graph.states`.
+        states: The outside tensors, one for each of `graph.states`; stand-ins for those that schedulers set.
+        schedule: The steps of schedulers, which Python takes before each run.
         used: The modules and optimizers on whose structure the program depends.
         several: Whether the function returns a tuple.
         found: (tensor, gradient or None) for each outside tensor of whose earlier gradient the program depends.
@@ -318,17 +50,19 @@ class Traced:
             self.graph, owners = trace.finish(stand_ins, outputs)
         finally:
             STATE.trace = before
+            trace.schedule.put_back()
         self.used = trace.used
         self.found = [(t, grad) for t, grad in trace.found.values() if not isinstance(t._array, Symbol)]
-        self.states = [trace.captured[number] for number in self.graph.states]
+        self.schedule = trace.schedule
+        self.states = [self.schedule.at_first(trace.captured[number]) for number in self.graph.states]
         position = {id(s): i for i, s in enumerate(stand_ins)}
         # Gradients that the program leaves on an argument go to the argument of the call.
         self.grad_owners = [position.get(id(o), o) for o in owners]
         self._adding = [position[id(t)] for t, _ in trace.found.values() if id(t) in position]
 
     def is_current(self) -> bool:
-        """Whether the gradients that the program adds to are those that it was traced with, or still none."""
-        return all(tensor._grad is grad for tensor, grad in self.found)
+        """Whether the gradients that the program adds to, and what schedulers set, are those it was traced with."""
+        return all(tensor._grad is grad for tensor, grad in self.found) and self.schedule.is_current()
 
     def check_arguments(self, tensors: Sequence[TensorBase]) -> None:
         """Raise `GraphError` if an argument has a gradient to which eager execution would add."""
@@ -349,7 +83,18 @@ class Traced:
         tensors = [a for a in args if isinstance(a, TensorBase)]
         self.check_arguments(tensors)
         if not self.is_current():
-            raise GraphError("gradients were set or removed since the program was traced; trace it again")
+            raise GraphError(
+                "gradients were set or removed since the program was traced, or a scheduler got another optimizer; "
+                "trace it again"
+            )
+        put_back = self.schedule.take()
+        try:
+            return self._run(tensors)
+        except BaseException:
+            put_back()
+            raise
+
+    def _run(self, tensors: list[TensorBase]) -> Any:
         inputs = dict(zip(self.graph.states, (s._array for s in self.states), strict=True))
         for number, tensor in zip(self.graph.arguments, tensors, strict=True):
             if Type.of(tensor._array) != self.graph.nodes[number].results[0]:

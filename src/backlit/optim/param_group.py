@@ -1,14 +1,14 @@
 """A group of parameters with its options: numbers to a reader, tensors to a program that is traced."""
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from backlit.core.modes import STATE
+from backlit.core.stepped import untraced
 from backlit.core.tensor_base import TensorBase, make
-from backlit.core.writing import write_arrays
-from backlit.errors import ArgumentError, GraphError, user_line
+from backlit.core.writing import about_to_write, wrote
+from backlit.errors import ArgumentError
 from backlit.optim.checks import number
 
 # What schedulers change from step to step.
@@ -38,8 +38,7 @@ class ParamGroup(MutableMapping[str, Any]):
         value = self._values[name]
         if name not in RATES:
             return value
-        if STATE.trace is not None:
-            raise self._not_traced(name, "read")
+        untraced(f"{self._owner}: {name} was read")
         return tuple(t._array.item() for t in value) if isinstance(value, tuple) else value._array.item()
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -83,19 +82,25 @@ class ParamGroup(MutableMapping[str, Any]):
             values = values | dict(zip(("beta1", "beta2"), values["betas"], strict=True))
         return {name: values[name] for name in names}
 
-    def _not_traced(self, name: str, done: str) -> GraphError:
-        return GraphError(
-            f"{user_line()}: {self._owner}: {name} was {done} inside a traced program, which would not see it change; "
-            "do so outside, as schedulers and printing should be"
-        )
+    def undo(self) -> Callable[[], None]:
+        """A function that sets all options to what they are now."""
+        values = dict(self)
+
+        def put_back() -> None:
+            for name in self._values.keys() - values.keys():
+                del self[name]
+            for name, value in values.items():
+                if name in RATES or self._values.get(name) is not value:
+                    self[name] = value
+
+        return put_back
 
     def _edited(self) -> None:
         self.version += 1
         self.plan = None
 
     def _set_rate(self, name: str, value: Any) -> None:
-        if STATE.trace is not None:
-            raise self._not_traced(name, "changed")
+        untraced(f"{self._owner}: {name} was changed")
         before = self._values.get(name)
         several = isinstance(value, (tuple, list))
         numbers = [number(self._owner, name, v) for v in (value if several else (value,))]
@@ -107,8 +112,10 @@ class ParamGroup(MutableMapping[str, Any]):
         tensors = before if isinstance(before, tuple) else (before,)
         if len(tensors) != len(numbers):
             raise ArgumentError(f"{self._owner}: {name} must be {len(tensors)} number(s), got {value!r}")
-        if any((t._array == 0) != (v == 0) for t, v in zip(tensors, numbers, strict=True)):
+        if name == "momentum" and self.uses(name) != bool(numbers[0]):
             # A momentum of 0 is no momentum: another state and another program.
             self._edited()
         for tensor, new in zip(tensors, numbers, strict=True):
-            write_arrays(f"{self._owner}'s {name}", (tensor, np.array(new)))
+            about_to_write(tensor._storage)
+            tensor._array[()] = new
+            wrote(tensor._storage, f"{self._owner}'s {name}")

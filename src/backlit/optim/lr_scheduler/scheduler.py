@@ -1,9 +1,13 @@
 """What all schedulers share: counting, setting rates, saving and loading."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from types import FunctionType, MethodType
 from typing import Any
 
+from backlit.core.stateful import Stateful, is_stateful
+from backlit.core.stepped import Stepped, untraced
+from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentTypeError, StateError
 from backlit.optim.optimizer import Optimizer
 from backlit.optim.param_group import ParamGroup
@@ -15,11 +19,11 @@ def check_optimizer(owner: str, optimizer: Any) -> None:
         raise ArgumentTypeError(f"{owner}: expected an optimizer, got {type(optimizer).__name__}")
 
 
-class LRScheduler:
+class LRScheduler(Stepped):
     """Base of schedulers that know the rate from the number of steps.
 
     The constructor takes the first step, which sets the rates of epoch 0. Most schedulers multiply the rates they find,
-    so that several of them on one optimizer multiply up.
+    so that several of them on one optimizer multiply up. A function that is compiled may call `step`.
 
     Attributes:
         optimizer: The optimizer whose groups' rates are set.
@@ -66,6 +70,7 @@ class LRScheduler:
 
     def get_last_lr(self) -> list[float]:
         """The rates of all groups after the latest step."""
+        untraced(f"{self.name}: its rates were read")
         return self._last_lr
 
     def get_lr(self) -> list[float]:
@@ -98,8 +103,39 @@ class LRScheduler:
             StateError: It is the state of a scheduler of another kind or for another number of groups. Nothing has
                 changed.
         """
+        untraced(f"{self.name}: a state was loaded")
         self._check_state(state_dict)
         vars(self).update({key: deepcopy(state_dict[key]) for key in LRScheduler.state_dict(self)})
+
+    # -- inside a program that is traced -----------------------------------------------------------------------------
+
+    def step_owner(self) -> Stateful:
+        """See `Stepped.step_owner`: the optimizer."""
+        return self.optimizer
+
+    def step_tensors(self) -> Iterator[TensorBase]:
+        """See `Stepped.step_tensors`: the rates of all groups."""
+        for group in self._groups:
+            yield from group.tensors()
+
+    def step_edits(self) -> int:
+        """See `Stepped.step_edits`: those of the groups' options."""
+        return sum(group.version for group in self._groups)
+
+    def step_undo(self) -> Callable[[], None]:
+        """See `Stepped.step_undo`."""
+        groups = [group.undo() for group in self._groups]
+        kept: dict[int, tuple[Any, Any]] = {}
+        _keep(self, kept)
+
+        def put_back() -> None:
+            for container, content in kept.values():
+                container.clear()
+                (container.update if isinstance(container, dict) else container.extend)(content)
+            for undo in groups:
+                undo()
+
+        return put_back
 
     def _check_state(self, state_dict: Mapping[str, Any]) -> None:
         own = self.state_dict()
@@ -114,3 +150,18 @@ class LRScheduler:
                     f"{self.name}: the state is for {len(state_dict[key])} parameter groups, the optimizer has "
                     f"{len(self._groups)}"
                 )
+
+
+def _keep(value: Any, kept: dict[int, tuple[Any, Any]]) -> None:
+    """Note the contents of containers by identity, and of schedulers and objects to call that are in them."""
+    if isinstance(value, MethodType):
+        value = value.__self__
+    elif not isinstance(value, dict | list | LRScheduler) and (not callable(value) or isinstance(value, FunctionType)):
+        return
+    if is_stateful(value):
+        return
+    fields = value if isinstance(value, dict | list) else getattr(value, "__dict__", None)
+    if isinstance(fields, dict | list) and id(fields) not in kept:
+        kept[id(fields)] = fields, fields.copy()
+        for part in fields.values() if isinstance(fields, dict) else fields:
+            _keep(part, kept)
