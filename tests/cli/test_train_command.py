@@ -1,5 +1,6 @@
 """`backlit train`: what it leaves behind, how well it learns, how it goes on, and what it says to bad input."""
 
+import io
 import json
 import signal
 import sys
@@ -215,3 +216,10 @@ def test_what_keeps_a_network_from_learning_is_said(folder, capsys):
     assert "Raise the learning rate (1e-07), about 1,000 times." in out
     assert main(["train", "two-moons", "--epochs", "5"]) == 0
     assert "learning rate" not in capsys.readouterr().out
+
+
+def test_called_from_python_the_command_leaves_the_streams_as_they_were(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    monkeypatch.setattr("sys.stdout", stream)
+    assert main(["explain", "x*", "x=1"]) == 1
+    assert stream.errors == "strict"

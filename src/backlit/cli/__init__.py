@@ -1,5 +1,6 @@
 """The command `backlit`."""
 
+import contextlib
 import io
 import os
 import sys
@@ -26,12 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 1 after an error, which is said in one line on standard error.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A question mark stands for what a terminal has no letter for.
-            stream.reconfigure(errors="replace")
+    with contextlib.ExitStack() as after:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                after.callback(stream.reconfigure, errors=stream.errors)
+                # A question mark stands for what a terminal has no letter for.
+                stream.reconfigure(errors="replace")
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
-        settings = parse(sys.argv[1:] if arguments is None else arguments)
+        settings = parse(arguments)
         if isinstance(settings, PredictSettings):
             predict(settings)
         elif isinstance(settings, ExplainSettings):

@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -221,3 +222,29 @@ def test_files_that_are_none(csv, tmp_path):
     pq.write_table(pa.table({"a": [[1], [2]]}), tmp_path / "lists.parquet")
     with pytest.raises(DataError, match=r"column 'a' holds cells of the type list"):
         read_table(tmp_path / "lists.parquet")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.arrow"])
+def test_columns_that_are_not_wanted_are_not_decoded(tmp_path, name, monkeypatch):
+    table = pa.table({"a": [1, 2], " b": ["x", "y"], "c": [3, 4]})
+    if name == "t.csv":
+        pa.csv.write_csv(table, tmp_path / name)
+    elif name == "t.parquet":
+        pq.write_table(table, tmp_path / name)
+    else:
+        with pa.OSFile(str(tmp_path / name), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    decoded = []
+    build = reading._build
+
+    def spied(builders, blocks):
+        def look():
+            for block in blocks:
+                decoded.extend(block.schema.names)
+                yield block
+
+        return build(builders, look())
+
+    monkeypatch.setattr(reading, "_build", spied)
+    assert read_table(tmp_path / name, drop=["b" if name == "t.csv" else " b"]).names == ("a", "c")
+    assert decoded == ["a", "c"]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backlit.data.tables import split_table
+from backlit.data.tables import building, split_table
 from backlit.errors import ArgumentError, DataError
 from tests.data.tables.frames import frame
 
@@ -75,3 +75,10 @@ def test_what_cannot_be_split():
             split_table(table, 0.5, **options)
     with pytest.raises(ArgumentError, match="between 0 and 1"):
         split_table(table, 1.0, time="a")
+
+
+def test_the_shares_of_too_many_texts_are_an_error_and_no_random_split(monkeypatch):
+    monkeypatch.setattr(building, "MOST_CATEGORIES", 3)
+    table = frame(name=[f"n{row}" for row in range(10)], a=list(range(10)))
+    with pytest.raises(DataError, match="'name' has more than .* different texts, in the shares of which"):
+        split_table(table, 0.5, stratify="name")

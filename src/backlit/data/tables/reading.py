@@ -2,7 +2,7 @@
 
 import codecs
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,7 +50,7 @@ def read_table(
         raise MissingFileError(f"no file {path}")
     pa = arrow()
     try:
-        with _open(path, None) as (names, first_row, comma, blocks):
+        with _open(path, lambda name: name not in drop) as (names, first_row, comma, blocks):
             _check_names(path, names, (*drop, *text, *whole))
             wanted = [name for name in names if name not in drop]
             builders = {
@@ -69,7 +69,7 @@ def read_table(
         while again:
             # The text of their first blocks is gone.
             builders |= again
-            with _open(path, list(again)) as source:
+            with _open(path, again.__contains__) as source:
                 again = _build(again, source.blocks)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
@@ -120,8 +120,8 @@ class _Source(NamedTuple):
 
 
 @contextlib.contextmanager
-def _open(path: Path, only: Sequence[str] | None) -> Iterator["_Source"]:
-    """An open file, of which some columns are read, or all."""
+def _open(path: Path, wanted: Callable[[str], bool]) -> Iterator["_Source"]:
+    """An open file, of which the columns that are wanted are read."""
     pa = arrow()
     if path.suffix == ".npy":
         columns = columns_of_array(path, load_array(path))
@@ -139,7 +139,7 @@ def _open(path: Path, only: Sequence[str] | None) -> Iterator["_Source"]:
                 column_types=dict.fromkeys(names, pa.string()),
                 null_values=list(MISSING),
                 strings_can_be_null=True,
-                include_columns=[name for name in names if only and name.strip() in only],
+                include_columns=_only(names, lambda name: wanted(name.strip())),
             )
             reader = stack.enter_context(pa.csv.open_csv(path, convert_options=convert, **options))
             # A space after a comma is no part of a name.
@@ -149,13 +149,22 @@ def _open(path: Path, only: Sequence[str] | None) -> Iterator["_Source"]:
             yield _Source([name.strip() for name in names], first_row, comma, blocks)
         elif kind == "parquet":
             file = stack.enter_context(pa.parquet.ParquetFile(path, memory_map=True, pre_buffer=False))
-            yield _Source(
-                file.schema_arrow.names, 1, False, file.iter_batches(_BLOCK_ROWS, columns=only, use_threads=False)
-            )
+            names = file.schema_arrow.names
+            only = _only(names, wanted) or None
+            yield _Source(names, 1, False, file.iter_batches(_BLOCK_ROWS, columns=only, use_threads=False))
         else:
-            file = pa.ipc.open_file(stack.enter_context(pa.memory_map(str(path))))
+            mapped = stack.enter_context(pa.memory_map(str(path)))
+            names = pa.ipc.open_file(mapped).schema.names
+            places = [names.index(name) for name in _only(names, wanted)]
+            file = pa.ipc.open_file(mapped, options=pa.ipc.IpcReadOptions(included_fields=places))
             batches = (file.get_batch(number) for number in range(file.num_record_batches))
-            yield _Source(file.schema.names, 1, False, batches)
+            yield _Source(names, 1, False, batches)
+
+
+def _only(names: Sequence[str], wanted: Callable[[str], bool]) -> list[str]:
+    """The columns to read; none where all of them are, or none of them."""
+    only = [name for name in names if wanted(name)]
+    return only if len(only) < len(names) else []
 
 
 def _csv_names(path: Path, options: dict[str, Any]) -> list[str]:
@@ -174,7 +183,7 @@ def read_names(path: str | Path) -> list[str]:
         raise MissingFileError(f"no file {path}")
     pa = arrow()
     try:
-        with _open(path, None) as source:
+        with _open(path, lambda _: True) as source:
             _check_names(path, source.names, ())
             return source.names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

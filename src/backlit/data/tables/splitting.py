@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.data.preprocessing import split_rows
-from backlit.data.tables.table import Column, Table
+from backlit.data.tables.table import MOST_CATEGORIES, Column, Table
 from backlit.errors import ArgumentError, DataError
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -38,7 +38,8 @@ def split_table(
 
     Raises:
         ArgumentError: Two ways to split, no such column, or `share` is not between 0 and 1.
-        DataError: Too few rows, groups or times, or a missing one.
+        DataError: Too few rows, groups or times, or a missing one; or texts to stratify by that are too many to be
+            classes.
     """
     ways = {"stratify": stratify, "group": group, "time": time}
     given = [name for name, column in ways.items() if column is not None]
@@ -46,7 +47,7 @@ def split_table(
         raise ArgumentError(f"{' and '.join(given)} are two ways to split the rows; choose one")
     rows = np.arange(table.n_rows) if rows is None else rows
     if group is None and time is None:
-        labels = None if stratify is None else _classes(table[stratify])[rows]
+        labels = None if stratify is None else _classes(table, table[stratify])[rows]
         train, val = split_rows(len(rows), share, labels=labels, seed=seed)
         return rows[train], rows[val]
     if not 0 < share < 1:
@@ -61,8 +62,13 @@ def split_table(
     return rows[~chosen], rows[chosen]
 
 
-def _classes(column: Column) -> NDArray[np.int64]:
+def _classes(table: Table, column: Column) -> NDArray[np.int64]:
     """Numbers of classes: as they are where there are few, else the tenths of the values; a missing one is a class."""
+    if column.overfull:
+        raise DataError(
+            f"{table.source}: column {column.name!r} has more than {MOST_CATEGORIES:,} different texts, in the shares of "
+            "which rows cannot be split; choose a column of fewer"
+        )
     values = column.values
     if not column.is_text:
         values = np.unique(values, return_inverse=True, equal_nan=True)[1].reshape(-1)
