@@ -80,5 +80,5 @@ def test_what_cannot_be_split():
 def test_the_shares_of_too_many_texts_are_an_error_and_no_random_split(monkeypatch):
     monkeypatch.setattr(building, "MOST_CATEGORIES", 3)
     table = frame(name=[f"n{row}" for row in range(10)], a=list(range(10)))
-    with pytest.raises(DataError, match="'name' has more than .* different texts, in the shares of which"):
+    with pytest.raises(DataError, match="'name' has more than 50,000 different texts, in the shares of which"):
         split_table(table, 0.5, stratify="name")

@@ -66,8 +66,8 @@ def _classes(table: Table, column: Column) -> NDArray[np.int64]:
     """Numbers of classes: as they are where there are few, else the tenths of the values; a missing one is a class."""
     if column.overfull:
         raise DataError(
-            f"{table.source}: column {column.name!r} has more than {MOST_CATEGORIES:,} different texts, in the shares of "
-            "which rows cannot be split; choose a column of fewer"
+            f"{table.source}: column {column.name!r} has more than {MOST_CATEGORIES:,} different texts, in the shares "
+            "of which rows cannot be split; choose a column of fewer"
         )
     values = column.values
     if not column.is_text:
