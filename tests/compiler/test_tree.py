@@ -1,6 +1,6 @@
 """Trees of tensors and constants: taken apart and put together again."""
 
-from collections import namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def equal(one: Any, other: Any) -> bool:
     if isinstance(one, backlit.Tensor):
         return one is other
     if isinstance(one, dict):
-        return list(one) == list(other) and all(equal(one[k], other[k]) for k in one)
+        return type(one) is type(other) and list(one) == list(other) and all(equal(one[k], other[k]) for k in one)
     if isinstance(one, list | tuple):
         return type(one) is type(other) and len(one) == len(other) and all(map(equal, one, other))
     return type(one) is type(other) and repr(one) == repr(other)
@@ -48,9 +48,27 @@ def test_what_is_equal_to_python_is_told_apart() -> None:
     assert len({flatten(kind, "a tree")[1] for kind in kinds}) == len(kinds)
 
 
+def test_what_is_equal_to_numpy_is_told_apart() -> None:
+    kinds: list[Any] = [2, 2.0, np.int64(2), np.int8(2), np.float32(2), np.float64(2), {2: 1}, {2.0: 1}]
+    assert len({flatten(kind, "a tree")[1] for kind in kinds}) == len(kinds)
+
+
 def test_the_same_number_is_the_same() -> None:
     assert Constant(float("nan")) == Constant(float("nan"))
+    assert Constant(np.float32("nan")) == Constant(np.float32("nan"))
     assert Constant(10**30) == Constant(10**30)
+
+
+@pytest.mark.parametrize("tree", [OrderedDict(a=1), defaultdict(list, a=[1])])
+def test_dicts_keep_their_kind(tree: Any) -> None:
+    tensors, skeleton = flatten(tree, "a tree")
+    assert equal(unflatten(skeleton, iter(tensors)), tree)
+
+
+@pytest.mark.parametrize("once", [iter([1]), (n for n in (1, 2)), map(abs, (1, 2)), zip((1,), (2,), strict=True)])
+def test_what_can_be_read_only_once_is_refused(once: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"a tree: .* can be read only once; make it a list"):
+        flatten([once], "a tree")
 
 
 def test_constants_in_order() -> None:

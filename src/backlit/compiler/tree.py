@@ -10,13 +10,14 @@ from backlit.errors import ArgumentTypeError
 
 
 class Constant:
-    """Something in a tree that is no tensor. 1, 1.0 and True are different constants, as are 0.0 and -0.0."""
+    """Something in a tree that is no tensor. 1, 1.0, True and `np.int64(1)` are different ones, as are 0.0 and -0.0."""
 
     __slots__ = ("_key", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self._key = (type(value), repr(value)) if isinstance(value, bool | int | float | complex) else value
+        number = isinstance(value, int | float | complex | np.generic)
+        self._key = type(value), repr(value) if number else value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Constant) and bool(self._key == other._key)
@@ -48,9 +49,11 @@ def flatten(tree: Any, what: str) -> tuple[list[TensorBase], Any]:
         if isinstance(part, tuple | list):
             return type(part), tuple(map(walk, part))
         if isinstance(part, dict):
-            return dict, tuple(part), tuple(map(walk, part.values()))
+            return type(part), tuple(map(Constant, part)), tuple(map(walk, part.values()))
         if isinstance(part, np.ndarray):
             raise ArgumentTypeError(f"{what}: got a NumPy array; make it a tensor with backlit.from_numpy(...)")
+        if isinstance(part, Iterator):
+            raise ArgumentTypeError(f"{what}: a {type(part).__name__} can be read only once; make it a list or a tuple")
         try:
             hash(part)
         except TypeError as error:
@@ -79,7 +82,9 @@ def unflatten(skeleton: Any, tensors: Iterator[Any]) -> Any:
         return skeleton.value
     kind, *parts = skeleton
     values = [unflatten(part, tensors) for part in parts[-1]]
-    if kind is dict:
-        return dict(zip(parts[0], values, strict=True))
+    if issubclass(kind, dict):
+        made = kind.__new__(kind)
+        made.update(zip((key.value for key in parts[0]), values, strict=True))
+        return made
     make: Callable[..., Any] = kind
     return make(*values) if hasattr(kind, "_fields") else make(values)
