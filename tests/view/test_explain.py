@@ -220,6 +220,7 @@ def test_html_is_escaped_and_loads_nothing():
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
     assert "http" not in page
+    assert page.count("<math") == 4
     assert THEMES["dark"].ground in view.explain(f, x, theme="dark").html
 
 

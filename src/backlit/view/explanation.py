@@ -1,7 +1,6 @@
 """`view.explain`: the chain rule on one's own numbers, in words, symbols and numbers."""
 
 import html
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,13 @@ import numpy as np
 from backlit.core.recording import Recording
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, ArgumentTypeError, GradientError
-from backlit.view import heat
+from backlit.view import heat, tex
 from backlit.view.dataflow import Dataflow, dataflow, require_values
 from backlit.view.derivation import MOST_PATHS, Derivation, Factor
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import page
 from backlit.view.rules import shape_brackets
-from backlit.view.symbols import in_text, sympy_or_error
+from backlit.view.symbols import in_text
 from backlit.view.theme import Theme, number, theme_of
 
 
@@ -76,14 +75,26 @@ class Explanation:
         marks = {
             "title": "<h3>{}</h3>",
             "words": "<p>{}</p>",
-            "formula": '<p style="margin: 0.2em 0 0.2em 2em; font-family: monospace; white-space: pre-wrap">{}</p>',
+            "formula": f'<div style="{_FORMULA}">{{}}</div>',
         }
-        return "".join(marks[line.kind].format(html.escape(line.text)) for line in self.lines)
+        return "".join(
+            marks[line.kind].format(
+                tex.typeset(line.latex, line.text)
+                if line.kind == "formula"
+                else html.escape(line.text.replace("'", "⊤"))
+            )
+            for line in self.lines
+        )
 
 
 # More operations than this are summed up, not told.
 MOST_STEPS = 100
-_STYLE = "main { max-width: 60rem; margin: auto } h3 { margin-bottom: 0.3em }"
+# A font for mathematics, where there is one, stretches brackets.
+_FORMULA = (
+    "margin: 0.4em 0 0.4em 2em; overflow-x: auto; "
+    "font-family: 'Latin Modern Math', 'STIX Two Math', 'Cambria Math', 'DejaVu Math TeX Gyre', math"
+)
+_STYLE = "main { max-width: 60rem; margin: auto } h3 { margin-bottom: 0.3em } math { font-family: inherit }"
 
 
 def explain(
@@ -154,13 +165,13 @@ def _forward(flow: Dataflow, derivation: Derivation) -> list[Line]:
             continue
         name, value = derivation.names[id(node)], heat.described(node.value)
         if node.binding is None or node.value.ndim:
-            lines.append(_formula(f"{name} = {value}", f"{_tex(name)} = {_tex_number(value)}"))
+            lines.append(_formula(f"{name} = {value}", f"{tex.name(name)} = {tex.numbers(value)}"))
         else:
             formula = derivation.formula(node)
             lines.append(
                 _formula(
                     f"{name} = {in_text(formula)} = {value}",
-                    f"{_tex(name)} = {_latex(formula)} = {_tex_number(value)}",
+                    f"{tex.name(name)} = {tex.expression(formula)} = {tex.numbers(value)}",
                 )
             )
     return lines
@@ -187,8 +198,8 @@ def _by_paths(derivation: Derivation) -> list[Line]:
             lines.append(
                 _formula(
                     f"{chain} = {product} = {value}",
-                    " ".join(_partial(f.upper, f.lower) for f in backward)
-                    + f" = {_tex_number(product)} = {_tex_number(value)}",
+                    " \\cdot ".join(tex.partial(f.upper, f.lower) for f in backward)
+                    + f" = {tex.numbers(product)} = {tex.numbers(value)}",
                 )
             )
     return lines + _sum(derivation, result, start, count, [path.value for path in paths])
@@ -196,19 +207,19 @@ def _by_paths(derivation: Derivation) -> list[Line]:
 
 def _factor(factor: Factor) -> Line:
     """A local derivative in symbols and as a number; at a kink the symbols say nothing, and the number is chosen."""
-    left, left_tex = f"∂{factor.upper}/∂{factor.lower}", _partial(factor.upper, factor.lower)
+    left, left_tex = f"∂{factor.upper}/∂{factor.lower}", tex.partial(factor.upper, factor.lower)
     symbols, value = in_text(factor.symbols), number(factor.value)
     if factor.kink:
         words = f"at the {factor.kink}, by convention"
-        return _formula(f"{left} = {value}, {words}", f"{left_tex} = {_tex_number(value)} \\text{{, {words}}}")
-    after, after_tex = ("", "") if symbols == value else (f" = {value}", f" = {_tex_number(value)}")
-    return _formula(f"{left} = {symbols}{after}", f"{left_tex} = {_latex(factor.symbols)}{after_tex}")
+        return _formula(f"{left} = {value}, {words}", f"{left_tex} = {tex.numbers(value)} \\text{{, {words}}}")
+    after, after_tex = ("", "") if symbols == value else (f" = {value}", f" = {tex.numbers(value)}")
+    return _formula(f"{left} = {symbols}{after}", f"{left_tex} = {tex.expression(factor.symbols)}{after_tex}")
 
 
 def _sum(derivation: Derivation, result: str, start: str, count: int, values: list[float]) -> list[Line]:
     lines: list[Line] = []
     total = derivation.total()
-    left, left_tex = f"d{result}/d{start}", f"\\frac{{d {_tex(result)}}}{{d {_tex(start)}}}"
+    left, left_tex = f"d{result}/d{start}", f"\\frac{{d {tex.name(result)}}}{{d {tex.name(start)}}}"
     if count > 1:
         lines.append(_words("The gradient is the sum over the paths:"))
         terms = " + ".join(_signed(number(v)) for v in values)
@@ -218,15 +229,16 @@ def _sum(derivation: Derivation, result: str, start: str, count: int, values: li
         lines.append(
             _formula(
                 f"{left} = {terms} = {number(total)}",
-                f"{left_tex} = {_tex_number(terms)} = {_tex_number(number(total))}",
+                f"{left_tex} = {tex.numbers(terms)} = {tex.numbers(number(total))}",
             )
         )
     whole = derivation.in_leaves()
     if whole is not None:
         kink = derivation.kink
         lines.append(_words("In symbols, with everything put in" + (f", away from the {kink}:" if kink else ":")))
-        value, value_tex = ("", "") if kink else (f" = {number(total)}", f" = {_tex_number(number(total))}")
-        lines.append(_formula(f"{left} = {in_text(whole)}{value}", f"{left_tex} = {_latex(whole)}{value_tex}"))
+        value = "" if kink or in_text(whole) == number(total) else f" = {number(total)}"
+        whole_tex = tex.expression(whole) + tex.numbers(value)
+        lines.append(_formula(f"{left} = {in_text(whole)}{value}", f"{left_tex} = {whole_tex}"))
     return [*lines, _words(_compared(derivation, total))]
 
 
@@ -276,11 +288,11 @@ def _by_rules(derivation: Derivation) -> list[Line]:
             role = f" Role: {node.role}." if node.role else ""
             size = shape_brackets(node.shape) if node.shape else "(a number)"
             lines.append(_words(f"{names[id(node)]} {size} is {node.operation} of {inputs}.{role}"))
-        lines.append(_formula(f"{left} = {rule.formula}", f"{_tex_rule(left)} = {_tex_rule(rule.formula)}"))
+        lines.append(_formula(f"{left} = {rule.formula}", f"{tex.rule(left)} = {tex.rule(rule.formula)}"))
         lines.append(
             _formula(
                 f"{shape_brackets(edge.shape)} = {rule.shapes}",
-                f"{_tex_rule(shape_brackets(edge.shape))} = {_tex_rule(rule.shapes)}",
+                f"{tex.rule(shape_brackets(edge.shape))} = {tex.rule(rule.shapes)}",
             )
         )
     parts = sum(e.wanted and e.target is not None for e in derivation.start.outputs)
@@ -304,11 +316,11 @@ def _why(flow: Dataflow) -> str:
 
 
 def _title(text: str) -> Line:
-    return Line("title", text, _tex_words(text))
+    return Line("title", text, tex.words(text))
 
 
 def _words(text: str) -> Line:
-    return Line("words", text, _tex_words(text))
+    return Line("words", text, tex.words(text))
 
 
 def _formula(text: str, latex: str) -> Line:
@@ -317,59 +329,3 @@ def _formula(text: str, latex: str) -> Line:
 
 def _signed(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
-
-
-def _latex(expression: Any) -> str:
-    return str(sympy_or_error().latex(expression))
-
-
-def _tex(name: str) -> str:
-    return name if len(name) == 1 else f"\\mathrm{{{name.replace('_', chr(92) + '_')}}}"
-
-
-def _tex_number(text: str) -> str:
-    return text.replace("−", "-").replace("·", "\\cdot").replace("∞", "\\infty")
-
-
-def _partial(upper: str, lower: str) -> str:
-    return f"\\frac{{\\partial {_tex(upper)}}}{{\\partial {_tex(lower)}}}"
-
-
-_WORD_SIGNS = {
-    **{sign: "\\" + sign for sign in "_%&#"},
-    "→": "$\\to$",
-    "⊙": "$\\odot$",
-    "×": "$\\times$",
-    "−": "$-$",
-    "∂": "$\\partial$",
-    "‖": "$\\|$",
-    "∇": "$\\nabla$",
-    "…": "\\dots ",
-}
-_RULE_SIGNS = {
-    "⊙": " \\odot ",
-    "·": " \\cdot ",
-    "×": " \\times ",
-    "−": "-",
-    "…": " \\dots ",
-    "'": "^\\top",
-    " ": " \\, ",
-}
-_RULE_PART = re.compile(r"([d∂])(\w+)/[d∂]([\w.]*\w)|([A-Za-z_\d.]*[A-Za-z][\w.]*)|(.)")
-
-
-def _tex_rule(formula: str) -> str:
-    """A rule in LaTeX: derivatives as fractions, names upright, signs by their commands."""
-
-    def part(found: re.Match[str]) -> str:
-        sign, upper, lower, name, other = found.groups()
-        if sign:
-            return _partial(upper, lower)
-        return _tex(name) if name else _RULE_SIGNS.get(other, other)
-
-    spaced = re.sub(r" ([⊙·×−=+*/]) ", r"\1", formula)
-    return _RULE_PART.sub(part, spaced)
-
-
-def _tex_words(text: str) -> str:
-    return "".join(_WORD_SIGNS.get(letter, letter) for letter in text)
