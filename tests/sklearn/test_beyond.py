@@ -60,6 +60,10 @@ def test_losses_of_ones_own():
     np.testing.assert_allclose(half.coefs_[0], MLPRegressor(**SHORT).fit(IRIS, CLASSES).coefs_[0], rtol=1e-12)
     huber = MLPRegressor(**SHORT, loss=lambda output, target: F.huber_loss(output, target, reduction="none"))
     assert (huber.fit(IRIS, CLASSES).coefs_[0] != half.coefs_[0]).any()
+    # Of a regression, the outputs, also where they are those of a class.
+    rows = {"loss": lambda output, target: (output - target) ** 2, **SHORT}
+    sure = [MLPRegressor(**rows, out_activation=name).fit(IRIS, CLASSES > 0).loss_ for name in ("logistic", "sigmoid")]
+    assert sure[0] == sure[1]
 
 
 def test_dropout_repeats_and_changes_training_alone():

@@ -24,7 +24,7 @@ _NAMED: dict[str, Callable[[Any], Any]] = {
     "softmax": lambda x: softmax(x, 1),
     "exp": exp,
 }
-# The running averages of batch normalisation move by this share.
+# By this share the running averages of batch normalisation move with each batch.
 NORMAL_MOMENTUM = 0.1
 NORMAL_EPS = 1e-5
 
@@ -61,6 +61,7 @@ class Design:
         dropout: The share of values dropped after each hidden layer while training.
         normalization: "batch", "layer" or None; before each hidden activation.
         embeddings: (categories, size) for each categorical column; those columns come last in the input.
+        classes: Whether the targets are classes.
     """
 
     sizes: tuple[int, ...]
@@ -71,6 +72,7 @@ class Design:
     dropout: tuple[float, ...] = ()
     normalization: str | None = None
     embeddings: tuple[tuple[int, int], ...] = ()
+    classes: bool = False
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -101,7 +103,14 @@ class Design:
         """Whether parts of it are values that can be compared, so that machine code can be shared."""
         return not any(callable(part) for part in (*self.hidden, self.output, self.loss))
 
-    def scores(self, parameters: Sequence[Any], buffers: Sequence[Any], x: Any, generator: Generator | None) -> Any:
+    def scores(
+        self,
+        parameters: Sequence[Any],
+        buffers: Sequence[Any],
+        x: Any,
+        generator: Generator | None,
+        momentum: float = NORMAL_MOMENTUM,
+    ) -> Any:
         """What the last layer gives before its activation, (n, outputs).
 
         Args:
@@ -109,6 +118,7 @@ class Design:
             buffers: Tensors of `buffer_shapes`.
             x: (n, inputs).
             generator: Draws what dropout leaves out, while training; None: for prediction.
+            momentum: The share by which the running averages of batch normalisation move.
         """
         layers, depth = len(self.sizes) - 1, len(self.hidden)
         weights, biases, rest = parameters[:layers], parameters[layers : 2 * layers], parameters[2 * layers :]
@@ -121,7 +131,7 @@ class Design:
             if self.normalization == "batch":
                 mean, var = buffers[layer], buffers[depth + layer]
                 training = generator is not None
-                x = F.batch_norm(x, mean, var, rest[layer], rest[depth + layer], training, NORMAL_MOMENTUM, NORMAL_EPS)
+                x = F.batch_norm(x, mean, var, rest[layer], rest[depth + layer], training, momentum, NORMAL_EPS)
             elif self.normalization == "layer":
                 x = F.layer_norm(x, (self.sizes[layer + 1],), rest[layer], rest[depth + layer], NORMAL_EPS)
             x = activation(self.hidden[layer])(x)
@@ -137,6 +147,10 @@ class Design:
     def outputs(self, parameters: Sequence[Any], buffers: Sequence[Any], x: Any) -> Any:
         """The network's outputs, (n, outputs)."""
         return activation(self.output)(self.scores(parameters, buffers, x, None))
+
+    def shown(self, scores: Any) -> Any:
+        """What losses of one's own and metrics are given: the scores of classes, or the outputs."""
+        return scores if self.classes else activation(self.output)(scores)
 
     def losses(self, scores: Any, target: Any, weight: Any | None) -> tuple[Any, Any]:
         """What is minimised, and what is shown as the loss: added up over the rows, without the penalty.
@@ -163,8 +177,7 @@ class Design:
     def _rows(self, scores: Any, target: Any) -> Any:
         """The loss of each row, and of each output where they add up."""
         if callable(self.loss):
-            classes = self.output in ("softmax", "logistic")
-            return self.loss(scores if classes else activation(self.output)(scores), target)
+            return self.loss(self.shown(scores), target)
         if self.loss == "squared_error":
             return 0.5 * (activation(self.output)(scores) - target).square()
         if self.loss == "poisson":

@@ -49,11 +49,13 @@ class Progress:
     """Where a solver stands.
 
     Attributes:
+        solver: "adam" or "sgd".
         rate: The learning rate.
         count: Steps made.
         slots: Its running averages, one after the other for each parameter.
     """
 
+    solver: str
     rate: float
     count: float = 0.0
     slots: list[Array] = field(default_factory=list)
@@ -67,10 +69,14 @@ class Stepper:
         solver: "adam", "sgd" or "nesterov".
         rows: Rows of a typical batch.
         likes: Arrays such as those of the data: inputs, targets, and weights of rows if there are any.
+        collects: Whether what metrics look at is collected.
+
+    Attributes:
+        collected: It, (rows, outputs), in the order of the epoch that ran last.
     """
 
-    def __init__(self, design: Design, solver: str, rows: int, likes: Sequence[Array]) -> None:
-        self.design, self.solver, self.batch_size = design, solver, 0
+    def __init__(self, design: Design, solver: str, rows: int, likes: Sequence[Array], collects: bool) -> None:
+        self.design, self.solver, self.collects, self.batch_size = design, solver, collects, 0
         shapes = design.shapes
         arrays = [np.zeros(shape, design.dtype) for shape in (*shapes, *design.buffer_shapes)]
         self.network = Network(design, arrays)
@@ -81,7 +87,7 @@ class Stepper:
         self._alpha = from_numpy(np.zeros((), design.dtype))
         self._generator = Generator()
         self._code = compiled(self._step, likes, rows, guards=1)
-        self._measures: dict[int, Blocks] = {}
+        self.evaluate = Evaluator(self.network)
 
     def _step(self, x: Any, target: Any, weight: Any | None = None) -> Any:
         network = self.network
@@ -93,7 +99,8 @@ class Stepper:
         gradients = grad((objective + penalty) * share, network.parameters)
         with no_grad():
             self._update(gradients)
-        return ((shown + penalty) * share,)
+        loss = (shown + penalty) * share
+        return (loss, self.design.shown(scores)) if self.collects else (loss,)
 
     def _update(self, gradients: Sequence[Any]) -> None:
         """scikit-learn's updates: velocities hold the rate, and Adam's epsilon is not corrected for bias."""
@@ -134,6 +141,9 @@ class Stepper:
             self._batch = [np.empty((batch_size, *array.shape[1:]), array.dtype) for array in self.data]
             for position, array in enumerate(self._batch):
                 self._code.executable.put(("input", position), array.ctypes.data)
+        if self.collects:
+            self.collected = np.empty((len(data[0]), self.design.sizes[-1]), self.design.dtype)
+            self._code.executable.put(("collect", 1), self.collected.ctypes.data)
         for own, array in zip(self.network.arrays, arrays, strict=True):
             np.copyto(own, array)
         for position, slot in enumerate(self._slots):
@@ -152,36 +162,10 @@ class Stepper:
         """The learning rate."""
         return self._numbers["rate"].item()
 
-    def progress(self) -> Progress:
-        """Where the solver stands."""
+    def progress(self, solver: str) -> Progress:
+        """Where the solver stands, of that name."""
         slots = [slot.numpy().copy() for slot in self._slots]
-        return Progress(self.rate, self._numbers["count"].item(), slots)
-
-    def evaluate(self, data: Sequence[Array]) -> tuple[Array, float]:
-        """The network's outputs for rows, and their loss without the penalty.
-
-        Args:
-            data: Inputs, targets, and weights of rows if there are any.
-        """
-        design, network = self.design, self.network
-
-        def measured(x: Any, target: Any, weight: Any | None = None) -> Any:
-            scores = design.scores(network.parameters, network.buffers, x, None)
-            return activation(design.output)(scores), design.losses(scores, target, weight)[1]
-
-        if len(data) not in self._measures:
-            self._measures[len(data)] = Blocks(measured, data, design.work)
-        outputs = np.empty((len(data[0]), design.sizes[-1]), design.dtype)
-        losses = np.zeros(threads())
-
-        def take(thread: int, place: slice, found: Any) -> None:
-            outputs[place] = found[0].numpy()
-            losses[thread] += found[1].item()
-
-        with no_grad():
-            self._measures[len(data)].run(data, take)
-        total = data[2].sum(dtype=np.float64) if len(data) > 2 else len(data[0])
-        return outputs, float(losses.sum() / total) if total else np.nan
+        return Progress(solver, self.rate, self._numbers["count"].item(), slots)
 
     def run(self, order: NDArray[np.int64], first: int = 0, last: int | None = None) -> tuple[float, int]:
         """Run batches of an epoch, from `first` up to `last`.
@@ -231,16 +215,19 @@ class Objective:
 
     Attributes:
         network: The network at the parameters that were looked at last.
+        evaluate: Looks at that network.
         shown: The loss there as it is shown.
     """
 
     def __init__(self, design: Design, data: Sequence[Array], alpha: float) -> None:
         sizes = [int(np.prod(shape)) for shape in design.shapes]
         self._vector = np.zeros(sum(sizes), design.dtype)
+        self._at: Array | None = None
         parts = np.split(self._vector, np.cumsum(sizes)[:-1])
         parameters = [part.reshape(shape) for part, shape in zip(parts, design.shapes, strict=True)]
         buffers = [np.zeros(shape, design.dtype) for shape in design.buffer_shapes]
         self.network = Network(design, [*parameters, *buffers])
+        self.evaluate = Evaluator(self.network)
         # The penalty is on the weights of layers, which come first.
         self._penalised = sum(sizes[: len(design.sizes) - 1])
         self._alpha = alpha
@@ -252,15 +239,15 @@ class Objective:
 
     def _evaluate(self, x: Any, target: Any, weight: Any | None = None) -> Any:
         network, design = self.network, self.network.design
-        objective, shown = design.losses(
-            design.scores(network.parameters, network.buffers, x, self._generator), target, weight
-        )
+        # The averages of batch normalisation are those of all rows at the parameters that were looked at last.
+        scores = design.scores(network.parameters, network.buffers, x, self._generator, momentum=1.0)
+        objective, shown = design.losses(scores, target, weight)
         gradients = grad(objective, network.parameters)
         return objective, shown, cat([g.reshape(-1) for g in gradients])
 
     def __call__(self, vector: Array) -> tuple[float, NDArray[np.float64]]:
         """What is minimised at a vector, and its gradient."""
-        self._vector[:] = vector
+        self._at, self._vector[:] = vector.copy(), vector
         count = threads()
         losses, gradients = np.zeros((count, 2)), np.zeros((count, len(vector)))
 
@@ -275,6 +262,50 @@ class Objective:
         gradient[: self._penalised] += self._alpha * weights
         self.shown = float(shown)
         return float(value), gradient / self._total
+
+    def look(self, vector: Array) -> None:
+        """Look at a vector, unless it was looked at last."""
+        if self._at is None or not np.array_equal(self._at, vector):
+            self(vector)
+
+
+class Evaluator:
+    """What a network that is being trained says of rows."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        # By the number of arrays: with and without weights.
+        self._blocks: dict[int, Blocks] = {}
+
+    def __call__(self, data: Sequence[Array]) -> tuple[Array, Array, float]:
+        """The outputs, (n, outputs), what metrics look at, alike, and the loss without the penalty.
+
+        Args:
+            data: Inputs, targets, and weights of rows if there are any.
+        """
+        design = self._network.design
+        if len(data) not in self._blocks:
+            self._blocks[len(data)] = Blocks(self._measured, data, design.work)
+        outputs = np.empty((len(data[0]), design.sizes[-1]), design.dtype)
+        shown = np.empty_like(outputs) if design.classes else outputs
+        losses = np.zeros(threads())
+
+        def take(thread: int, place: slice, found: Any) -> None:
+            outputs[place] = found[0].numpy()
+            if design.classes:
+                shown[place] = found[2].numpy()
+            losses[thread] += found[1].item()
+
+        with no_grad():
+            self._blocks[len(data)].run(data, take)
+        total = data[2].sum(dtype=np.float64) if len(data) > 2 else len(data[0])
+        return outputs, shown, float(losses.sum() / total) if total else np.nan
+
+    def _measured(self, x: Any, target: Any, weight: Any | None = None) -> Any:
+        network, design = self._network, self._network.design
+        scores = design.scores(network.parameters, network.buffers, x, None)
+        outputs, loss = activation(design.output)(scores), design.losses(scores, target, weight)[1]
+        return (outputs, loss, design.shown(scores)) if design.classes else (outputs, loss)
 
 
 class Predictor:
@@ -305,21 +336,23 @@ class Predictor:
 _kept: dict[Any, list[Stepper]] = {}
 
 
-def take_stepper(design: Design, solver: str, batch_size: int, likes: Sequence[Array]) -> tuple[Any, Stepper]:
+def take_stepper(
+    design: Design, solver: str, batch_size: int, likes: Sequence[Array], collects: bool
+) -> tuple[Any, Stepper]:
     """A stepper for these, made before if possible; give it back under the key that comes with it."""
     kinds = tuple((like.shape[1:], like.dtype.str) for like in likes)
     rows = max(32, 1 << (batch_size - 1).bit_length())
-    key = (design, solver, rows, kinds) if design.plain else None
+    key = (design, solver, rows, kinds, collects) if design.plain else None
     try:
         return key, _kept[key].pop()
     except (KeyError, IndexError):
-        return key, Stepper(design, solver, rows, likes)
+        return key, Stepper(design, solver, rows, likes, collects)
 
 
 def give_back(key: Any, stepper: Stepper) -> None:
     """Keep a stepper for the next fit of the same kind."""
     if key is not None:
-        stepper.data = []
+        stepper.data, stepper.collected = [], np.empty((0, 0))
         if key not in _kept and len(_kept) >= _MOST_KEPT:
             _kept.pop(next(iter(_kept)), None)
         _kept.setdefault(key, []).append(stepper)

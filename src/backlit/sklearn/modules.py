@@ -1,5 +1,6 @@
 """A fitted perceptron as a module."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit import nn
+from backlit import nn, optim
 from backlit.core.modes import no_grad
 from backlit.ops import default_generator, from_numpy
 from backlit.sklearn.design import NORMAL_EPS, NORMAL_MOMENTUM, Activation, Design, activation
@@ -38,6 +39,22 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         default_generator.set_state(before)
+
+
+@contextmanager
+def as_before_after_errors_in(module: nn.Module, optimizer: optim.Optimizer) -> Iterator[None]:
+    """Where the block raises an error, a module and its optimizer have the values again that they had before."""
+    tensors = [*module.parameters(), *module.buffers()]
+    before, state = [tensor.detach().clone() for tensor in tensors], copy.deepcopy(optimizer.state_dict())
+    try:
+        yield
+    except BaseException:
+        with no_grad():
+            for tensor, values in zip(tensors, before, strict=True):
+                tensor.copy_(values)
+                tensor.grad = None
+        optimizer.load_state_dict(state)
+        raise
 
 
 def module_of(design: Design, arrays: Sequence[Array], scale: float, output: Activation) -> nn.Sequential:

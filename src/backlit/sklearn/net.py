@@ -2,8 +2,9 @@
 
 import copy
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
@@ -20,9 +21,10 @@ from backlit.errors import ArgumentError, ArgumentTypeError, DataError, GraphErr
 from backlit.ops import from_numpy
 from backlit.sklearn.blocks import threads
 from backlit.sklearn.checks import as_before_after_errors, check_parameters
-from backlit.sklearn.modules import seeded
+from backlit.sklearn.modules import as_before_after_errors_in, seeded
 from backlit.sklearn.tables import numbers, weights_of
 from backlit.train import EarlyStopping, Trainer
+from backlit.train.metrics import Metric, resolve_metrics
 from backlit.train.modes import in_mode
 
 Array = NDArray[Any]
@@ -51,16 +53,26 @@ class Weighted:
 
     def __call__(self, prediction: Any, packed: Any) -> Any:
         """The weighted mean of the rows' losses."""
-        target, weight = packed[:, :-1], packed[:, -1]
-        if self._labels:
-            target = target[:, 0].long()
-        elif prediction.ndim == 1:
-            target = target[:, 0]
-        rows = self._loss(prediction, target)
+        weight = packed[:, -1]
+        rows = self._loss(prediction, self._target(prediction, packed))
         if rows.ndim == 0:
             raise ArgumentError("weights of rows need a loss that gives the loss of each row, such as reduction='none'")
         rows = rows.reshape((len(rows), -1)).mean(1)
         return (rows * weight).sum() / weight.sum()
+
+    def metric(self, metric: Metric) -> Metric:
+        """A metric that looks at the targets alone, of which each row counts alike."""
+
+        def measure(prediction: Any, packed: Any) -> Any:
+            return metric.measure(prediction, self._target(prediction, packed))
+
+        return replace(metric, measure=measure)
+
+    def _target(self, prediction: Any, packed: Any) -> Any:
+        target = packed[:, :-1]
+        if self._labels:
+            return target[:, 0].long()
+        return target[:, 0] if prediction.ndim == 1 else target
 
 
 @dataclass(eq=False, repr=False)
@@ -80,7 +92,7 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         tol: What counts as an improvement.
         scheduler: A function of the optimizer that makes a scheduler of `backlit.optim.lr_scheduler`.
         clip_grad_norm: The largest norm of all gradients together.
-        metrics: As `backlit.train.Trainer` takes them; their values stand in `history_`.
+        metrics: As `backlit.train.Trainer` takes them; each row counts alike. Their values stand in `history_`.
         callbacks: Objects with hooks as `backlit.train.Trainer` calls them, at each epoch or batch.
         warm_start: Whether `fit` goes on with the last one's module.
         verbose: Whether a bar shows progress.
@@ -162,7 +174,8 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
                 val = [X_val.astype(self._dtype, copy=False), *self._learnt(y_val, None)]
             elif self.early_stopping:
                 rows, val = self._split(rows, draw)
-            self._train(rows, val, 1 if incremental else self.max_iter)
+            with as_before_after_errors_in(self.module_, self.optimizer_):
+                self._train(rows, val, 1 if incremental else self.max_iter)
 
     def _check_data(self, X: Any, y: Any, fresh: bool) -> tuple[Array, Array]:
         return numbers(self, X, y, reset=fresh, allow_nd=True)
@@ -231,19 +244,21 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def _train(self, rows: list[Array], val: list[Array] | None, epochs: int) -> None:
         weighted = len(rows) > 2
-        loss = Weighted(self._loss, rows[1].dtype.kind == "i") if weighted else self._loss
+        weighing = Weighted(self._loss, rows[1].dtype.kind == "i") if weighted else None
         watchers: list[Any] = []
         if self.early_stopping:
             watchers = [EarlyStopping("val_loss", int(self.n_iter_no_change), self.tol)]
         trainer = Trainer(
             self.module_,
-            loss,
+            weighing or self._loss,
             self.optimizer_,
             metrics=self.metrics,
             callbacks=[*watchers, *self.callbacks],
             scheduler=None if self.scheduler is None else self.scheduler(self.optimizer_),
             clip_grad_norm=self.clip_grad_norm,
         )
+        if weighing is not None:
+            trainer.metrics = [weighing.metric(metric) for metric in resolve_metrics(self.metrics, self._loss)]
         size: Any = "full" if self.batch_size == "auto" else self.batch_size
         run = trainer.fit(
             _packed(rows),
@@ -255,8 +270,9 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             threads=threads(),
             progress=bool(self.verbose),
         )
-        for name, values in run.history.items():
-            self.history_[name] = self.history_.get(name, []) + values
+        if run.interrupted:
+            warnings.warn("Training interrupted by user.", stacklevel=5)
+        self.history_ = self.history_ | {n: self.history_.get(n, []) + values for n, values in run.history.items()}
         self.loss_curve_ = self.history_["loss"]
         self.validation_loss_curve_ = self.history_.get("val_loss")
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan

@@ -1,6 +1,6 @@
 """What `MLPClassifier` and `MLPRegressor` share: parameters, fitting, and the network's outputs for rows."""
 
-import warnings
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakKeyDictionary
@@ -8,14 +8,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
 from backlit.errors import ArgumentError, DataError
 from backlit.sklearn.checks import as_before_after_errors, check_parameters, hidden_sizes, per_layer
+from backlit.sklearn.course import Course
 from backlit.sklearn.design import Design, activation, beginning, initial
-from backlit.sklearn.engine import Objective, Predictor, Progress
+from backlit.sklearn.engine import Predictor, Progress
+from backlit.sklearn.minimising import Minimisation
 from backlit.sklearn.refusing import names_of, refuse_target
 from backlit.sklearn.solving import Stochastic
 from backlit.sklearn.tables import numbers, weights_of
@@ -57,10 +58,15 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         epsilon: With "adam": added to the denominator.
         n_iter_no_change: Epochs without improvement after which training stops.
         max_fun: With "lbfgs": evaluations of the loss at most.
-        dropout: Share of values left out after each hidden layer while training, or a list, one for each.
+        dropout: With "adam" or "sgd": share of values left out after each hidden layer while training, or a list, one
+            for each.
         normalization: "batch" or "layer", before each hidden activation; None.
+        metrics: Names ("accuracy", "top5", "r2", "mae", "mse") or functions of tensors (output, target) of a batch
+            that return its mean over the rows; they are given what a function as `loss` is given, and each row counts
+            alike. Their values stand in `history_`.
         callbacks: Objects with any of `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end`, `on_fit_end`,
-            each called with the estimator, whose weights are those of that moment; one may set `stop_ = True`.
+            each called with the estimator, whose weights are those of that moment; one may set `stop_ = True`. An
+            iteration of "lbfgs" is an epoch of which only the end is called.
         missing_values: "error", or "impute": missing numbers become the mean of their column, and each column that
             misses values while training gets a further column of zeros and ones that says where.
         categorical_features: Columns by name or number that hold categories, or "from_dtype" for those of text or
@@ -68,6 +74,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             and missing categories share one of their own. None: all columns are numbers.
 
     Attributes:
+        history_: Each epoch's values by name: "loss", "val_loss", and the metrics, those of the training rows averaged
+            while the network changes.
         coefs_: Weights of each layer, (inputs, outputs).
         intercepts_: Biases of each layer, (outputs,).
         loss_: The last epoch's loss.
@@ -107,6 +115,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     max_fun: int = 15000
     dropout: Any = 0.0
     normalization: str | None = None
+    metrics: Sequence[Any] = ()
     callbacks: Any = ()
     missing_values: str = "error"
     categorical_features: Any = None
@@ -178,12 +187,11 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             weight = None if weight is None else weight.astype(X.dtype)
         data = [X, targets] if weight is None else [X, targets, weight]
         if self.solver == "lbfgs":
-            self._minimise(data)
+            course: Course = Minimisation(self, data, kept)
         else:
             course = Stochastic(self, data, draw, kept, incremental)
-            course.run()
-            kept = course.held
-        self._finish(kept)
+        course.run()
+        self._finish(course.held)
 
     def _check_data(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         if self._reads_columns:
@@ -242,12 +250,14 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             dropout=dropout if any(dropout) else (),
             normalization=self.normalization,
             embeddings=self._columns.embeddings if self._reads_columns else (),
+            classes=not self._numeric_targets,
         )
         layers = list(initial(self._design, draw))
         self.coefs_ = [weight for weight, _ in layers]
         self.intercepts_ = [bias for _, bias in layers]
         self._rest = list(beginning(self._design, draw))
         self._progress: Progress | None = None
+        self.history_: dict[str, list[float]] = {}
 
     @property
     def _arrays(self) -> list[Array]:
@@ -259,36 +269,6 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         layers = self.n_layers_ - 1
         self.coefs_, self.intercepts_ = arrays[:layers], arrays[layers : 2 * layers]
         self._rest = arrays[2 * layers :]
-
-    def _minimise(self, data: list[Array]) -> None:
-        """SciPy's L-BFGS-B on the compiled loss and gradient (Byrd, Lu, Nocedal and Zhu, 1995)."""
-        from scipy.optimize import minimize
-
-        objective = Objective(self._design, data, self.alpha)
-        start = np.concatenate([array.ravel() for array in self._arrays])
-        found = minimize(
-            objective,
-            start.astype(np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            options={"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol},
-        )
-        if not np.isfinite(found.x).all():
-            raise DataError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-                "preprocessed."
-            )
-        objective(found.x)
-        self.loss_ = objective.shown
-        self.n_iter_ = min(int(found.nit), self.max_iter)
-        self._take([array.copy() for array in objective.network.arrays])
-        if found.status:
-            warnings.warn(
-                f"lbfgs failed to converge after {found.nit} iteration(s) (status={found.status}): {found.message}; "
-                "increase max_iter, or scale the data, for example by StandardScaler",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
 
     # -- predicting --------------------------------------------------------------------------------------------------
 

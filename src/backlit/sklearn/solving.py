@@ -1,6 +1,7 @@
-"""The stochastic solvers' course: epochs, stopping, schedules of the learning rate, and what is noted on the way."""
+"""The stochastic solvers: epochs of batches, stopping, and schedules of the learning rate."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,14 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from backlit.errors import DataError
+from backlit.sklearn.course import Course
 from backlit.sklearn.engine import Progress, Stepper, give_back, take_stepper
 
 Array = NDArray[Any]
 _SMALLEST_RATE = 1e-6
 
 
-class Stochastic:
+class Stochastic(Course):
     """One fit by batches.
 
     Args:
@@ -33,25 +35,24 @@ class Stochastic:
         held: list[Array] | None,
         incremental: bool,
     ) -> None:
-        self.estimator, self.draw, self.incremental = estimator, draw, incremental
-        self.data, self.held = (data, held) if held or not estimator.early_stopping else self._split(data)
-        self.hooks = _hooks(estimator.callbacks)
-        estimator.stop_ = False
+        self.draw, self.incremental = draw, incremental
+        if estimator.early_stopping and held is None:
+            data, held = self._split(estimator, data)
+        super().__init__(estimator, data, held, estimator.early_stopping)
         rows = len(self.data[0])
         size = estimator.batch_size
         if size != "auto" and size > rows:
             warnings.warn(f"batch_size={size} is larger than the number of rows; it is clipped to {rows}", stacklevel=6)
         self.batch_size = min(200 if size == "auto" else int(size), rows)
-        if incremental and estimator._progress is not None:
-            self.progress = estimator._progress
-        else:
-            self.progress = Progress(float(estimator.learning_rate_init))
+        # Incremental fits go on with the first one's solver, as scikit-learn's.
+        before = estimator._progress if incremental else None
+        self.progress = before or Progress(estimator.solver, float(estimator.learning_rate_init))
 
-    def _split(self, data: list[Array]) -> tuple[list[Array], list[Array]]:
+    def _split(self, estimator: Any, data: list[Array]) -> tuple[list[Array], list[Array]]:
         """Hold a share of the rows out, as scikit-learn draws them."""
         from sklearn.model_selection import train_test_split
 
-        estimator, rows = self.estimator, len(data[0])
+        rows = len(data[0])
         if rows < 2:
             raise DataError("early_stopping=True holds rows out for validation, and there is one row only")
         parts = train_test_split(
@@ -70,9 +71,9 @@ class Stochastic:
 
     def run(self) -> None:
         """Train, and set the estimator's attributes."""
-        e = self.estimator
-        solver = "adam" if e.solver == "adam" else "nesterov" if e.nesterovs_momentum else "sgd"
-        key, stepper = take_stepper(e._design, solver, self.batch_size, self.data)
+        e, solver = self.estimator, self.progress.solver
+        update = "nesterov" if solver == "sgd" and e.nesterovs_momentum else solver
+        key, stepper = take_stepper(e._design, update, self.batch_size, self.data, self.metrics is not None)
         first, second = (e.beta_1, e.beta_2) if solver == "adam" else (e.momentum, 0.0)
         seed = self.draw.randint(2**31) if e._design.dropout else 0
         stepper.begin(
@@ -86,9 +87,9 @@ class Stochastic:
             second=second,
             eps=e.epsilon,
         )
-        self._note_beginning()
+        self.begin()
         try:
-            self._call("on_fit_begin", stepper)
+            self.call("on_fit_begin", stepper.network.arrays)
             self._epochs(stepper)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
@@ -97,51 +98,33 @@ class Stochastic:
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
                 "preprocessed."
             )
-        best = e._best if e.early_stopping else stepper.network.arrays
+        best = e._best if self.early else stepper.network.arrays
         e._take([array.copy() for array in best])
-        e._progress = stepper.progress()
+        e._progress = stepper.progress(solver)
         give_back(key, stepper)
-        if self.hooks is not None:
-            self.hooks.call("on_fit_end", e)
-
-    def _note_beginning(self) -> None:
-        e = self.estimator
-        if e.t_ == 0 or not hasattr(e, "loss_curve_"):
-            e.loss_curve_ = []
-            e._no_improvement_count = 0
-            e._best = [array.copy() for array in e._arrays]
-            e.validation_loss_curve_ = None if self.held is None else []
-            early = e.early_stopping
-            e.validation_scores_, e.best_validation_score_ = (
-                ([], -np.inf) if early else (None if self.held is None else [], None)
-            )
-            e.best_loss_ = None if early else np.inf
+        self.end()
 
     def _epochs(self, stepper: Stepper) -> None:
         e, rows = self.estimator, len(self.data[0])
         order = np.arange(rows)
-        e.n_iter_ = 0
         for _ in range(e.max_iter):
             if e.shuffle:
                 places = np.arange(rows)
                 self.draw.shuffle(places)
                 order = order[places]
-            self._call("on_epoch_begin", stepper)
+            self.call("on_epoch_begin", stepper.network.arrays)
             loss, seen = self._epoch(stepper, order)
-            e.n_iter_ += 1
             e.t_ += rows
-            e.loss_ = loss / seen
-            e.loss_curve_.append(e.loss_)
-            if e.verbose:
-                print(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")  # noqa: T201 (asked for by verbose)
-            self._judge(stepper)
-            if e.solver == "sgd" and e.learning_rate == "invscaling":
+            if self.note(loss / seen, self._batches(stepper, order[:seen]), stepper.evaluate):
+                e._best = [array.copy() for array in stepper.network.arrays]
+            if self.progress.solver == "sgd" and e.learning_rate == "invscaling":
                 stepper.set_rate(e.learning_rate_init / (e.t_ + 1) ** e.power_t)
-            self._call("on_epoch_end", stepper)
+            self.call("on_epoch_end", stepper.network.arrays)
             if self._stops(stepper) or self.incremental or e.stop_:
                 return
         warnings.warn(
-            f"Maximum iterations ({e.max_iter}) reached and the optimization hasn't converged yet.",
+            f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the optimization hasn't converged "
+            "yet.",
             ConvergenceWarning,
             stacklevel=6,
         )
@@ -158,47 +141,26 @@ class Stochastic:
             added, rows = stepper.run(order, batch, batch + 1)
             loss, seen = loss + added, seen + rows
             self.estimator.loss_ = added / rows
-            self._call("on_batch_end", stepper)
+            self.call("on_batch_end", stepper.network.arrays)
             if self.estimator.stop_:
                 break
         return loss, seen
 
-    def _call(self, hook: str, stepper: Stepper) -> None:
-        """Call hooks, to which the estimator shows the network as it is."""
-        if self.hooks is not None and self.hooks.has(hook):
-            self.estimator._take([array.copy() for array in stepper.network.arrays])
-            self.hooks.call(hook, self.estimator)
-
-    def _judge(self, stepper: Stepper) -> None:
-        """Note whether the epoch brought an improvement."""
-        e = self.estimator
-        if self.held is not None:
-            outputs, loss = stepper.evaluate(self.held)
-            score = e._score_outputs(outputs, *self.held[1:])
-            e.validation_loss_curve_.append(loss)
-            e.validation_scores_.append(score)
-            if e.verbose:
-                print(f"Validation score: {score:f}")  # noqa: T201 (asked for by verbose)
-        if not e.early_stopping:
-            better = e.loss_curve_[-1] <= e.best_loss_ - e.tol
-            e.best_loss_ = min(e.best_loss_, e.loss_curve_[-1])
-        else:
-            score = e.validation_scores_[-1]
-            better = score >= e.best_validation_score_ + e.tol
-            if score > e.best_validation_score_:
-                e.best_validation_score_ = score
-                e._best = [array.copy() for array in stepper.network.arrays]
-        e._no_improvement_count = 0 if better else e._no_improvement_count + 1
+    def _batches(self, stepper: Stepper, order: Array) -> Iterator[tuple[Array, Array]]:
+        """What metrics look at, and targets, of each batch of an epoch."""
+        for start in range(0, len(order), self.batch_size):
+            place = slice(start, min(start + self.batch_size, len(order)))
+            yield stepper.collected[place], self.data[1][order[place]]
 
     def _stops(self, stepper: Stepper) -> bool:
         """Whether training ends, after too many epochs without improvement."""
         e = self.estimator
         if e._no_improvement_count <= e.n_iter_no_change:
             return False
-        what = "Validation score" if e.early_stopping else "Training loss"
+        what = "Validation score" if self.early else "Training loss"
         words = f"{what} did not improve more than tol={e.tol:f} for {e.n_iter_no_change} consecutive epochs."
         rate = stepper.rate
-        ends = e.solver != "sgd" or e.learning_rate != "adaptive" or rate <= _SMALLEST_RATE
+        ends = self.progress.solver != "sgd" or e.learning_rate != "adaptive" or rate <= _SMALLEST_RATE
         if not ends:
             stepper.set_rate(rate / 5)
             e._no_improvement_count = 0
@@ -206,12 +168,3 @@ class Stochastic:
             then = "Stopping." if ends else f"Setting learning rate to {rate / 5:f}"
             print(f"{words} {then}")  # noqa: T201 (asked for by verbose)
         return ends
-
-
-def _hooks(callbacks: Any) -> Any:
-    """The callbacks sorted by their hooks; None where there are none, and nothing to import for them."""
-    if not callbacks:
-        return None
-    from backlit.train import Callbacks
-
-    return Callbacks(callbacks)
