@@ -45,15 +45,15 @@ def random_kernel(count):
     state = program.add("input", "", (), 0, (3,), "i8")
     words = program.add("random", "", (state,), (), (count,), "u8")
     planned = plan(program.finished([words]))
-    places = {place: slot for slot, place in enumerate(planned.memory.values())}
+    places = list(planned.memory.values())
     module = ir.Module()
     emitter = KernelEmitter(
-        module, planned, planned.kernels[0], "kernel", places, llvm.vector_bytes(), Way(shared=True)
+        module, planned, planned.kernels[0], "kernel", places, llvm.vector_bytes(), Way(shared=True), set()
     )
     emit_core(emitter)
     emitter.function.linkage = "external"
     library = compiled(module, "kernel")
-    return library.function("kernel", ctypes.CFUNCTYPE(None, ADDRESS, WORD, WORD, WORD)), library
+    return library.function("kernel", ctypes.CFUNCTYPE(None, ADDRESS, WORD, WORD, WORD, ADDRESS, ADDRESS)), library
 
 
 def drawn(state, count, rows=1, threads=1, size=None):
@@ -62,9 +62,8 @@ def drawn(state, count, rows=1, threads=1, size=None):
     state = np.array(state, np.int64)
     size = count if size is None else size
     words = np.full(size + 4, GUARD, np.uint64)
-    table = (ADDRESS * 2)(state.ctypes.data, words.ctypes.data)
     for thread in reversed(range(threads)):
-        function(ctypes.addressof(table), rows, thread, threads)
+        function(None, rows, thread, threads, state.ctypes.data, words.ctypes.data)
     np.testing.assert_array_equal(words[size:], GUARD)
     return words[:size]
 

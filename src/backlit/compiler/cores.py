@@ -32,7 +32,7 @@ def emit_core(k: KernelEmitter) -> None:
 
 def _call(k: KernelEmitter) -> None:
     """Call the process's one way back into Python, which knows the executable by its number."""
-    slot = k.builder.gep(k.table, [number(k.places["executable", 0])], source_etype=I64)
+    slot = k.fixed(k.builder, ("executable", 0))
     with k.builder.if_then(k.builder.icmp_signed("==", k.thread, number(0))):
         k.code.call(CALL_BACK, ir.VoidType(), k.builder.load(slot, typ=I64), number(k.core), k.rows)
 

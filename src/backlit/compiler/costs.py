@@ -76,7 +76,7 @@ class Work:
 def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
     """What a kernel has to do for a batch of so many rows."""
     steps = plan.program.steps
-    own, reads = _inside(plan, kernel)
+    own, reads = plan.inside(kernel)
     multiply_adds = operations = 0
     for n in own:
         step = steps[n]
@@ -110,23 +110,6 @@ def _way(plan: Plan, kernel: Kernel, rows: int) -> Way:
 
 def _size(plan: Plan, number: int, rows: int) -> int:
     return math.prod(int(at(n, rows)) for n in plan.program.steps[number].shape)
-
-
-def _inside(plan: Plan, kernel: Kernel) -> tuple[list[int], set[int]]:
-    """The steps that a kernel computes, and the stored ones that it reads."""
-    steps = plan.program.steps
-    own, reads = set(kernel.roots), set()
-    stack = list(kernel.roots)
-    while stack:
-        for a in steps[stack.pop()].args:
-            if a in own:
-                continue
-            if a in plan.memory:
-                reads.add(a)
-            else:
-                own.add(a)
-                stack.append(a)
-    return sorted(own), reads
 
 
 def _is_shared(plan: Plan, kernel: Kernel, rows: int) -> bool:

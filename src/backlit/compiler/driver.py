@@ -12,9 +12,10 @@ from typing import Any
 import llvmlite.ir as ir
 import numpy as np
 
+from backlit.compiler.alike import Outline, emit_call, outline
 from backlit.compiler.cores import emit_core
 from backlit.compiler.costs import Way
-from backlit.compiler.frame import I64, POINTER, SIGNATURE, loop, number
+from backlit.compiler.frame import I64, POINTER, loop, number, signature
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Plan
 from backlit.compiler.shuffle import scratch_words
@@ -139,19 +140,24 @@ def emit(
         guards: The steps whose values must be finite before anything outside is written; the first is the loss.
         arguments: How many of the inputs, counted from the first, are rows of batches.
     """
-    names = [f"kernel{position}" for position in range(len(plan.kernels))]
+    outlines = [outline(plan, kernel, way) for kernel, way in zip(plan.kernels, ways, strict=True)]
+    # The first kernel of each outline stands for all.
+    first: dict[str, int] = {}
+    names = [f"kernel{first.setdefault(one.text, n)}" for n, one in enumerate(outlines)]
     module = ir.Module("backlit")
     barrier = _emit_barrier(module)
-    kernels = [ir.Function(module, SIGNATURE, name) for name in names]
-    step = _emit_step(module, plan, kernels, barrier, places, ways, guards)
+    step = _emit_step(module, plan, names, outlines, barrier, places, ways, guards)
     if guards:
         _emit_epoch(module, plan, step, barrier, places, guards, arguments)
     # The driver comes first, since nobody should have to wait for it in the end.
     size = sum(len(block.instructions) for function in module.functions for block in function.blocks)
-    for name, kernel, way in zip(names, plan.kernels, ways, strict=True):
-        emitter = KernelEmitter(module, plan, kernel, name, places, width, way)
+    written: set[str] = set()
+    for n in first.values():
+        before = len(module.functions)
+        emitter = KernelEmitter(module, plan, plan.kernels[n], names[n], outlines[n].places, width, ways[n], written)
         emit_core(emitter)
-        size += sum(len(block.instructions) for block in emitter.function.blocks)
+        added = [emitter.function, *module.functions[before:]]
+        size += sum(len(block.instructions) for function in added for block in function.blocks)
         if size > _MODULE:
             yield module
             module, size = ir.Module("backlit"), 0
@@ -199,7 +205,8 @@ def _pointer(b: ir.IRBuilder, table: Any, slot: int) -> Any:
 def _emit_step(
     module: ir.Module,
     plan: Plan,
-    kernels: list[Any],
+    names: list[str],
+    outlines: list[Outline],
     barrier: Any,
     places: dict[Any, int],
     ways: tuple[Way, ...],
@@ -209,12 +216,13 @@ def _emit_step(
     table, count, thread, threads, control = function.args
     b = ir.IRBuilder(function.append_basic_block())
     after = (*(way.shared for way in ways), False)[1:]
-    for kernel, code, way, next_is_shared in zip(plan.kernels, kernels, ways, after, strict=True):
+    for kernel, name, outlined, way, next_is_shared in zip(plan.kernels, names, outlines, ways, after, strict=True):
+        code = module.globals.get(name) or ir.Function(module, signature(len(outlined.places)), name)
         if way.shared:
-            b.call(code, [table, count, thread, threads])
+            emit_call(b, code, outlined, places, (table, count, thread, threads))
         else:
             with b.if_then(b.icmp_signed("==", thread, number(0))):
-                b.call(code, [table, count, number(0), number(1)])
+                emit_call(b, code, outlined, places, (table, count, number(0), number(1)))
         watched = [g for g in guards if g in kernel.roots]
         # Kernels that follow each other on one thread need nobody to wait.
         if way.shared or next_is_shared or watched:

@@ -18,6 +18,7 @@ from backlit.compiler.blocks import scratch_bytes
 from backlit.compiler.cores import CALL_BACK
 from backlit.compiler.costs import Way, ways
 from backlit.compiler.driver import PERMUTE, YIELD
+from backlit.compiler.frame import FIXED
 from backlit.compiler.plan import ALIGNMENT, Plan, plan
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
@@ -100,7 +101,7 @@ class Code:
         self.guards = guards
         self.arguments = arguments
         self.places: dict[Any, int] = {}
-        places = [("status", 0), ("executable", 0), ("scratch", 0), *self.plan.memory.values()]
+        places = [*FIXED, *self.plan.memory.values()]
         places += [("input", i) for i, _ in program.writes]
         places += [(kind, i) for i in range(arguments) for kind in ("input", "data")]
         places += [("collect", j) for j, o in enumerate(program.outputs) if _per_row(program, o)]

@@ -11,10 +11,11 @@ import llvmlite.ir as ir
 import numpy as np
 
 from backlit.compiler import llvm
+from backlit.compiler.alike import emit_call, outline
 from backlit.compiler.cores import emit_core
 from backlit.compiler.costs import work
 from backlit.compiler.executable import Code, Executable
-from backlit.compiler.frame import SIGNATURE
+from backlit.compiler.frame import signature
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.program import Program
@@ -178,14 +179,24 @@ def _report(plan: Plan, kernel: Kernel, rows: int, seconds: float, share: float)
 def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
     """Each kernel as a function of its own, and an empty one; they live as long as their library."""
     module = ir.Module("kernels")
-    names = [f"kernel{position}" for position in range(len(code.plan.kernels))]
-    for name, kernel, way in zip(names, code.plan.kernels, code.ways, strict=True):
-        emitter = KernelEmitter(
-            module, code.plan, kernel, name, code.places, llvm.vector_bytes(), replace(way, shared=False)
-        )
-        emit_core(emitter)
+    names: list[str] = []
+    functions: dict[str, Any] = {}
+    written: set[str] = set()
+    for position, (kernel, shared) in enumerate(zip(code.plan.kernels, code.ways, strict=True)):
+        way = replace(shared, shared=False)
+        outlined = outline(code.plan, kernel, way)
+        if outlined.text not in functions:
+            name, width = f"kernel{position}", llvm.vector_bytes()
+            emitter = KernelEmitter(module, code.plan, kernel, name, outlined.places, width, way, written)
+            emit_core(emitter)
+            functions[outlined.text] = emitter.function
+        names.append(f"timed{position}")
+        function = ir.Function(module, signature(0), names[-1])
+        b = ir.IRBuilder(function.append_basic_block())
+        emit_call(b, functions[outlined.text], outlined, code.places, function.args)
+        b.ret_void()
     # What remains of a measured time when nothing is done.
-    ir.IRBuilder(ir.Function(module, SIGNATURE, "empty").append_basic_block()).ret_void()
+    ir.IRBuilder(ir.Function(module, signature(0), "empty").append_basic_block()).ret_void()
     names.append("empty")
     library = llvm.Library([llvm.machine_code(str(module))], tuple(names), code.imports)
     return library, [library.function(name, _KERNEL) for name in names]

@@ -1,7 +1,7 @@
 """The frame of a kernel: its function, the numbers and places of memory that it knows, and its loops.
 
-Every kernel is a function `kernel(places, rows, thread, threads)`: `places` is a table of addresses, one for each input
-and each step in the arena, `rows` the number of rows, and threads share the outermost loop.
+Every kernel is a function `kernel(table, rows, thread, threads, ...)`: `table` is the executable's table of addresses,
+`rows` the number of rows, threads share the outermost loop, and the addresses of the kernel's own places follow.
 """
 
 import functools
@@ -19,7 +19,15 @@ from backlit.compiler.values import Code, item_size, memory_type, overload
 I64 = ir.IntType(64)
 I32 = ir.IntType(32)
 POINTER = ir.PointerType()
-SIGNATURE = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, I64])
+# What every executable has, at the beginning of its table of addresses.
+FIXED = (("status", 0), ("executable", 0), ("scratch", 0))
+
+
+def signature(places: int) -> ir.FunctionType:
+    """The type of a kernel's function with so many places of its own."""
+    return ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, I64, *[POINTER] * places])
+
+
 # For each dimension an index, and whether the lanes of vectors run along it.
 Index = tuple[tuple[Any, bool], ...]
 
@@ -69,9 +77,10 @@ class KernelFrame:
         plan: The plan.
         kernel: The kernel.
         name: The function's name.
-        places: For each place of memory, its slot in the table of addresses.
+        places: The kernel's places of memory, in the order of the function's arguments.
         width: Bytes of a vector register.
         way: How the kernel is computed.
+        written: Names of the functions that kernels share and the program's modules have so far.
     """
 
     def __init__(
@@ -80,19 +89,20 @@ class KernelFrame:
         plan: Plan,
         kernel: Kernel,
         name: str,
-        places: dict[Any, int],
+        places: Sequence[tuple[str, int]],
         width: int,
         way: Way,
+        written: set[str],
     ) -> None:
         self.way = way
         self.plan = plan
         self.steps = plan.program.steps
         self.kernel = kernel
-        self.places = places
+        self._written = written
         self.width = width
         # Where the module calls it, it has declared it.
-        self.function = module.globals.get(name) or ir.Function(module, SIGNATURE, name)
-        self.table, self.rows, self.thread, self.threads = self.function.args
+        self.function = module.globals.get(name) or ir.Function(module, signature(len(places)), name)
+        self.table, self.rows, self.thread, self.threads, *addresses = self.function.args
         self.entry = self.function.append_basic_block("entry")
         self.builder = ir.IRBuilder(self.function.append_basic_block("body"))
         self.start = self.builder.block
@@ -101,7 +111,7 @@ class KernelFrame:
         self.code = Code(module, self.builder, 1)
         self.mask: Any = None
         self.flat = False
-        self._pointers: dict[Any, Any] = {}
+        self._pointers: dict[Any, Any] = dict(zip(places, addresses, strict=True))
         self._numbers: dict[Any, Any] = {}
         self.stored = set(plan.memory)
         self.read = self.stored - set(kernel.roots)
@@ -128,9 +138,21 @@ class KernelFrame:
     def pointer(self, place: tuple[str, int]) -> Any:
         """The address of a place."""
         if place not in self._pointers:
-            slot = self.head.gep(self.table, [number(self.places[place])], source_etype=POINTER)
-            self._pointers[place] = self.head.load(slot, typ=POINTER)
+            self._pointers[place] = self.head.load(self.fixed(self.head, place), typ=POINTER)
         return self._pointers[place]
+
+    def fixed(self, b: ir.IRBuilder, place: tuple[str, int]) -> Any:
+        """Where the table has a place that every executable has."""
+        return b.gep(self.table, [number(FIXED.index(place))], source_etype=I64)
+
+    def shared(self, name: str, kind: ir.FunctionType) -> tuple[Any, bool]:
+        """The program's function of this name, and whether it has no body yet and is this module's to write."""
+        known = self.module.globals.get(name)
+        if known is not None:
+            return known, False
+        is_new = name not in self._written
+        self._written.add(name)
+        return ir.Function(self.module, kind, name), is_new
 
     def times(self, index: Any, stride: Any) -> Any:
         """The product of an index and a stride, simplified."""

@@ -10,15 +10,14 @@ from typing import Any
 
 from backlit.compiler.costs import TALL
 from backlit.compiler.elementwise import emit_roots
-from backlit.compiler.frame import I64, number
+from backlit.compiler.frame import number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.squares import first_lanes
+from backlit.compiler.tiles import Loader, summed
 from backlit.compiler.values import item_size
 
 # Vectors side by side in tiles of few rows, so that enough sums are under way at once; and in taller ones.
 _WIDE_OF_FEW, _WIDE = {1: 6, 2: 4, 3: 4, 4: 4}, 2
-
-Loader = Callable[[int, Any], Any]
 
 
 class Product:
@@ -178,60 +177,34 @@ class Product:
         k, width = self.k, len(masks)
         k.code.lanes = self.lanes
         initial = [k.code.constant(0, self.kind)] * (height * width)
-        results = self.summed(height, width, left, right, number(0), k.size(self.inner), initial)
+        results = summed(k.code, self.kind, height, width, left, right, number(0), k.size(self.inner), initial)
         self.complete(plain, i, j, height, masks, top, results)
-
-    def summed(
-        self, height: int, width: int, left: Loader, right: Loader, begin: Any, end: Any, initial: list[Any]
-    ) -> list[Any]:
-        """The sums of a tile after a part of the inner dimension, from those before it."""
-        k, b = self.k, self.b
-        before = b.block
-        head, after = b.append_basic_block("inner"), b.append_basic_block("done")
-        b.cbranch(b.icmp_signed("<", begin, end), head, after)
-        b.position_at_end(head)
-        t = b.phi(I64)
-        t.add_incoming(begin, before)
-        sums = [b.phi(self.vector) for _ in range(height * width)]
-        columns = [right(v, t) for v in range(width)]
-        new = []
-        for r in range(height):
-            single = left(r, t)
-            new += [k.code.fma(single, columns[v], sums[r * width + v]) for v in range(width)]
-        following = b.add(t, number(1))
-        t.add_incoming(following, b.block)
-        for old, first, value in zip(sums, initial, new, strict=True):
-            old.add_incoming(first, before)
-            old.add_incoming(value, b.block)
-        last = b.block
-        b.cbranch(b.icmp_signed("<", following, end), head, after)
-        b.position_at_end(after)
-        results = []
-        for first, value in zip(initial, new, strict=True):
-            result = b.phi(self.vector)
-            result.add_incoming(first, before)
-            result.add_incoming(value, last)
-            results.append(result)
-        return results
 
     def complete(
         self, plain: list[Any], i: Any, j: Any, height: int, masks: list[Any], top: Any, results: list[Any]
     ) -> None:
         """Compute what follows the sums of a tile."""
-        k, b, width = self.k, self.b, len(masks)
+        b = self.b
         if height == 1:
             self._finish(plain, i, j, masks, results)
             return
         # Through the stack, so that what follows is emitted once and not for every row of the tile.
         for place, result in enumerate(results):
             b.store(result, self._slot(number(place)), align=item_size(self.kind))
+        self.finish_rows(plain, i, j, height, masks, top, self._slot)
+
+    def finish_rows(
+        self, plain: list[Any], i: Any, j: Any, height: int, masks: list[Any], top: Any, slot: Callable[[Any], Any]
+    ) -> None:
+        """Compute what follows the sums of a tile that are in memory; `slot` says where its vectors are."""
+        k, b, width = self.k, self.b, len(masks)
         stop: Any = number(height)
         if top is not None:
             left_over = b.sub(top, i)
             stop = b.select(b.icmp_signed("<", left_over, stop), left_over, stop)
 
         def row(r: Any) -> None:
-            slots = [self._slot(b.add(b.mul(r, number(width)), number(v))) for v in range(width)]
+            slots = [slot(b.add(b.mul(r, number(width)), number(v))) for v in range(width)]
             values = [b.load(slot, typ=self.vector, align=item_size(self.kind)) for slot in slots]
             self._finish(plain, b.add(i, r), j, masks, values)
 

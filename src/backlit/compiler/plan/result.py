@@ -49,6 +49,21 @@ class Plan:
         step = self.program.steps[number]
         return int(math.prod(at(n, rows) for n in step.shape)) * int(step.dtype[1:])
 
+    def inside(self, kernel: Kernel) -> tuple[list[int], set[int]]:
+        """The steps that a kernel computes, and the stored ones that it reads."""
+        own, reads = set(kernel.roots), set()
+        stack = list(kernel.roots)
+        while stack:
+            for a in self.program.steps[stack.pop()].args:
+                if a in own:
+                    continue
+                if a in self.memory:
+                    reads.add(a)
+                else:
+                    own.add(a)
+                    stack.append(a)
+        return sorted(own), reads
+
     def layout(self, rows: int) -> tuple[dict[int, int], int]:
         """Offsets of all steps in the arena, and its size, for so many rows."""
         return layout(self.lifetimes, {n: self.size(n, rows) for n in self.lifetimes})

@@ -1,0 +1,213 @@
+"""What all blocked products of a program share: copies of matrices in panels, and the sums of a tile.
+
+The functions take addresses, sizes and strides as arguments, so that each is compiled once a program, whatever the
+shapes of its products; F. Van Zee and R. van de Geijn, "BLIS", ACM TOMS 41 (2015), divides the work in the same way.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llvmlite.ir as ir
+
+from backlit.compiler.costs import TALL
+from backlit.compiler.frame import I64, POINTER, loop, number
+from backlit.compiler.kernels import KernelEmitter
+from backlit.compiler.squares import butterfly, first_lanes
+from backlit.compiler.tiles import summed
+from backlit.compiler.values import Code, item_size, overload, scalar_type, vector_type
+
+# Rows and columns of the squares in which bands are turned over; no band is higher.
+_SQUARE = TALL
+
+
+class Panels:
+    """Emits the functions, or declares those that another module of the program has.
+
+    Args:
+        k: Emits the kernel that calls them.
+        kind: The element type.
+        lanes: Numbers in a vector.
+        height: Rows of a tile.
+    """
+
+    def __init__(self, k: KernelEmitter, kind: str, lanes: int, height: int) -> None:
+        self.k, self.kind, self.lanes, self.height = k, kind, lanes, height
+        self.element, self.vector = scalar_type(kind), vector_type(scalar_type(kind), lanes)
+
+    def _function(self, name: str, pointers: int, numbers: int, body: Callable[["_Writer", Any], None]) -> Any:
+        """A function of this name on addresses and then numbers."""
+        kind = ir.FunctionType(ir.VoidType(), [POINTER] * pointers + [I64] * numbers)
+        function, is_new = self.k.shared(f"{name}.{self.kind}.{self.lanes}", kind)
+        if is_new:
+            writer = _Writer(self, function)
+            body(writer, function.args)
+            writer.b.ret_void()
+        return function
+
+    def bands(self, row_stride: Any, column_stride: Any) -> Any:
+        """Copies rows of a matrix so that the numbers which a tile takes at once lie side by side.
+
+        The function's arguments: source, target, first row, row after the last, columns, strides of rows and columns.
+        """
+        lie = "rows" if column_stride == 1 else "columns" if row_stride == 1 else "apart"
+        return self._function(f"bands.{lie}.{self.height}", 2, 5, lambda w, args: w.bands(lie, args))
+
+    def panels(self, width: int, part: int) -> Any:
+        """Copies columns of a matrix in panels of `width` vectors, the last with `part` numbers unless that is 0.
+
+        The function's arguments: source, target, columns, rows, stride of rows, rows of a whole panel.
+        """
+        return self._function(f"panels.{width}.{part}", 2, 4, lambda w, args: w.panels(width, part, args))
+
+    def turned_panels(self, width: int, part: int, ragged: bool) -> Any:
+        """The same from a matrix's transpose; `ragged` where its rows may end in the middle of a vector."""
+        name = f"turned.{width}.{part}.{int(ragged)}"
+        return self._function(name, 2, 4, lambda w, args: w.turned_panels(width, part, ragged, args))
+
+    def tile(self, width: int) -> Any:
+        """Adds to the sums of a tile the products of a band and a panel.
+
+        The function's arguments: band, panel, sums, products of each sum, and whether sums begin at what they are.
+        """
+        return self._function(f"tile.{self.height}.{width}", 3, 2, lambda w, args: w.tile(width, args))
+
+
+class _Writer:
+    """Writes one function."""
+
+    def __init__(self, panels: Panels, function: Any) -> None:
+        self.kind, self.lanes, self.height = panels.kind, panels.lanes, panels.height
+        self.element, self.vector = panels.element, panels.vector
+        self.b = ir.IRBuilder(function.append_basic_block())
+        self.code = Code(panels.k.module, self.b, panels.lanes)
+
+    def _at(self, memory: Any, place: Any) -> Any:
+        return self.b.gep(memory, [place], source_etype=self.element)
+
+    def _load(self, memory: Any, place: Any, kind: Any = None, mask: Any = None) -> Any:
+        kind = kind or self.vector
+        at = self._at(memory, place)
+        if mask is None:
+            return self.b.load(at, typ=kind, align=item_size(self.kind))
+        align = ir.Constant(ir.IntType(32), item_size(self.kind))
+        return self.code.call(f"llvm.masked.load.{overload(kind)}.p0", kind, at, align, mask, ir.Constant(kind, None))
+
+    def _store(self, memory: Any, place: Any, value: Any) -> None:
+        self.b.store(value, self._at(memory, place), align=item_size(self.kind))
+
+    # -- the first matrix --------------------------------------------------------------------------------------------
+
+    def bands(self, lie: str, args: Sequence[Any]) -> None:
+        source, target, first, last, inner, down, right = args
+        b, height = self.b, self.height
+
+        def band(i: Any) -> None:
+            begin = self._at(target, b.mul(b.sub(i, first), inner))
+            starts = []
+            for r in range(height):
+                row = b.add(i, number(r))
+                row = b.select(b.icmp_signed("<", row, last), row, b.sub(last, number(1)))
+                starts.append(self._at(source, b.mul(row, down)))
+            done: Any = number(0)
+            if lie == "rows":
+                done = b.and_(inner, number(-_SQUARE))
+                loop(b, number(0), done, _SQUARE, lambda t: self._square(starts, begin, t))
+            elif lie == "columns":
+                full = b.icmp_signed("<=", b.add(i, number(height)), last)
+                done = b.select(full, inner, number(0))
+                column = vector_type(self.element, height)
+
+                def copy(t: Any) -> None:
+                    found = self._load(starts[0], b.mul(t, right), column)
+                    self._store(begin, b.mul(t, number(height)), found)
+
+                loop(b, number(0), done, 1, copy)
+
+            def single(t: Any) -> None:
+                for r, start in enumerate(starts):
+                    found = self._load(start, b.mul(t, right), self.element)
+                    self._store(begin, b.add(b.mul(t, number(height)), number(r)), found)
+
+            loop(b, done, inner, 1, single)
+
+        loop(b, first, last, height, band)
+
+    def _square(self, starts: list[Any], begin: Any, t: Any) -> None:
+        """Some columns of a band, from whole vectors of its rows."""
+        b, height = self.b, self.height
+        square = vector_type(self.element, _SQUARE)
+        nothing = ir.Constant(square, ir.Undefined)
+        vectors = [self._load(start, t, square) for start in starts] + [nothing] * (_SQUARE - height)
+        order = ir.Constant(ir.VectorType(ir.IntType(32), height), list(range(height)))
+        for c, vector in enumerate(butterfly(b, vectors, _SQUARE)):
+            place = b.mul(b.add(t, number(c)), number(height))
+            self._store(begin, place, vector if height == _SQUARE else b.shuffle_vector(vector, nothing, order))
+
+    # -- the second matrix -------------------------------------------------------------------------------------------
+
+    def panels(self, width: int, part: int, args: Sequence[Any]) -> None:
+        source, target, columns, rows, down, deep = args
+        b, lanes = self.b, self.lanes
+        masks = [None] * (width - 1) + [first_lanes(lanes, part or lanes)]
+
+        def row(t: Any) -> None:
+            start = self._at(source, b.mul(t, down))
+
+            def panel(j: Any) -> None:
+                place = b.add(b.mul(j, deep), b.mul(t, number(width * lanes)))
+                for v, mask in enumerate(masks):
+                    found = self._load(start, b.add(j, number(v * lanes)), mask=mask)
+                    self._store(target, b.add(place, number(v * lanes)), found)
+
+            loop(b, number(0), columns, width * lanes, panel)
+
+        loop(b, number(0), rows, 1, row)
+
+    def turned_panels(self, width: int, part: int, ragged: bool, args: Sequence[Any]) -> None:
+        source, target, columns, rows, down, deep = args
+        b, lanes = self.b, self.lanes
+
+        def square(j: Any, t: Any, v: Any, count: int) -> None:
+            """Some rows of a vector of a panel, as many as it has lanes."""
+            mask = b.icmp_signed("<", self.code.steps(), self.code.splat(b.sub(rows, t))) if ragged else None
+            first = b.add(j, b.mul(v, number(lanes)))
+            vectors = [
+                self._load(source, b.add(b.mul(b.add(first, number(c)), down), t), mask=mask) for c in range(count)
+            ]
+            vectors += [ir.Constant(self.vector, ir.Undefined)] * (lanes - count)
+            place = b.add(b.mul(j, deep), b.mul(b.add(b.mul(t, number(width)), v), number(lanes)))
+            for row, vector in enumerate(butterfly(b, vectors, lanes)):
+                self._store(target, b.add(place, number(row * width * lanes)), vector)
+
+        def panel(j: Any) -> None:
+            def some(t: Any) -> None:
+                whole = width - 1 if part else width
+                if whole:
+                    loop(b, number(0), number(whole), 1, lambda v: square(j, t, v, lanes))
+                if part:
+                    square(j, t, number(whole), part)
+
+            loop(b, number(0), rows, lanes, some)
+
+        loop(b, number(0), columns, width * lanes, panel)
+
+    # -- the product -------------------------------------------------------------------------------------------------
+
+    def tile(self, width: int, args: Sequence[Any]) -> None:
+        band, panel, sums, count, goes_on = args
+        b, lanes, height = self.b, self.lanes, self.height
+        places = [number(p * lanes) for p in range(height * width)]
+        continued = b.icmp_signed("!=", goes_on, number(0))
+        zero = self.code.constant(0, self.kind)
+        initial = [b.select(continued, self._load(sums, place), zero) for place in places]
+
+        def left(r: int, t: Any) -> Any:
+            place = b.add(b.mul(t, number(height)), number(r))
+            return self.code.splat(self._load(band, place, self.element))
+
+        def right(v: int, t: Any) -> Any:
+            return self._load(panel, b.add(b.mul(t, number(width * lanes)), number(v * lanes)))
+
+        found = summed(self.code, self.kind, height, width, left, right, number(0), count, initial)
+        for place, value in zip(places, found, strict=True):
+            self._store(sums, place, value)

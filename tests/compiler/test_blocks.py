@@ -1,0 +1,52 @@
+"""Products from copies: the same values as NumPy's, however the matrices lie and wherever blocks and bands end."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import backlit
+from backlit.compiler import costs
+from backlit.compiler.compiled import compile
+from backlit.compiler.plan import memory
+
+FORMS = {
+    "plain": lambda x, w, b: x @ w + b,
+    "second transposed": lambda x, w, b: backlit.relu(x @ w.t() + b),
+    "first transposed": lambda x, w, b: x.t() @ w - b,
+    "both transposed": lambda x, w, b: backlit.tanh(x.t() @ w.t() * b),
+    "first apart": lambda x, w, b: x[:, ::2] @ w + b,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    m=st.integers(1, 1100),
+    n=st.sampled_from([2, 3, 8, 16, 17, 31, 32, 33, 64, 100, 129]),
+    inner=st.sampled_from([1, 2, 7, 8, 15, 16, 63, 64, 65, 255, 256, 257, 300]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_layout_and_size(form, dtype, m, n, inner, seed, monkeypatch):
+    # Small matrices are as good as large ones where every one is copied.
+    for module in (costs, memory):
+        monkeypatch.setattr(module, "COPIED_BYTES", 0)
+    monkeypatch.setattr(costs, "_COPIED_ROWS", 1)
+    rng = np.random.default_rng(seed)
+    shapes = [(m, inner * (2 if form == "first apart" else 1)), (inner, n)]
+    arrays = [rng.normal(size=s[::-1] if t else s) for s, t in zip(shapes, transposed(form), strict=True)]
+    x, w, b = (backlit.from_numpy(a.astype(dtype)) for a in (*arrays, rng.normal(size=n)))
+    found, expected = compile(FORMS[form])(x, w, b).numpy(), FORMS[form](x, w, b).numpy()
+    tolerance = 1e-4 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.sqrt(inner))
+
+
+def transposed(form: str) -> tuple[bool, bool]:
+    """Which of the matrices lie the other way round."""
+    return form in ("first transposed", "both transposed"), form in ("second transposed", "both transposed")
+
+
+def test_no_products_give_zeros():
+    x, w = backlit.ones(5, 0), backlit.ones(0, 400)
+    np.testing.assert_array_equal(compile(lambda x, w: x @ w + 1)(x, w).numpy(), np.ones((5, 400)))
