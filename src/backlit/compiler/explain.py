@@ -78,6 +78,7 @@ class Explanation:
     Attributes:
         rows: The number of rows that the figures are for; None where there are no rows.
         graph: The graph as it was traced; at a sample number of rows where the code serves any.
+        scheduled: The steps of schedulers, which Python takes before each run.
         program: The loop-level program that was made of it, with sizes in the number of rows `r`.
         kernels: The kernels in the order of execution.
         called_back: Operations that run in Python, because they have no loops of their own.
@@ -88,6 +89,7 @@ class Explanation:
     def __init__(self, code: Specialised, rows: int | None) -> None:
         self.rows = rows
         self.graph = code.traced.graph
+        self.scheduled = str(code.traced.schedule)
         self._sample = f", in which {SAMPLES[0]} stands for any number of rows" if code.uniform else ""
         own = code.executable.code
         plan = own.plan
@@ -126,7 +128,9 @@ class Explanation:
         called = ", ".join(self.called_back) or "none"
         flops, size = sum(k.flops for k in self.kernels), sum(k.bytes for k in self.kernels)
         values = sum(b.size for b in self.buffers)
+        before = [f"Steps before each run: {self.scheduled}\n"] if self.scheduled else []
         return [
+            *before,
             f"Traced: {len(self.graph)} nodes{self._sample}",
             str(self.graph),
             f"\nProgram: {len(self.program.alive())} steps",

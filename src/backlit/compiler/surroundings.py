@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from backlit.core.stateful import Stateful, is_stateful
+from backlit.core.stepped import Stepped
 from backlit.core.tensor_base import TensorBase
 
 _ABSENT = object()
@@ -142,7 +143,8 @@ class Surroundings:
         elif not isinstance(value, _PLAIN | TensorBase):
             self._follow_function(inspect.getattr_static(type(value), "__call__", None), value)
             # Other objects of Python's own, such as a namespace, hold what the user put there.
-            if not _of(value, _FIXED if not isinstance(value, ModuleType | type) else _LIBRARIES):
+            fixed = _LIBRARIES if isinstance(value, ModuleType | type) else _FIXED
+            if isinstance(value, Stepped) or not _of(value, fixed):
                 self._follow_attributes(value)
 
     def _follow_function(self, function: Any, owner: Any) -> None:
@@ -181,7 +183,9 @@ class Surroundings:
                 for kind in type(owner).__mro__:
                     if name in vars(kind) and not _of(kind, _LIBRARIES):
                         self._note(vars(kind), name)
-            self._follow_function(method, owner)
+            # What a scheduler's step counts is no change: it is taken anew at each call.
+            if name != "step" or not isinstance(owner, Stepped):
+                self._follow_function(method, owner)
 
     def _note(self, place: Any, name: str) -> None:
         value = place.get(name, _ABSENT)

@@ -1,7 +1,6 @@
 """What sets numbers by steps that it counts, as a scheduler does: a traced program leaves these steps to Python."""
 
 import functools
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ from backlit.core.tensor_base import TensorBase
 from backlit.errors import GraphError, user_line
 
 
-class Stepped(ABC):
+class Stepped:
     """Base of what has a method `step` that sets 0-d tensors, such as rates, from Python numbers alone.
 
     While a program is traced, a call of `step` is handed to the trace: Python takes the step before each run, and the
@@ -23,21 +22,21 @@ class Stepped(ABC):
         if "step" in vars(cls):
             cls.step = _handed_over(vars(cls)["step"])  # type: ignore[attr-defined]
 
-    @abstractmethod
     def step_owner(self) -> Stateful:
         """Whose tensors a step sets."""
+        raise NotImplementedError
 
-    @abstractmethod
     def step_tensors(self) -> Iterable[TensorBase]:
         """The tensors that a step may set, in a fixed order."""
+        raise NotImplementedError
 
-    @abstractmethod
     def step_edits(self) -> int:
         """Number of edits so far, by steps or others, that make a trace of what the owner does out of date."""
+        raise NotImplementedError
 
-    @abstractmethod
     def step_undo(self) -> Callable[[], None]:
         """A function that leaves this object and its owner as they are now, for after steps that shall not count."""
+        raise NotImplementedError
 
 
 def untraced(done: str) -> None:

@@ -88,9 +88,12 @@ class Schedule:
         """Whether a step so far sets a tensor."""
         return id(tensor._storage) in self._latest
 
-    def stand_in(self, tensor: TensorBase) -> TensorBase:
-        """What holds the value of a tensor that the latest step has set."""
-        return _stand_in(self._latest[id(tensor._storage)].row, tensor)
+    def stand_in(self, tensor: TensorBase) -> tuple[TensorBase, str]:
+        """What holds the value of a tensor that the latest step has set, and its name."""
+        step = self._latest[id(tensor._storage)]
+        number = next(n for n, one in enumerate(step.tensors) if one is tensor)
+        place = next(n for n, one in enumerate(self._steps) if one is step)
+        return _stand_in(step.row, tensor), f"rate {number} after step {place}, {step}"
 
     def at_first(self, tensor: TensorBase) -> TensorBase:
         """What holds the value of a tensor before the first step: itself, unless a step sets it."""

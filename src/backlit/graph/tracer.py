@@ -43,7 +43,7 @@ class Trace:
         self.used: list[Stateful] = []
         self.schedule = Schedule()
         self.stepping = False
-        self._names = names
+        self._names = dict(names)
         self._begin = now()
         self._memory: dict[int, _Memory] = {}
         self._views: dict[int, tuple[Ref, int]] = {}
@@ -92,7 +92,9 @@ class Trace:
             return found
         root = tensor if tensor._base is None else tensor._base
         if self.schedule.sets(root):
-            found = self._memory[id(root._storage)] = self.memory(self.schedule.stand_in(root))
+            stand_in, name = self.schedule.stand_in(root)
+            self._names[id(stand_in)] = name
+            found = self._memory[id(root._storage)] = self.memory(stand_in)
             return found
         if isinstance(root._array, Symbol):
             raise GraphError(

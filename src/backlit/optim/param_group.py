@@ -84,14 +84,15 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def undo(self) -> Callable[[], None]:
         """A function that sets all options to what they are now."""
-        values = dict(self)
+        version, values = self.version, self._values.copy()
+        rates = [(tensor, tensor._array.item()) for tensor in self.tensors()]
 
         def put_back() -> None:
-            for name in self._values.keys() - values.keys():
-                del self[name]
-            for name, value in values.items():
-                if name in RATES or self._values.get(name) is not value:
-                    self[name] = value
+            for tensor, value in rates:
+                self._write(tensor, value)
+            if self.version != version:
+                self._values = values.copy()
+                self._edited()
 
         return put_back
 
@@ -116,6 +117,9 @@ class ParamGroup(MutableMapping[str, Any]):
             # A momentum of 0 is no momentum: another state and another program.
             self._edited()
         for tensor, new in zip(tensors, numbers, strict=True):
-            about_to_write(tensor._storage)
-            tensor._array[()] = new
-            wrote(tensor._storage, f"{self._owner}'s {name}")
+            self._write(tensor, new)
+
+    def _write(self, tensor: TensorBase, value: float) -> None:
+        about_to_write(tensor._storage)
+        tensor._array[()] = value
+        wrote(tensor._storage, f"a change of {self._owner}'s options")

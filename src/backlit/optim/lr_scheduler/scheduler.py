@@ -156,12 +156,11 @@ def _keep(value: Any, kept: dict[int, tuple[Any, Any]]) -> None:
     """Note the contents of containers by identity, and of schedulers and objects to call that are in them."""
     if isinstance(value, MethodType):
         value = value.__self__
-    elif not isinstance(value, dict | list | LRScheduler) and (not callable(value) or isinstance(value, FunctionType)):
-        return
-    if is_stateful(value):
-        return
-    fields = value if isinstance(value, dict | list) else getattr(value, "__dict__", None)
-    if isinstance(fields, dict | list) and id(fields) not in kept:
+    fields = value
+    if not isinstance(value, (dict, list)):
+        own = isinstance(value, LRScheduler) or (callable(value) and not isinstance(value, FunctionType))
+        fields = getattr(value, "__dict__", None) if own and not is_stateful(value) else None
+    if isinstance(fields, (dict, list)) and id(fields) not in kept:
         kept[id(fields)] = fields, fields.copy()
         for part in fields.values() if isinstance(fields, dict) else fields:
             _keep(part, kept)
