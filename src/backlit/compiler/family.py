@@ -272,6 +272,8 @@ def rows_of(tensors: Sequence[TensorBase]) -> int | None:
 
 def _word(value: Any) -> Any:
     """A node's input, so that different ones differ: 1, 1.0 and True are equal to Python."""
+    if isinstance(value, Ref):
+        return value.node, value.result
     return (value.shape, value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else repr(value)
 
 

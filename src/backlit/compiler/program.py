@@ -45,6 +45,10 @@ class Step(NamedTuple):
         shape = ", ".join(map(str, self.shape))
         return f"{self.kind} {self.op}({words}){extra} : {self.dtype}[{shape}]".replace(" (", "(")
 
+    def reading(self, args: tuple[int, ...]) -> "Step":
+        """The same step of other arguments."""
+        return self if args == self.args else Step(self.kind, self.op, args, self.attrs, self.shape, self.dtype)
+
     def type(self) -> str:
         """Element type and shape in words."""
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"

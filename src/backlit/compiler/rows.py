@@ -4,6 +4,7 @@ Every number in the two programs is either the same, or the same affine function
 divided by it. What fits none of these makes the program one for its exact shapes.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -63,9 +64,13 @@ class Inverse:
         return f"{self.scale}/r"
 
 
+# A program has few of them, many times; the same object is equal to itself without a look at its parts.
+_affine = functools.lru_cache(typed=True)(Affine)
+
+
 def at(value: Any, rows: int) -> Any:
     """A number of a program for so many rows."""
-    return value.at(rows) if isinstance(value, Affine | Inverse) else value
+    return value.at(rows) if isinstance(value, (Affine, Inverse)) else value
 
 
 def uniform(first: Program, second: Program) -> Program:
@@ -113,9 +118,9 @@ def _match(a: Any, b: Any) -> Any:
         if isinstance(a, int) and isinstance(b, int):
             scale, rest = divmod(b - a, high - low)
             if not rest:
-                return Affine(scale, a - scale * low)
+                return _affine(scale, a - scale * low)
         elif math.isclose(a / low, b / high, rel_tol=1e-12):
-            return Affine(a / low)
+            return _affine(a / low)
         if math.isclose(a * low, b * high, rel_tol=1e-12):
             return Inverse(a * low)
     raise NotUniform

@@ -32,9 +32,11 @@ def verify_program(program: Program, after: str) -> Program:
     """
     steps = program.steps
     for number, step in enumerate(steps):
-        if any(not 0 <= a < number for a in step.args):
-            raise GraphError(f"after {after}: step %{number}, {step}, reads what no earlier step makes")
-        args = [steps[a] for a in step.args]
+        args = []
+        for a in step.args:
+            if not 0 <= a < number:
+                raise GraphError(f"after {after}: step %{number}, {step}, reads what no earlier step makes")
+            args.append(steps[a])
         check = _CHECKS.get(step.kind)
         wrong = f"{step.kind} is no kind of step" if check is None else check(step, args)
         if wrong:
@@ -56,7 +58,7 @@ def _input(step: Step, args: Sequence[Step]) -> str | None:
 
 
 def _constant(step: Step, args: Sequence[Step]) -> str | None:
-    fits = isinstance(step.attrs, bool | int | float | Affine | Inverse) and not args
+    fits = isinstance(step.attrs, (int, float, Affine, Inverse)) and not args
     return None if fits else "a constant is a number, without arguments"
 
 
@@ -103,13 +105,14 @@ def _view(step: Step, args: Sequence[Step]) -> str | None:
     rows = SAMPLES[0]
     first = last = at(offset, rows)
     for size, stride in zip(step.shape, strides, strict=True):
-        reach = at(stride, rows) * (at(size, rows) - 1)
-        if reach > 0:
-            last += reach
-        else:
-            first += reach
+        if stride != 0:
+            reach = at(stride, rows) * (at(size, rows) - 1)
+            if reach > 0:
+                last += reach
+            else:
+                first += reach
     # Of no elements, none is outside.
-    if 0 in step.shape or (first >= 0 and last < math.prod(at(n, rows) for n in args[0].shape)):
+    if 0 in step.shape or (first >= 0 and last < math.prod([at(n, rows) for n in args[0].shape])):
         return None
     return "the view reaches outside of its argument"
 

@@ -272,21 +272,21 @@ class Primitive:
             found = self._shape_rule(*operands, **settings)
             pairs = (found,) if isinstance(found[1], np.dtype) else found
             return tuple(Symbol(tuple(shape), kind) for shape, kind in pairs)
-        stand_ins = [
-            np.broadcast_to(np.zeros((), o.dtype), () if self.elementwise else o.shape)
-            if isinstance(o, (Symbol, np.ndarray))
-            else o
-            for o in operands
-        ]
+        stand_ins = [self._stand_in(o) if isinstance(o, (Symbol, np.ndarray)) else o for o in operands]
         out = QUIET.copy().run(self.forward, NUMPY, *stand_ins, **settings)
         outs = [np.asarray(o) for o in (out if isinstance(out, tuple) else (out,))]
         if self.elementwise:
             try:
-                shape = np.broadcast_shapes(*(o.shape for o in operands if isinstance(o, (Symbol, np.ndarray))))
+                shape = np.broadcast_shapes(*{o.shape for o in operands if isinstance(o, (Symbol, np.ndarray))})
             except ValueError as error:
                 raise self.failure(error, list(operands), settings) from None
             return tuple(Symbol(shape, o.dtype) for o in outs)
         return tuple(Symbol(o.shape, o.dtype) for o in outs)
+
+    def _stand_in(self, operand: Any) -> Array:
+        """Zeros of an operand's type, in one number's memory; of an elementwise operation one number is enough."""
+        zero: Array = np.zeros((), operand.dtype)
+        return zero if self.elementwise else np.broadcast_to(zero, operand.shape)
 
     def failure(self, error: Exception, operands: Sequence[Any], settings: dict[str, Any]) -> BacklitError:
         """The error for people when a forward rule fails: operation, place, shapes, settings."""

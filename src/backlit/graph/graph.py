@@ -3,14 +3,13 @@
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from backlit.core.primitive import Primitive
 from backlit.core.tensor_base import Symbol
 
 
-@dataclass(frozen=True)
-class Type:
+class Type(NamedTuple):
     """Shape and element type of a value."""
 
     shape: tuple[int, ...]

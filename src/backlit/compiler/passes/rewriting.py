@@ -40,9 +40,9 @@ def rewritten(program: Program, rule: Rule) -> Program:
     renamed: list[int] = []
     changed = False
     for number, step in enumerate(program.steps):
-        args = tuple([renamed[a] for a in step.args])
-        if args != step.args:
-            step = Step(step.kind, step.op, args, step.attrs, step.shape, step.dtype)
+        # Up to the first change all steps have their old numbers.
+        if changed and step.args:
+            step = step.reading(tuple([renamed[a] for a in step.args]))
         before = len(builder.steps)
         found = rule(builder, step, number)
         if found is None:
@@ -63,9 +63,7 @@ def kept(program: Program, numbers: Iterable[int]) -> Program:
     renamed: dict[int, int] = {}
     for number in numbers:
         step = program.steps[number]
-        args = tuple([renamed[a] for a in step.args])
-        if args != step.args:
-            step = Step(step.kind, step.op, args, step.attrs, step.shape, step.dtype)
+        step = step.reading(tuple([renamed[a] for a in step.args]))
         renamed[number] = builder.append(step, program.notes.get(number, ""))
     return _finished(builder, program, renamed)
 
