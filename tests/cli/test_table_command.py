@@ -84,6 +84,29 @@ def test_mixed_columns_are_told_apart_shown_and_learnt(houses, capsys):
     assert found["results"]["test"]["loss"] == pytest.approx(min(history), rel=1e-4)
 
 
+def test_percents_and_amounts_of_money_are_numbers_and_said(folder, capsys):
+    columns = mixed()
+    written = {
+        "share": [f"{room}.5%" for room in columns["rooms"]],
+        "area": [area and f'"${1000 * area:,.0f}"' for area in columns["area"]],
+        "price": [f'"€{price:,.2f}"' for price in columns["price"]],
+    }
+    write(folder / "houses.csv", written)
+    assert train("--target", "price") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for words in ("; written as 12.5%", "marked; written as $1,234.5", "price: numbers written as €1,234.5"):
+        assert words in out, words
+    expected = [column["mean"] for column in config()["preprocessing"]["features"]["columns"]]
+    assert expected[0] == pytest.approx(np.mean(columns["rooms"]) + 0.5, abs=0.3)
+    assert expected[1] == pytest.approx(100_000, rel=0.1)
+    write(folder / "new.csv", {"share": ["5%", "5%"], "area": ['"$100,000"', "$90000"]})
+    assert main(["predict", "r", "new.csv"]) == 0
+    assert not capsys.readouterr().err
+    write(folder / "new.csv", {"share": ["0.05", "0.05"], "area": ['"$100,000"', "$90000"]})
+    assert main(["predict", "r", "new.csv"]) == 0
+    assert "'share' was written as 12.5% when the network was trained" in capsys.readouterr().err
+
+
 def test_predictions_in_order_with_words_about_what_is_other(houses, folder, capsys):
     assert train("--target", "price", "--drop", "note,country", "--categorical", "rooms") == 0
     columns = {name: values[:5] for name, values in mixed().items() if name not in ("price", "id")}

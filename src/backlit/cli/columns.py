@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from backlit.cli.preparing import Prepared, short
 from backlit.cli.settings import TrainSettings
-from backlit.data.tables import CategoryColumn, DateColumn, Found, NumberColumn, TableEncoder, order_in_words
+from backlit.data.tables import (
+    CategoryColumn,
+    DateColumn,
+    Found,
+    NumberColumn,
+    TableEncoder,
+    form_in_words,
+    order_in_words,
+)
 from backlit.nn import Module
 
 # Rows of the table of columns; plain numbers beyond are told in one line.
@@ -69,4 +77,5 @@ def _done(column: NumberColumn | DateColumn | CategoryColumn) -> str:
         return f"{', '.join(column.parts)}, standardised{filled}{read}"
     gaps = f"; missing: {short(column.fill)}, marked" if column.flagged else ""
     sign = "+" if column.mean < 0 else "−"
-    return f"(x {sign} {short(abs(column.mean))}) / {short(column.scale)}{gaps}"
+    read = f"; written as {form_in_words(column.form)}" if column.form else ""
+    return f"(x {sign} {short(abs(column.mean))}) / {short(column.scale)}{gaps}{read}"

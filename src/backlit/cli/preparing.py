@@ -12,7 +12,17 @@ from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.settings import TrainSettings
 from backlit.data import StandardScaler
 from backlit.data.datasets import guess_target, is_table, load
-from backlit.data.tables import Found, Table, TableEncoder, Targets, find_kinds, read_table, read_targets, split_table
+from backlit.data.tables import (
+    Found,
+    Table,
+    TableEncoder,
+    Targets,
+    find_kinds,
+    form_in_words,
+    read_table,
+    read_targets,
+    split_table,
+)
 from backlit.errors import ArgumentError, DataError
 from backlit.train import Head
 
@@ -179,6 +189,7 @@ def _told(
     ]
     return [
         f"{_plural('Target', len(targets.names))} {_about_targets(targets)}",
+        *(f"{n}: numbers written as {form_in_words(table[n].form)}" for n in targets.names if table[n].form),
         *([f"Left out: {gone:,} {_plural('row', gone)} without a target"] if gone else []),
         f"Rows: {len(split[0]):,} to learn from, {len(split[1]):,} held out, {_way_to_split(settings, targets)}",
         *lacking,

@@ -3,6 +3,7 @@
 from backlit.core.entrance import answer_at
 from backlit.data.tables.encoder import TableEncoder
 from backlit.data.tables.encodings import CategoryColumn, DateColumn, NumberColumn, embedding_size, is_missing
+from backlit.data.tables.forms import form_in_words
 from backlit.data.tables.kinds import Found, find_kinds
 from backlit.data.tables.matching import read_like
 from backlit.data.tables.reading import read_names, read_table
@@ -22,6 +23,7 @@ __all__ = [
     "Targets",
     "embedding_size",
     "find_kinds",
+    "form_in_words",
     "is_missing",
     "order_in_words",
     "read_like",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.data.datasets.table import arrow
+from backlit.data.tables.forms import as_plain, in_form, likely_forms
 from backlit.data.tables.table import MOST_CATEGORIES, Column
 from backlit.data.tables.times import ORDERS, as_times, fitting_orders, iso_times, ordered_times
 from backlit.errors import DataError
@@ -48,6 +49,7 @@ class Builder:
         as_text: Whether it is text, whatever it looks like.
         keep_all: Whether all texts are kept, however many there are.
         orders: The orders of day, month and year that may occur; the first that fits is taken.
+        forms: The forms of numbers that may occur; the first that fits is taken. None: all.
         comma: Whether a comma may stand for the decimal point.
         n_rows: Rows so far.
     """
@@ -58,12 +60,13 @@ class Builder:
     as_text: bool = False
     keep_all: bool = False
     orders: Sequence[str] = ORDERS
+    forms: Sequence[str] | None = None
     comma: bool = False
     n_rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._kind = "text" if self.as_text else ""
-        self._order = ""
+        self._order, self._form = "", self.forms[0] if self.forms else ""
         self._values: NDArray[Any] = np.empty(0, np.int8)
         self._gap = 0
         self._whole, self._boolean = True, False
@@ -76,7 +79,8 @@ class Builder:
         """Add a block of cells, an array of pyarrow.
 
         Raises:
-            ReadAgainError: The column began as numbers or times and holds text as well, or times in another order.
+            ReadAgainError: The column began as numbers or times and holds text as well, or numbers in another form, or
+                times in another order.
             DataError: An infinite number, or cells of a type that is no value.
         """
         pa = arrow()
@@ -129,8 +133,8 @@ class Builder:
         values = self._values[: self.n_rows]
         if self._kind == "text":
             return self._text_column(values)
-        whole = self._kind == "number" and self._whole
-        return Column(self.name, values, whole=whole, boolean=whole and self._boolean, order=self._order)
+        whole, form = (self._whole, self._form) if self._kind == "number" else (False, "")
+        return Column(self.name, values, whole=whole, boolean=whole and self._boolean, order=self._order, form=form)
 
     def _text_column(self, codes: NDArray[Any]) -> Column:
         if self._overfull:
@@ -154,12 +158,9 @@ class Builder:
         """Text of a CSV file as numbers or times, if all of it is."""
         pa = arrow()
         if self._kind in ("", "number"):
-            points = self._with_points(array)
-            for kind in (pa.int64(), pa.float64()) if self._whole else (pa.float64(),):
-                try:
-                    return self._keep("number", self._compact(points.cast(kind)))
-                except pa.ArrowInvalid:
-                    continue
+            numbers = self._numeric(array)
+            if numbers is not None:
+                return self._keep("number", self._compact(numbers))
         if self._kind in ("", "time"):
             times = self._times(array)
             if times is not None:
@@ -168,6 +169,35 @@ class Builder:
             self._padded = True
             return self._parsed(_trimmed(array))
         return self._keep("text", self._texts(array))
+
+    def _numeric(self, array: Any) -> Any | None:
+        """Texts as numbers in one form, if all of them are."""
+        numbers = self._cast(array, self._form)
+        if numbers is not None:
+            return numbers
+        fitting = [form for form in self._likely_forms(array) if self._cast(array, form) is not None]
+        if not fitting:
+            return None
+        if self._kind:
+            raise ReadAgainError(replace(self, forms=fitting[:1]))
+        self._form = fitting[0]
+        return self._cast(array, self._form)
+
+    def _likely_forms(self, array: Any) -> Sequence[str]:
+        return likely_forms(array, comma=self.comma) if self.forms is None else self.forms
+
+    def _cast(self, array: Any, form: str) -> Any | None:
+        """Texts of one form as numbers; None where one is of another."""
+        pa = arrow()
+        points = as_plain(array, form) if form else self._with_points(array)
+        if points is None:
+            return None
+        for kind in (pa.int64(), pa.float64()) if self._whole else (pa.float64(),):
+            try:
+                return points.cast(kind)
+            except pa.ArrowInvalid:
+                continue
+        return None
 
     def _with_points(self, array: Any) -> Any:
         return arrow().compute.replace_substring(array, ",", ".", max_replacements=1) if self.comma else array
@@ -219,6 +249,8 @@ class Builder:
         local = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         texts = pc.utf8_trim_whitespace(encoded.dictionary)
         numeric = pc.match_substring_regex(self._with_points(texts), _NUMBER).to_numpy(zero_copy_only=False)
+        for form in filter(None, self._likely_forms(texts)):
+            numeric = numeric | in_form(texts, form).to_numpy(zero_copy_only=False)
         counts = np.bincount(local[local >= 0], minlength=len(texts))
         self._n_numeric += int(counts[numeric].sum())
         numeric |= pc.is_in(texts, value_set=pa.array(MISSING)).to_numpy(zero_copy_only=False)

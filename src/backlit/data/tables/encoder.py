@@ -121,7 +121,7 @@ def _fitted(column: Column, found: Found, rows: NDArray[np.int64] | slice) -> En
     if found.kind == "date":
         return DateColumn.fit(column.name, values, column.order)
     if column.categories is None:
-        return NumberColumn.fit(column.name, values)
+        return NumberColumn.fit(column.name, values, form=column.form)
     counts = np.bincount(values[values >= 0], minlength=len(column.categories))
     known = [column.categories[number] for number in np.flatnonzero(counts)]
     return CategoryColumn.fit(column.name, known, flagged=bool((values < 0).any()))

@@ -27,6 +27,7 @@ class NumberColumn:
         mean: Of the training rows, after filling.
         scale: Their standard deviation, divided by n; 1 for a constant column.
         flagged: Whether a further column says where values are missing.
+        form: In which form they were written (see `forms`); empty for plain numbers.
     """
 
     kind: ClassVar[str] = "number"
@@ -36,6 +37,7 @@ class NumberColumn:
     mean: float
     scale: float
     flagged: bool
+    form: str = ""
 
     @classmethod
     def fit(
@@ -45,6 +47,7 @@ class NumberColumn:
         *,
         fill: Literal["median", "mean"] = "median",
         standardise: bool = True,
+        form: str = "",
     ) -> "NumberColumn":
         """Learn from training rows, (n,), NaN where a value is missing; a column of nothing else is filled with 0."""
         numbers = np.asarray(values, np.float64)
@@ -52,7 +55,7 @@ class NumberColumn:
         known = numbers[~gaps]
         middle = 0.0 if not len(known) else float(np.median(known) if fill == "median" else known.mean())
         mean, scale = _moments(np.where(gaps, middle, numbers)) if standardise else (0.0, 1.0)
-        return cls(name, middle, mean, scale, bool(gaps.any()))
+        return cls(name, middle, mean, scale, bool(gaps.any()), form)
 
     @property
     def names(self) -> list[str]:

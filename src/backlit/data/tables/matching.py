@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from backlit.data.tables.encoder import TableEncoder
-from backlit.data.tables.encodings import CategoryColumn, DateColumn, Encoding
+from backlit.data.tables.encodings import CategoryColumn, DateColumn, Encoding, NumberColumn
+from backlit.data.tables.forms import form_in_words
 from backlit.data.tables.reading import read_names, read_table
 from backlit.data.tables.table import Column, Table
 from backlit.errors import DataError
@@ -44,8 +45,13 @@ def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = 
     orders = {
         column.name: (column.order,) for column in encoder.columns if isinstance(column, DateColumn) and column.order
     }
+    forms = {
+        str(column.name): list(dict.fromkeys([column.form, ""]))
+        for column in encoder.columns
+        if isinstance(column, NumberColumn)
+    }
     # However many texts there are: a reader that gives up on them could not tell the known ones.
-    table = read_table(path, drop=extra, text=text, whole=text, orders=orders)
+    table = read_table(path, drop=extra, text=text, whole=text, orders=orders, forms=forms)
     notes = [f"ignored columns that the network did not learn from: {', '.join(strange)}"] if strange else []
     for encoding in encoder.columns:
         notes += _differences(table, table[str(encoding.name)], encoding)
@@ -67,6 +73,11 @@ def _differences(table: Table, column: Column, encoding: Encoding) -> list[str]:
         content = next(value for value in column.told() if value is not None)
         raise DataError(
             f"{table.source}: column {name!r} held {wanted} when the network was trained, and holds {content!r} now"
+        )
+    elif isinstance(encoding, NumberColumn) and column.form != encoding.form:
+        words = form_in_words(encoding.form)
+        notes.append(
+            f"column {name!r} was written as {words} when the network was trained, and holds plain numbers now"
         )
     if gaps and not encoding.flagged:
         notes.append(f"column {name!r}: {gaps:,} missing, of which training knew none; {_filling(encoding)}")

@@ -26,17 +26,20 @@ def read_table(
     text: Collection[str] = (),
     whole: Collection[str] = (),
     orders: Mapping[str, Sequence[str]] | None = None,
+    forms: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
     """Reads a table file by its suffix.
 
     Args:
         path: A file as `read_columns` takes it. Empty cells, `NA`, `null`, `nan`, `?`, `-`, `None` and the like are
-            missing ones. In CSV with semicolons a comma may stand for the decimal point.
+            missing ones. In CSV with semicolons a comma may stand for the decimal point. Percents, amounts of money and
+            numbers with thousands set apart are numbers where all cells of the column are written so.
         drop: Columns that are not wanted.
         text: Columns that are read as text, whatever they look like.
         whole: Columns of text of which all values are kept, however many there are.
         orders: For columns of times that are not in ISO 8601, the orders that are tried, such as "%d/%m/%Y"; else the
             usual ones.
+        forms: For columns of numbers, the forms that are tried (see `tables.forms`); else all.
 
     Raises:
         MissingFileError: There is no such file.
@@ -61,6 +64,7 @@ def read_table(
                     as_text=name in text,
                     keep_all=name in whole,
                     orders=(orders or {}).get(name, ORDERS),
+                    forms=(forms or {}).get(name),
                     comma=comma,
                 )
                 for name in wanted

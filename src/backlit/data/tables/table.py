@@ -27,6 +27,7 @@ class Column:
         whole: Whether all numbers were written as whole numbers.
         boolean: Whether the numbers, 0 and 1, are truth values.
         order: In which order day, month and year were written, as in "%d/%m/%Y"; empty for ISO 8601.
+        form: In which form numbers were written (see `forms`); empty for plain ones.
         stray: In a column of text, row and content of the first cell that is no number.
         numeric_share: In a column of text, the share of the cells that look like numbers.
     """
@@ -37,6 +38,7 @@ class Column:
     whole: bool = False
     boolean: bool = False
     order: str = ""
+    form: str = ""
     stray: tuple[int, str] | None = None
     numeric_share: float = 0.0
 
