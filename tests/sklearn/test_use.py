@@ -1,5 +1,6 @@
 """The estimators inside scikit-learn's machinery: routing, frames, workers, threads, other estimators."""
 
+import functools
 import subprocess
 import sys
 
@@ -12,8 +13,10 @@ from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info
 
 from backlit import nn
+from backlit.core.threads import get_num_threads
 from backlit.sklearn import MLPClassifier, NetClassifier
 from backlit.sklearn.blocks import threads
 
@@ -71,6 +74,27 @@ def test_workers_use_one_thread_each_and_find_the_same():
     np.testing.assert_array_equal(*(fit.cv_results_["mean_test_score"] for fit in fits))
     assert threads() >= 1
     assert Parallel(n_jobs=2, backend="threading")(delayed(threads)() for _ in range(3)) == [1, 1, 1]
+
+
+def products():
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+def threads_before_and_after(fit):
+    before = products()
+    fit()
+    return before, products()
+
+
+def test_workers_keep_their_number_of_threads():
+    fit = functools.partial(ESTIMATORS["net"].fit, IRIS, CLASSES)
+    for before, after in Parallel(n_jobs=2)(delayed(threads_before_and_after)(fit) for _ in range(2)):
+        assert before == after
+    number = get_num_threads()
+    Parallel(n_jobs=4, backend="threading")(
+        delayed(sklearn.clone(ESTIMATORS["net"]).fit)(IRIS, CLASSES) for _ in range(8)
+    )
+    assert get_num_threads() == number
 
 
 def test_fits_in_several_threads_do_not_mix():

@@ -1,14 +1,14 @@
 """`Trainer`: fits a model to data, measures it, and predicts with it."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from backlit.core.threads import get_num_threads, set_num_threads
+from backlit.core.threads import num_threads
 from backlit.errors import ArgumentError, ArgumentTypeError, GraphError
 from backlit.nn import Module
 from backlit.ops import Generator, Tensor, manual_seed
@@ -193,7 +193,7 @@ class Trainer:
         if self._unused_seed is not None:
             manual_seed(self._unused_seed)
             self._unused_seed = None
-        with _threads(threads):
+        with nullcontext() if threads is None else num_threads(threads):
             fit.run(earlier, progress)
         watched = None if probe is None else probe.watched
         return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted, watched)
@@ -270,19 +270,6 @@ class Trainer:
             "seed": self.seed,
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
         }
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    if count is None:
-        yield
-        return
-    before = get_num_threads()
-    set_num_threads(count)
-    try:
-        yield
-    finally:
-        set_num_threads(before)
 
 
 def _check_count(name: str, value: Any, *, optional: bool = False) -> None:
