@@ -1,5 +1,6 @@
 """Schedulers that a compiled function steps: the table of rates is eager's, and so is what they have counted."""
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -163,6 +164,35 @@ def fading(training: Training) -> Any:
     return lr_scheduler.LambdaLR(training.optimizer, Fading())
 
 
+def counting(training: Training) -> Any:
+    """Functions with counts of their own."""
+    calls, seen = 0, [0]
+
+    def factor(epoch: int) -> float:
+        nonlocal calls
+        calls += 1
+        seen.append(epoch)
+        return 1 / (calls + len(seen))
+
+    return lr_scheduler.LambdaLR(training.optimizer, functools.partial(factor))
+
+
+class Doubling:
+    """A part of schedulers that has a step."""
+
+    def step(self) -> None:
+        self.steps = getattr(self, "steps", 0) + 1
+        super().step()  # type: ignore[misc]
+
+
+class Doubled(Doubling, lr_scheduler.StepLR):
+    """Gets its step from beside."""
+
+
+def doubled(training: Training) -> Any:
+    return Doubled(training.optimizer, 2, 0.5)
+
+
 def warming(training: Training) -> Any:
     return Warming(training.optimizer, training.net)
 
@@ -189,7 +219,7 @@ def same(eager: Training, compiled: Training, *args: Any) -> None:
     assert compiled.look()[1:] == eager.look()[1:]
 
 
-@pytest.mark.parametrize("make", [fading, warming, step_lr])
+@pytest.mark.parametrize("make", [fading, warming, counting, doubled, step_lr])
 def test_a_failing_call_is_as_if_it_had_not_been(make: Any) -> None:
     eager, compiled = both(make)
     tokens, labels = data()
@@ -330,7 +360,14 @@ def unread(several: Several, x: Any) -> Any:
     return x + 1
 
 
-@pytest.mark.parametrize("function", [chained, by_rows, to_an_epoch, reading, unread])
+def in_a_hook(several: Several, x: Any) -> Any:
+    handle = several.first.register_step_post_hook(lambda *_: several.schedulers["a"].step())
+    several.update(x)
+    several.update(x)
+    handle.remove()
+
+
+@pytest.mark.parametrize("function", [in_a_hook, chained, by_rows, to_an_epoch, reading, unread])
 def test_functions(function: Any) -> None:
     def build() -> Program:
         several = Several()
@@ -403,7 +440,7 @@ def value_in_a_step(several: Several, x: Any) -> Any:
     [
         (get_last_lr, "ExponentialLR: its rates were read inside a traced program.* outside"),
         (loaded, "ExponentialLR: a state was loaded inside a traced program.* outside"),
-        (set_rate, r"SGD: lr was changed inside a traced program.* a scheduler's step\(\)"),
+        (set_rate, r"SGD: lr was changed inside a traced program.* only a scheduler's step\(\)"),
         (plateau, "step was given a tensor inside a traced program.* outside .* as Trainer does"),
         (value_in_a_step, "asked for the number of a tensor while it was traced"),
     ],

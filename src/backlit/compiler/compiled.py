@@ -5,7 +5,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import FunctionType, MethodType
 from typing import Any, overload
 
@@ -129,10 +128,11 @@ class Compiled:
         if rows == 0:
             return self._function(*args, **kwargs)
         with self._lock:
-            # A step of a scheduler may ask for another program; it is undone, and the function traced again.
-            with suppress(Outdated):
+            try:
                 return self._variant(tensors, skeleton, rows).run(tensors, rows)
-            return self._variant(tensors, skeleton, rows).run(tensors, rows)
+            except Outdated:
+                # A scheduler's step asks for another program. It was undone, and the function is traced again.
+                return self._variant(tensors, skeleton, rows).run(tensors, rows)
 
     def specialised(self, *args: Any, **kwargs: Any) -> Specialised:
         """The program and machine code for arguments like these; without any, those of the last call.
@@ -171,8 +171,8 @@ class Compiled:
         """Every value and gradient of one call, which leaves nothing changed.
 
         The function itself runs, on copies of the arguments and under `backlit.record()`: the program that was traced
-        is what it does. Afterwards parameters, buffers, optimizer state, generators and gradients are put back bit for
-        bit, also when it raises.
+        is what it does. Afterwards parameters, buffers, optimizer state, schedulers, generators and gradients are put
+        back bit for bit, also when it raises.
 
         Args:
             *args: The arguments of a call.
@@ -259,7 +259,8 @@ def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = Fa
     It is traced when it is first called with arguments of new types, and again when something that it uses has
     changed: a module or an optimizer was edited or put into another mode, a captured tensor or number was replaced.
     Values may change freely, rates of optimizers and the number of rows, the first size of the first tensor, among
-    them. Parameters, buffers, optimizer state, generators and captured tensors are updated in place.
+    them. Parameters, buffers, optimizer state, generators and captured tensors are updated in place. Steps of
+    schedulers inside the function are taken by Python before the program runs, which finds the rates in a table.
 
     What Python does besides, such as printing, happens while the function is traced (up to four times) and not in
     later calls; a function that sets numbers which it finds outside, or draws random ones elsewhere, is refused.

@@ -2,12 +2,16 @@
 
 import functools
 from collections.abc import Callable, Iterable
+from types import FunctionType
 from typing import Any
 
 from backlit.core.modes import STATE
 from backlit.core.stateful import Stateful
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import GraphError, user_line
+
+# On functions that hand a step over to a trace.
+_MARK = "hands_over"
 
 
 class Stepped:
@@ -19,8 +23,10 @@ class Stepped:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "step" in vars(cls):
-            cls.step = _handed_over(vars(cls)["step"])  # type: ignore[attr-defined]
+        step = getattr(cls, "step", None)
+        # One that comes from a class beside this one is as good as an own.
+        if isinstance(step, FunctionType) and _MARK not in vars(step):
+            cls.step = _handed_over(step)  # type: ignore[attr-defined]
 
     def step_owner(self) -> Stateful:
         """Whose tensors a step sets."""
@@ -50,8 +56,8 @@ def untraced(done: str) -> None:
     """
     if STATE.trace is not None and not STATE.trace.stepping:
         raise GraphError(
-            f"{user_line()}: {done} inside a traced program, which would not see it change; do so outside, or let a "
-            "scheduler's step() do it, which may be called inside"
+            f"{user_line()}: {done} inside a traced program, which would not see it change; do so outside: only a "
+            "scheduler's step() can be called inside"
         )
 
 
@@ -68,4 +74,5 @@ def _handed_over(step: Callable[..., Any]) -> Callable[..., Any]:
             )
         return trace.take_step(self, args, kwargs)
 
+    vars(handed_over)[_MARK] = True
     return handed_over

@@ -142,7 +142,7 @@ class Schedule:
             _fill(self._first)
             for number, step in enumerate(self._steps):
                 edits = step.take()
-                if edits != step.edits and number < last_read + 1:
+                if edits != step.edits and number <= last_read:
                     self._outdated = True
                     raise Outdated(
                         f"{step} changed other options of its optimizer than when the program was traced; call it "

@@ -1,7 +1,9 @@
 """What all schedulers share: counting, setting rates, saving and loading."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
+from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -125,14 +127,11 @@ class LRScheduler(Stepped):
     def step_undo(self) -> Callable[[], None]:
         """See `Stepped.step_undo`."""
         groups = [group.undo() for group in self._groups]
-        kept: dict[int, tuple[Any, Any]] = {}
+        kept: dict[int, Callable[[], None]] = {}
         _keep(self, kept)
 
         def put_back() -> None:
-            for container, content in kept.values():
-                container.clear()
-                (container.update if isinstance(container, dict) else container.extend)(content)
-            for undo in groups:
+            for undo in (*kept.values(), *groups):
                 undo()
 
         return put_back
@@ -152,15 +151,37 @@ class LRScheduler(Stepped):
                 )
 
 
-def _keep(value: Any, kept: dict[int, tuple[Any, Any]]) -> None:
-    """Note the contents of containers by identity, and of schedulers and objects to call that are in them."""
-    if isinstance(value, MethodType):
-        value = value.__self__
-    fields = value
-    if not isinstance(value, (dict, list)):
-        own = isinstance(value, LRScheduler) or (callable(value) and not isinstance(value, FunctionType))
-        fields = getattr(value, "__dict__", None) if own and not is_stateful(value) else None
-    if isinstance(fields, (dict, list)) and id(fields) not in kept:
-        kept[id(fields)] = fields, fields.copy()
-        for part in fields.values() if isinstance(fields, dict) else fields:
-            _keep(part, kept)
+def _keep(value: Any, kept: dict[int, Callable[[], None]]) -> None:
+    """Note how to put back containers, what functions close over, and schedulers and objects to call in these.
+
+    Args:
+        value: Where to begin.
+        kept: Grows by a function for each of them, by identity.
+    """
+    if isinstance(value, (dict, list)):
+        if id(value) not in kept:
+            kept[id(value)] = partial(_refill, value, value.copy())
+            for part in value.values() if isinstance(value, dict) else value:
+                _keep(part, kept)
+    elif isinstance(value, MethodType):
+        _keep(value.__self__, kept)
+    elif isinstance(value, FunctionType):
+        for cell in value.__closure__ or ():
+            # A name without a value yet has no contents.
+            with suppress(ValueError):
+                content = cell.cell_contents
+                if id(cell) not in kept:
+                    kept[id(cell)] = partial(setattr, cell, "cell_contents", content)
+                    _keep(content, kept)
+    elif isinstance(value, partial):
+        _keep(value.func, kept)
+    elif (isinstance(value, LRScheduler) or callable(value)) and not is_stateful(value):
+        _keep(getattr(value, "__dict__", None), kept)
+
+
+def _refill(container: Any, content: Any) -> None:
+    container.clear()
+    if isinstance(container, dict):
+        container.update(content)
+    else:
+        container.extend(content)
