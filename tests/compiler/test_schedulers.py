@@ -355,6 +355,11 @@ def reading(several: Several, x: Any) -> Any:
     return x * before + scheduler._step_count
 
 
+def by_its_class(several: Several, x: Any) -> Any:
+    lr_scheduler.LRScheduler.step(several.schedulers["b"], 2)
+    several.update(x)
+
+
 def unread(several: Several, x: Any) -> Any:
     several.schedulers["a"].step()
     return x + 1
@@ -367,7 +372,7 @@ def in_a_hook(several: Several, x: Any) -> Any:
     handle.remove()
 
 
-@pytest.mark.parametrize("function", [in_a_hook, chained, by_rows, to_an_epoch, reading, unread])
+@pytest.mark.parametrize("function", [in_a_hook, chained, by_rows, to_an_epoch, by_its_class, reading, unread])
 def test_functions(function: Any) -> None:
     def build() -> Program:
         several = Several()

@@ -45,8 +45,17 @@ class Tracer(Protocol):
     def use(self, owner: "Stateful") -> None:
         """Note that the program depends on the structure of a module or an optimizer."""
 
-    def take_step(self, stepped: "Stepped", args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Take a scheduler's step, and have it taken before each run of the program."""
+    def take_step(
+        self, stepped: "Stepped", step: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Take a scheduler's step, `step(stepped, *args, **kwargs)`, and have it taken before each run of the program.
+
+        Args:
+            stepped: The scheduler.
+            step: The method that was called.
+            args: Its arguments.
+            kwargs: Likewise.
+        """
 
     def get_grad(self, tensor: "TensorBase") -> "TensorBase | None":
         """The gradient of `tensor`, as seen inside the trace."""

@@ -72,7 +72,8 @@ def _handed_over(step: Callable[..., Any]) -> Callable[..., Any]:
                 f"{user_line()}: {type(self).__name__}.step was given a tensor inside a traced program, whose value is "
                 "known only after its run; return it, and call step outside with what a call returns, as Trainer does"
             )
-        return trace.take_step(self, args, kwargs)
+        trace.take_step(self, step, args, kwargs)
+        return None
 
     vars(handed_over)[_MARK] = True
     return handed_over

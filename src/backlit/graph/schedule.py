@@ -26,6 +26,7 @@ class Outdated(GraphError):
 @dataclass
 class _Step:
     stepped: Stepped
+    method: Callable[..., None]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     tensors: tuple[TensorBase, ...] = ()
@@ -35,7 +36,7 @@ class _Step:
     def take(self) -> int:
         """Take the step; the number of its edits."""
         before = self.stepped.step_edits()
-        self.stepped.step(*self.args, **self.kwargs)  # type: ignore[attr-defined]
+        self.method(self.stepped, *self.args, **self.kwargs)
         return self.stepped.step_edits() - before
 
     def is_current(self) -> bool:
@@ -66,14 +67,16 @@ class Schedule:
 
     # -- while the program is traced ---------------------------------------------------------------------------------
 
-    def add(self, stepped: Stepped, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def add(
+        self, stepped: Stepped, method: Callable[..., None], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
         """Take a step for the rest of the trace; `put_back` undoes it.
 
         What the program reads of Python's after the step, such as a count, is as it would be.
         """
         if all(stepped is not step.stepped for step in self._steps):
             self._undo.append(stepped.step_undo())
-        step = _Step(stepped, args, kwargs)
+        step = _Step(stepped, method, args, kwargs)
         step.edits = step.take()
         step.tensors = tuple(stepped.step_tensors())
         self._steps.append(step)

@@ -4,7 +4,7 @@ The table goes from memory to node: a write changes the table, never a tensor of
 leaves nothing behind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -244,12 +244,14 @@ class Trace:
         if owner not in self.used:
             self.used.append(owner)
 
-    def take_step(self, stepped: Stepped, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def take_step(
+        self, stepped: Stepped, step: Callable[..., None], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
         """Note a step that Python is to take before each run, and what the program reads is set by it from here on."""
         self.use(stepped.step_owner())
         self.stepping = True
         try:
-            self.schedule.add(stepped, args, kwargs)
+            self.schedule.add(stepped, step, args, kwargs)
         finally:
             self.stepping = False
         for tensor in stepped.step_tensors():
