@@ -79,7 +79,9 @@ class LBFGS(Optimizer):
         if closure is None:
             raise ArgumentError(f"{self.name}: step needs a closure that evaluates the model and returns the loss")
         if STATE.trace is not None:
-            raise GraphError(f"{self.name}: a step branches on losses, so it cannot be traced; call it eagerly, on a compiled closure")
+            raise GraphError(
+                f"{self.name}: a step branches on losses, so it cannot be traced; call it eagerly, with a compiled closure"
+            )
         group = self.param_groups[0]
         lr, line_search = group["lr"], group["line_search_fn"]
         # The state is one for all parameters; the first one keeps it.
