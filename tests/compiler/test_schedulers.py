@@ -1,5 +1,6 @@
 """Schedulers that a compiled function steps: the table of rates is eager's, and so is what they have counted."""
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable
@@ -248,6 +249,21 @@ def test_a_step_that_raises_undoes_those_before_it() -> None:
         with pytest.raises(StateError, match="step 8 is beyond the total of 7"):
             training.step(*data())
         assert training.look() == kept
+
+
+def test_a_step_whose_error_is_caught_is_no_part_of_a_program() -> None:
+    training = Training(True, lambda t: lr_scheduler.OneCycleLR(t.optimizer, 1.0, total_steps=1))
+
+    def careless(x: Any) -> Any:
+        for _ in range(2):
+            with contextlib.suppress(StateError):
+                training.scheduler.step()
+        return x
+
+    kept = training.look()
+    with pytest.raises(StateError, match="step 2 is beyond the total of 1"):
+        compile(careless)(backlit.ones(2))
+    assert training.look() == kept
 
 
 def test_no_rate_makes_new_code(emitted: list[Any]) -> None:

@@ -58,6 +58,7 @@ class Schedule:
         self._latest: dict[int, _Step] = {}
         self._undo: list[Callable[[], None]] = []
         self._outdated = False
+        self._error: Exception | None = None
 
     def __bool__(self) -> bool:
         return bool(self._steps)
@@ -77,10 +78,19 @@ class Schedule:
         if all(stepped is not step.stepped for step in self._steps):
             self._undo.append(stepped.step_undo())
         step = _Step(stepped, method, args, kwargs)
-        step.edits = step.take()
+        try:
+            step.edits = step.take()
+        except Exception as error:
+            self._error = error
+            raise
         step.tensors = tuple(stepped.step_tensors())
         self._steps.append(step)
         self._latest |= {id(tensor._storage): step for tensor in step.tensors}
+
+    def raise_error(self) -> None:
+        """Raise what a step has raised, also where the function has caught it: no run would be told."""
+        if self._error is not None:
+            raise self._error
 
     def put_back(self) -> None:
         """Undo all steps, at the end of the trace."""

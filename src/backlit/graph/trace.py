@@ -43,6 +43,7 @@ class Traced:
             given = [next(inputs) if isinstance(a, TensorBase) else a for a in args]
             stand_ins = [g for g in given if isinstance(g, TensorBase)]
             result = function(*given)
+            trace.schedule.raise_error()
             self.several = isinstance(result, (tuple, list))
             outputs = list(result) if self.several else [] if result is None else [result]
             if not all(isinstance(o, TensorBase) for o in outputs):

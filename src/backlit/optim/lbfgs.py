@@ -80,7 +80,8 @@ class LBFGS(Optimizer):
             raise ArgumentError(f"{self.name}: step needs a closure that evaluates the model and returns the loss")
         if STATE.trace is not None:
             raise GraphError(
-                f"{self.name}: a step branches on losses, so it cannot be traced; call it eagerly, with a compiled closure"
+                f"{self.name}: a step branches on losses, so it cannot be traced; call it eagerly, with a closure that "
+                "is compiled"
             )
         group = self.param_groups[0]
         lr, line_search = group["lr"], group["line_search_fn"]
