@@ -145,7 +145,7 @@ def color_by_time(theme: str) -> Any:
     with backlit.record():
         loss = model(backlit.randn(64, 50)).square().mean()
         loss.backward()
-    return view.graph(loss, collapse=0, color_by="time", theme=theme)
+    return view.graph(loss, collapse=0, color_by="time", direction="down", theme=theme)
 
 
 def color_by_memory(theme: str) -> Any:

@@ -37,6 +37,28 @@ def test_a_product():
     ]
 
 
+def test_a_vector_is_a_column():
+    assert rules(backlit.matmul, ["W", "a"], uniform(2, 3), uniform(3)) == [
+        ("dJ/dz a'", "(2) (3)'"),
+        ("W' dJ/dz", "(2 × 3)' (2)"),
+    ]
+    assert rules(backlit.matmul, ["a", "W"], uniform(3), uniform(3, 2)) == [
+        ("W dJ/dz", "(3 × 2) (2)"),
+        ("a dJ/dz'", "(3) (2)'"),
+    ]
+    assert rules(nn.functional.linear, ["a", "W", "b"], uniform(3), uniform(2, 3), uniform(2)) == [
+        ("W' dJ/dz", "(2 × 3)' (2)"),
+        ("dJ/dz a'", "(2) (3)'"),
+        ("dJ/dz", "(2)"),
+    ]
+    # A column by a matrix is no product of matrices.
+    assert rules(backlit.mul, ["a", "b"], uniform(2, 1), uniform(2, 3))[1] == ("dJ/dz ⊙ a", "(2 × 3) ⊙ (2 × 1)")
+
+
+def test_a_number_scales():
+    assert rules(backlit.dot, ["a", "b"], uniform(3), uniform(3))[0][0] == "dJ/dz · b"
+
+
 def test_broadcasting_sums():
     assert rules(backlit.mul, ["a", "b"], uniform(2, 3), uniform(3)) == [
         ("dJ/dz ⊙ b", "(2 × 3) ⊙ (3)"),
@@ -54,6 +76,7 @@ def test_cross_entropy_in_closed_form():
     rule = cross_entropy_rule("1")
     assert rule.formula == "1/4 · (softmax(a) − onehot(y))"
     assert rule.shapes == "1/4 · (softmax(4 × 3) − onehot(4))"
+    assert cross_entropy_rule("1", reduction="sum").formula == "softmax(a) − onehot(y)"
     assert cross_entropy_rule(reduction="sum").formula == "dJ/dz · (softmax(a) − onehot(y))"
 
 

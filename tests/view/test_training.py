@@ -73,7 +73,14 @@ def test_gradients_that_shrink_by_powers_of_ten_are_drawn_over_powers():
     place = part.places.index(("gradients", "2.weight"))
     assert area(training(run), "gradient of 2.weight").get_yscale() == "linear"
     part.rows[0][place, :4] *= 1e4
-    assert area(training(run), "gradient of 2.weight").get_yscale() == "symlog"
+    found = area(training(run), "gradient of 2.weight")
+    assert found.get_yscale() == "symlog"
+    ticks = found.get_yticks()
+    assert 3 <= len(ticks) <= 7
+    assert np.array_equal(ticks, -ticks[::-1])
+    # No number stands on another, near 0 neither.
+    places = found.transData.transform(np.column_stack([np.zeros_like(ticks), ticks]))[:, 1]
+    assert np.diff(places).min() > 8
 
 
 def test_words_of_the_diagnosis_are_in_the_picture():

@@ -17,7 +17,7 @@ from backlit.view.theme import theme_of
 _FIRST = ("Sigmoid", "Tanh", "ReLU", "LeakyReLU", "Maxout", "ELU")
 
 
-def activations(which: Sequence[str | Module] | None = None, *, reach: float = 5.0, theme: str = "light") -> Plot:
+def activations(which: Sequence[str | Module] | None = None, *, reach: float = 7.0, theme: str = "light") -> Plot:
     """Draw activations and, dashed, their derivatives.
 
     Args:
@@ -120,5 +120,5 @@ def _values(module: Module, x: Any, name: str) -> tuple[Any, Any]:
 
 def _broken(x: Any, y: Any) -> tuple[Any, Any]:
     """A line that stops at jumps instead of climbing them."""
-    jumps = np.flatnonzero(np.abs(np.diff(y)) > 0.05) + 1
+    jumps = np.flatnonzero(np.abs(np.diff(y)) > 3 * (x[1] - x[0])) + 1
     return np.insert(x, jumps, np.nan), np.insert(y, jumps, np.nan)

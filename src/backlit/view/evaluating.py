@@ -51,7 +51,7 @@ def calibration(
             label="network, with 95% interval",
         )  # fmt: skip
         top.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), ylabel="share that came true")
-        top.legend(loc="best")
+        figure.legend(loc="outside lower center", ncols=2)
         top.set_title(f"expected calibration error {number(found.error, 3)}", fontsize=10)
         bottom.bar(found.predicted, found.counts, width=0.05, color=blue)
         bottom.set(xlabel=_wrapped(said), ylabel="rows")

@@ -269,7 +269,7 @@ def _by_rules(derivation: Derivation) -> list[Line]:
         _words(
             "J is the result" + (f", {result}" if result != "J" else "") + ". Each gradient has the shape of what it "
             "belongs to. ⊙ multiplies element by element, A B is the matrix product, A' the transpose; rows are "
-            "examples."
+            "examples, a vector by itself is a column."
         )
     )
     uses: set[int] = set()

@@ -110,9 +110,10 @@ def _of_cross_entropy(ran: "_Ran", settings: dict[str, Any], names: Sequence[str
     before = "" if arriving == "1" else f"{arriving} · "
     share = f"1/{count} · " if count > 1 else ""
     shape, rows = shape_brackets(logits.shape), shape_brackets(labels.shape)
+    difference = "({})" if before or share else "{}"
     return Rule(
-        f"{before}{share}(softmax({names[0]}) − onehot({names[1]}))",
-        f"{'1 · ' if before else ''}{share}(softmax{shape} − onehot{rows})",
+        before + share + difference.format(f"softmax({names[0]}) − onehot({names[1]})"),
+        ("1 · " if before else "") + share + difference.format(f"softmax{shape} − onehot{rows}"),
     )
 
 
@@ -232,21 +233,49 @@ def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
         return first
     if first is not None and primitive.notation == "{x}'":
         return first.transposed()
+    product = _of_vectors(binding, inputs)
+    if product is not None:
+        return product
     values: dict[str, Any] = dict(binding.settings)
     for name, text in zip(primitive.inputs, inputs, strict=False):
         enclosed = f"({{{name}}})" in primitive.notation
         values[name] = "" if text is None else _unbracketed(text.text) if enclosed else text.bracketed
     notation = primitive.notation
-    if any(text is not None and _NUMBER.fullmatch(text.text) for text in inputs):
+    if any(text is not None and _NUMBER.fullmatch(text.text) for text in inputs) or () in _shapes(binding):
         # Element by element is said between arrays only.
         notation = notation.replace(" * ", " · ")
     try:
         formula = notation.format(**values)
     except (KeyError, IndexError, ValueError):
         formula = f"{primitive.name}({', '.join(i.text for i in inputs if i)})"
-    product = primitive.notation == "{x} {y}" and len(inputs) == 2 and all(inputs)
-    factors = (inputs[0], inputs[1]) if product else None
+    of_matrices = primitive.notation == "{x} {y}" and len(inputs) == 2 and all(inputs)
+    factors = (inputs[0], inputs[1]) if of_matrices else None
     return _Text(re.sub(r"\b1 [*·] | [*·] 1\b(?!/)", "", formula), factors)  # type: ignore[arg-type]
+
+
+def _of_vectors(binding: Binding, inputs: list[_Text | None]) -> _Text | None:
+    """A vector taken for a column or a row, or their product; None for other operations. By itself it is a column."""
+    name, first, shapes = binding.primitive.name, inputs[0], _shapes(binding)
+    before, after = len(shapes[0]), len(binding.outputs[0][0])
+    if first is None or len(inputs) > 2:
+        return None
+    if (name, before, after) in (("unsqueeze", 1, 2), ("squeeze", 2, 1)):
+        matrix = shapes[0] if name == "squeeze" else binding.outputs[0][0]
+        return first if matrix[1] == 1 else first.transposed()
+    second = inputs[-1]
+    if name != "mul" or second is None or before != 2 or shapes[0][1] != 1 or shapes[1][-1:] in ((), (1,)):
+        return None
+    if len(shapes[1]) == 1:
+        second = second.transposed()
+    elif shapes[1][0] != 1:
+        return None
+    return _Text(f"{first.bracketed} {second.bracketed}", (first, second))
+
+
+def _shapes(binding: Binding) -> list[tuple[int, ...]]:
+    """The shapes of a binding's inputs."""
+    given = () if binding.record is None else binding.record.inputs
+    return [value.array.shape if isinstance(value, Value) else () for value in given]
 
 
 def _unbracketed(text: str) -> str:

@@ -1,5 +1,6 @@
 """`view.training`: how a network learnt: loss and metrics, and how each layer's numbers were distributed meanwhile."""
 
+import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,7 @@ class _Layer:
         # Where the spread is small for most of the time, that time is to be seen too.
         small = float(np.quantile(spread, 0.2)) if len(spread) else np.inf
         if len(spread) and spread.max() > _WIDE * small:
-            axes.set_yscale("symlog", linthresh=small)
+            _scale_by_powers(axes, math.floor(math.log10(small)))
         else:
             axes.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
             axes.yaxis.get_offset_text().set_fontsize(7.5)
@@ -227,6 +228,18 @@ class _Layer:
         axes.set_ylim(edges[0, 0], edges[0, -1])
         axes.set_title("update / weight (dotted: 0.001)", fontsize=8.5)
         axes.legend(fontsize=7, loc="upper right")
+
+
+def _scale_by_powers(axes: "Axes", least: int) -> None:
+    """Scale the values by powers of ten on both sides of 0, evenly below the least power, with three at most named."""
+    axes.set_yscale("symlog", linthresh=10.0**least)
+    ends = axes.get_ylim()
+    largest = math.floor(math.log10(max(map(abs, ends))))
+    powers = range(largest, least - 1, -max(1, math.ceil((largest - least + 1) / 3)))
+    ticks = {-(10.0**power): f"$-10^{{{power}}}$" for power in powers} | {0.0: "0"}
+    ticks |= {10.0**power: f"$10^{{{power}}}$" for power in reversed(powers)}
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.set_ylim(ends)
 
 
 def _marker(found: "NDArray[np.float64]") -> str:
