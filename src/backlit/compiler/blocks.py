@@ -59,7 +59,7 @@ class BlockedProduct(Product):
         first, last = (number(0), k.size(self.m)) if across else self.own_rows(shared=True)
         low, high = self._own_columns() if across else (number(0), number(self.n))
         bands = b.sdiv(b.add(k.size(self.m), number(self.height - 1)), number(self.height))
-        whole = b.mul(self._least(bands, number(_BANDS)), number(self.height))
+        whole = b.mul(self.k.least(bands, number(_BANDS)), number(self.height))
         second = number(self.depth * self.columns)
         sums = b.mul(whole, number(self.columns))
         area = b.add(b.add(second, sums), b.mul(whole, self.end))
@@ -68,7 +68,7 @@ class BlockedProduct(Product):
         self.firsts = b.gep(self.sums, [sums], source_etype=self.element)
 
         def rows(i: Any) -> None:
-            self.first, self.last = i, self._least(b.add(i, number(_BANDS * self.height)), last)
+            self.first, self.last = i, self.k.least(b.add(i, number(_BANDS * self.height)), last)
             self._copy_first()
             k.loop(low, high, self.columns, lambda j: self._block_of_columns(j, high))
 
@@ -78,17 +78,14 @@ class BlockedProduct(Product):
         """The columns of this thread, in whole panels."""
         k, b = self.k, self.b
         low, high = k.share(number(math.ceil(self.n / self.panel)))
-        return b.mul(low, number(self.panel)), self._least(b.mul(high, number(self.panel)), number(self.n))
-
-    def _least(self, one: Any, other: Any) -> Any:
-        return self.b.select(self.b.icmp_signed("<", one, other), one, other)
+        return b.mul(low, number(self.panel)), self.k.least(b.mul(high, number(self.panel)), number(self.n))
 
     def _block_of_columns(self, start: Any, high: Any) -> None:
         k, b = self.k, self.b
-        stop = self._least(b.add(start, number(self.columns)), high)
+        stop = self.k.least(b.add(start, number(self.columns)), high)
 
         def block(t: Any) -> None:
-            after = self._least(b.add(t, number(self.depth)), self.end)
+            after = self.k.least(b.add(t, number(self.depth)), self.end)
             self._copy_second(start, stop, t, after)
 
             def panel(j: Any, masks: list[Any]) -> None:
@@ -103,7 +100,7 @@ class BlockedProduct(Product):
     def _panels(self, start: Any, stop: Any, panel: Callable[[Any, list[Any]], None]) -> None:
         """Go through the panels from and to a column; the last of all may be narrower."""
         whole, rest = self._whole, self.n - self._whole
-        self.k.loop(start, self._least(stop, number(whole)), self.panel, lambda j: panel(j, [None] * self._wide))
+        self.k.loop(start, self.k.least(stop, number(whole)), self.panel, lambda j: panel(j, [None] * self._wide))
         if rest:
             with self.b.if_then(self.b.icmp_signed("==", stop, number(self.n))):
                 panel(number(whole), self.masks(rest))
@@ -149,7 +146,7 @@ class BlockedProduct(Product):
 
         whole, rest = self._whole, self.n - self._whole
         if whole:
-            copy(start, b.sub(self._least(stop, number(whole)), start), self._wide, 0)
+            copy(start, b.sub(self.k.least(stop, number(whole)), start), self._wide, 0)
         if rest:
             with b.if_then(b.icmp_signed("==", stop, number(self.n))):
                 copy(number(whole), number(rest), math.ceil(rest / self.lanes), rest % self.lanes)

@@ -169,6 +169,10 @@ class KernelFrame:
                 return other
         return self.builder.add(a, b)
 
+    def least(self, one: Any, other: Any) -> Any:
+        """The smaller of two numbers."""
+        return self.builder.select(self.builder.icmp_signed("<", one, other), one, other)
+
     def address(self, index: Index, strides: Sequence[Any], offset: Any = 0) -> tuple[Any, Any]:
         """The place of the first lane, and the stride from lane to lane (0 if all lanes are one place)."""
         place, lane = self.size(offset), 0
@@ -201,7 +205,7 @@ class KernelFrame:
                 f"llvm.masked.load.{overload(vector)}.p0", vector, at, number32(item_size(kind)), self.mask, zero
             )
             return self._as_bool(loaded, kind)
-        return self._collected(where, kind, [self.plus(place, self._distance(i, lane)) for i in range(code.lanes)])
+        return self.collected(where, kind, [self.plus(place, self._distance(i, lane)) for i in range(code.lanes)])
 
     def _distance(self, count: int, stride: Any) -> Any:
         """How far so many strides lead."""
@@ -215,9 +219,9 @@ class KernelFrame:
             if self.code.lanes == 1
             else [b.extract_element(places, number32(lane)) for lane in range(self.code.lanes)]
         )
-        return self._collected(where, kind, single)
+        return self.collected(where, kind, single)
 
-    def _collected(self, where: tuple[str, int], kind: str, places: list[Any]) -> Any:
+    def collected(self, where: tuple[str, int], kind: str, places: list[Any]) -> Any:
         """Read one number for each lane."""
         b, memory = self.builder, memory_type(kind)
         pointer = self.pointer(where)

@@ -1,14 +1,15 @@
 """Values in kernels: the value of any step at an index, from memory or computed where it is used."""
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import Index, KernelFrame, number, number32, plain_strides
+from backlit.compiler.frame import Index, KernelFrame, number, plain_strides
 from backlit.compiler.plan import Access, access, same_dims
 from backlit.compiler.rows import Affine, Inverse
-from backlit.compiler.squares import butterfly, first_lanes
+from backlit.compiler.squares import butterfly, columns_of, first_lanes
 from backlit.compiler.values import COMBINED, OPERATIONS, overload, scalar_type
 
 # So many columns of short rows are read and written number by number; more of them in whole rows.
@@ -22,6 +23,8 @@ class KernelEmitter(KernelFrame):
         super().__init__(*args, **settings)
         self._values: dict[Any, Any] = {}
         self._indices: dict[Index, Index] = {}
+        # Of short rows, the first that a vector holds, and the end of all.
+        self.span: tuple[Any, Any] = (None, None)
 
     @property
     def core(self) -> int:
@@ -126,29 +129,51 @@ class KernelEmitter(KernelFrame):
         step = self.steps[n]
         if self.kernel.columns is not None and len(index) == len(step.shape) == 2 and index[0][1] and offset == 0:
             width = step.shape[1]
-            if strides == (width, 1) and isinstance(width, int) and width > FEW_COLUMNS:
+            if strides == (width, 1) and isinstance(width, int):
                 key = (n, "columns")
                 if key not in self._values:
-                    self._values[key] = self._columns(n, index[0][0], width)
+                    read = self._columns if width > FEW_COLUMNS else self._few_columns
+                    self._values[key] = read(n, width)
                 return self._values[key][index[1][0].constant]
         return self.load(self.plan.memory[n], step.dtype, *self.address(index, strides, offset))
 
-    def _columns(self, n: int, i: Any, width: int) -> list[Any]:
-        """The columns of a vector of rows from row `i` on, which are read as they lie."""
+    def _columns(self, n: int, width: int) -> list[Any]:
+        """The columns of a vector of rows, which are read as they lie."""
         b, lanes, mask = self.builder, self.code.lanes, self.mask
         found: list[Any] = []
         for first in range(0, width, lanes):
             rows = []
-            for lane in range(lanes):
-                row = self.plus(i, number(lane))
-                if mask is not None:
-                    row = b.select(b.extract_element(mask, number32(lane)), row, i)
-                self.mask = first_lanes(lanes, min(width - first, lanes))
+            self.mask = first_lanes(lanes, min(width - first, lanes))
+            for row in self.lane_rows():
                 place = self.plus(self.times(row, width), number(first))
                 rows.append(self.load(self.plan.memory[n], self.steps[n].dtype, place, 1))
             found += butterfly(b, rows, lanes)
         self.mask = mask
         return found[:width]
+
+    def _few_columns(self, n: int, width: int) -> list[Any]:
+        """The same where there are few: rows that follow each other lie in few vectors."""
+        mask, kind, where = self.mask, self.steps[n].dtype, self.plan.memory[n]
+        rows = [self.load(where, kind, place, 1) for place in self.together(width)]
+        self.mask = mask
+        return columns_of(self.builder, rows, self.code.lanes)
+
+    def together(self, width: int) -> Iterator[Any]:
+        """Where the vectors begin in which rows of few columns lie one after the other; sets the mask for each."""
+        b, code, (first, end) = self.builder, self.code, self.span
+        begin, stop = self.times(first, width), self.times(end, width)
+        for v in range(width):
+            place = self.plus(begin, number(v * code.lanes))
+            self.mask = b.icmp_signed("<", code.steps(), code.splat(b.sub(stop, place)))
+            yield place
+
+    def lane_rows(self) -> list[Any]:
+        """For each lane the row that it holds; those beyond the end hold the last."""
+        if "rows" not in self._values:
+            first, end = self.span
+            last = self.builder.sub(end, number(1))
+            self._values["rows"] = [self.least(self.plus(first, number(n)), last) for n in range(self.code.lanes)]
+        return self._values["rows"]
 
     def _along(self, n: int, index: Index) -> Any:
         """A reduction along a short row."""

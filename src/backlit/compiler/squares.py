@@ -1,4 +1,4 @@
-"""Square blocks of numbers in registers, turned over by shuffles.
+"""Blocks of numbers in registers, turned over by shuffles.
 
 In stage s of the butterfly, vectors that are 2^s apart exchange halves of their groups of 2^(s+1) lanes (K. S. Eklundh,
 "A fast computer method for matrix transposing", IEEE Trans. Comput. 1972).
@@ -16,6 +16,30 @@ def butterfly(b: ir.IRBuilder, vectors: list[Any], lanes: int) -> list[Any]:
         vectors = _stage(b, vectors, lanes, distance)
         distance *= 2
     return vectors
+
+
+def columns_of(b: ir.IRBuilder, vectors: list[Any], lanes: int) -> list[Any]:
+    """The columns of as many rows as vectors have lanes, from the vectors in which the rows lie one after the other."""
+    width = len(vectors)
+    return [_chosen(b, vectors, [divmod(lane * width + c, lanes) for lane in range(lanes)]) for c in range(width)]
+
+
+def rows_of(b: ir.IRBuilder, columns: list[Any], lanes: int) -> list[Any]:
+    """The vectors in which the rows lie one after the other, from their columns."""
+    width = len(columns)
+    places = [[divmod(v * lanes + p, width)[::-1] for p in range(lanes)] for v in range(width)]
+    return [_chosen(b, columns, chosen) for chosen in places]
+
+
+def _chosen(b: ir.IRBuilder, vectors: list[Any], places: list[tuple[int, int]]) -> Any:
+    """A vector whose lanes are those of others: for each, which vector and which of its lanes."""
+    result = vectors[0]
+    for number, vector in enumerate(vectors[1:], 1):
+        # Until the first shuffle lanes are where they were in the first vector.
+        kept = [lane if of == 0 and number == 1 else p for p, (of, lane) in enumerate(places)]
+        order = [len(places) + lane if of == number else kept[p] for p, (of, lane) in enumerate(places)]
+        result = b.shuffle_vector(result, vector, ir.Constant(ir.VectorType(ir.IntType(32), len(places)), order))
+    return result
 
 
 def first_lanes(lanes: int, count: int) -> Any:
