@@ -118,6 +118,15 @@ def test_bad_networks_for_pieces():
 # -- activations -----------------------------------------------------------------------------------------------------
 
 
+def test_one_activation_needs_no_list():
+    assert list(activations("ReLU").data) == list(activations(nn.ReLU()).data) == ["ReLU"]
+
+
+def test_lines_do_not_break_far_from_zero():
+    line = activations("Tanh", reach=40)._figure.axes[0].lines[2]
+    assert np.isfinite(line.get_ydata()).all()
+
+
 def test_activations_and_slopes_are_the_lectures():
     data = activations().data
     x, s, slope = data["Sigmoid"]

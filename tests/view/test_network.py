@@ -215,6 +215,17 @@ def test_views_of_one_input_say_so(draw):
         draw(Joined())
 
 
+def test_whole_numbers_are_numbers_except_where_they_are_looked_up(model):
+    assert network(model, [1, -2, 3]).data[1].values.dtype == np.float32
+    words = nn.Sequential(nn.Embedding(5, 2), nn.Flatten(), nn.Linear(4, 1))
+    assert network(words, [3, 1]).data[0].values.shape == (4,)
+    assert summary(words, (np.array([[3, 1]]),)).total.output_shape == (1, 1)
+    with pytest.raises(ArgumentError, match=r"not its shape: backlit\.zeros\(5, 3\)"):
+        summary(model, (5, 3))
+    with pytest.raises(ArgumentError, match=r"expected \(layer, neuron\), such as \(2, 1\), got 3"):
+        network(model, [1, 2, 3], neuron=3)
+
+
 def test_layers_beside_each_other_are_no_chain():
     class Beside(nn.Module):
         def __init__(self):

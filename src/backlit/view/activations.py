@@ -17,12 +17,14 @@ from backlit.view.theme import theme_of
 _FIRST = ("Sigmoid", "Tanh", "ReLU", "LeakyReLU", "Maxout", "ELU")
 
 
-def activations(which: Sequence[str | Module] | None = None, *, reach: float = 7.0, theme: str = "light") -> Plot:
+def activations(
+    which: str | Module | Sequence[str | Module] | None = None, *, reach: float = 7.0, theme: str = "light"
+) -> Plot:
     """Draw activations and, dashed, their derivatives.
 
     Args:
-        which: Names of classes of `backlit.nn`, or modules, such as `nn.LeakyReLU(0.1)`; None: all that there are, with
-            the slopes in which they are taught.
+        which: A name of a class of `backlit.nn`, a module such as `nn.LeakyReLU(0.1)`, or several of them; None: all
+            that there are, with the slopes in which they are taught.
         reach: Drawn from −reach to reach.
         theme: "light" or "dark".
 
@@ -36,7 +38,8 @@ def activations(which: Sequence[str | Module] | None = None, *, reach: float = 7
     colors = theme_of(theme)
     if not 0 < reach < np.inf:
         raise ArgumentError(f"view.activations: reach must be positive and finite, got {reach!r}")
-    chosen = _all() if which is None else [_one(one) for one in which]
+    wanted = [which] if isinstance(which, str | Module) else which
+    chosen = _all() if wanted is None else [_one(one) for one in wanted]
     if not chosen:
         raise ArgumentError("view.activations: which: no activation is named")
     # An even number of points keeps clear of kinks at whole numbers.

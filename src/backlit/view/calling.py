@@ -4,8 +4,8 @@ import inspect
 from typing import Any
 
 from backlit.errors import ArgumentError, ArgumentTypeError
-from backlit.nn import Module
-from backlit.ops import Tensor
+from backlit.nn import Embedding, Module
+from backlit.ops import Tensor, from_numpy
 from backlit.train.feed import as_tensor
 from backlit.train.prediction import float_dtype
 
@@ -13,7 +13,10 @@ _ONE = "draw a module around it that takes one tensor and splits it"
 
 
 def tensors_for(model: Any, inputs: Any, caller: str) -> tuple[Tensor, ...]:
-    """The tensors that a model is called with; floats get the type of its parameters.
+    """The tensors that a model is called with.
+
+    Numbers that are no tensors get the type of its parameters; whole ones stay what they are where the model has an
+    embedding, which looks them up.
 
     Args:
         model: What is called.
@@ -28,9 +31,17 @@ def tensors_for(model: Any, inputs: Any, caller: str) -> tuple[Tensor, ...]:
     check_model(model, caller)
     dtype = float_dtype(model)
     several = isinstance(inputs, tuple) and any(getattr(part, "ndim", 0) or isinstance(part, list) for part in inputs)
-    found = tuple(as_tensor(part, f"{caller}: input", dtype) for part in (inputs if several else (inputs,)))
-    check_inputs(model, len(found), caller, "give several as a tuple, (a, b)")
-    return found
+    parts = inputs if several else (inputs,)
+    check_inputs(model, len(parts), caller, "give several as a tuple, (a, b)")
+    found = [as_tensor(part, f"{caller}: input", dtype) for part in parts]
+    if dtype is None or any(isinstance(module, Embedding) for module in model.modules()):
+        return tuple(found)
+    return tuple(
+        tensor
+        if isinstance(part, Tensor) or tensor.dtype.is_floating_point
+        else from_numpy(tensor.numpy().astype(dtype))
+        for part, tensor in zip(parts, found, strict=True)
+    )
 
 
 def check_model(model: Any, caller: str) -> None:

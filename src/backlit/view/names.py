@@ -27,6 +27,8 @@ class Names:
         self._by_array: dict[int, str] = {}
         self._by_result: dict[tuple[int, int], str] = {}
         self._arrays: dict[str, Array] = {}
+        if given is not None and not isinstance(given, Mapping):
+            raise ArgumentTypeError(f"names: expected a dict such as {{'x': x}}, got {type(given).__name__}")
         for name, tensor in (given or {}).items():
             if not isinstance(name, str) or not isinstance(tensor, TensorBase):
                 raise ArgumentTypeError(

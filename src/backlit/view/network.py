@@ -79,6 +79,8 @@ def network(
         raise ArgumentError(f"view.network: most: a number of neurons, at least 2, got {most!r}")
     layers = read_layers(model, x)
     if neuron is not None:
+        if not isinstance(neuron, tuple | list) or [type(n) for n in neuron] != [int, int]:
+            raise ArgumentError(f"view.network: neuron: expected (layer, neuron), such as (2, 1), got {neuron!r}")
         check_neuron(layers, *neuron)
     with styled(colors):
         return Network(_Drawing(layers, neuron, most, colors).figure, layers, colors, "a network")

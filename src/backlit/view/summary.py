@@ -7,6 +7,7 @@ from typing import Any
 from backlit.core.recording import record
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, TensorBase
+from backlit.errors import ArgumentError
 from backlit.nn import Module, Parameter
 from backlit.train.modes import in_mode
 from backlit.view.calling import tensors_for
@@ -116,10 +117,12 @@ def summary(model: Module, input: Any) -> Summary:
 
     Raises:
         ArgumentTypeError: `model` is no module.
-        ArgumentError: It takes another number of inputs.
+        ArgumentError: It takes another number of inputs; or a shape is given.
         DataError: `input` holds no numbers.
         ShapeError, DtypeError: The network does not take such an input; the message names the layer.
     """
+    if isinstance(input, tuple) and all(isinstance(length, int) for length in input):
+        raise ArgumentError(f"view.summary: give an input, not its shape: backlit.zeros{input}")
     args = tensors_for(model, input, "view.summary")
     shapes: dict[int, list[tuple[int, ...] | None]] = {}
 
