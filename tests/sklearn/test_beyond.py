@@ -229,6 +229,8 @@ def test_lbfgs_finds_logistic_regression():
         ({"loss": "hinge"}, "loss must be"),
         ({"dropout": 1.5}, "dropout"),
         ({"categorical_features": "auto"}, "from_dtype"),
+        ({"verbose": "yes"}, "verbose must be True, False or a whole number"),
+        ({"n_iter_no_change": 2.5}, "n_iter_no_change must be a positive whole number or infinity"),
     ],
 )
 def test_parameters_out_of_range_are_named(change, words):
@@ -283,6 +285,17 @@ def test_labels_of_two_kinds_and_missing_labels_are_said(model):
     ):
         with pytest.raises(ValueError, match=words):
             model.fit(X, labels)
+
+
+@pytest.mark.parametrize("model", [MLPRegressor(**SHORT), NetRegressor(max_iter=1)], ids=str)
+@pytest.mark.parametrize("weight", [None, np.ones(150)])
+def test_targets_of_another_width_are_said(model, weight):
+    model.fit(IRIS, IRIS[:, :2])
+    with pytest.raises(ValueError, match="y has 1 columns, expected 2 as before"):
+        model.partial_fit(IRIS, CLASSES, weight)
+    with pytest.raises(ValueError, match="y has 1 columns, expected 2 as before"):
+        model.fit(IRIS, IRIS[:, :2], weight, X_val=IRIS, y_val=CLASSES)
+    assert model.fit(IRIS, CLASSES, weight).predict(IRIS).shape == (150,)
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

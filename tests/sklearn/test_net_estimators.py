@@ -109,6 +109,7 @@ def test_early_stopping_keeps_the_best_weights():
     model.fit(IRIS, CLASSES)
     assert model.n_iter_ < 50
     assert model.score(IRIS, CLASSES) > 0.9
+    assert model.set_params(max_iter=3, n_iter_no_change=np.inf).fit(IRIS, CLASSES).n_iter_ == 3
 
 
 def test_partial_fit_goes_on_after_pickling():
@@ -152,6 +153,7 @@ def test_images_go_in_as_they_are():
         ({"module": lambda: nn.Flatten(0)}, "expected .n_samples, n_outputs."),
         ({"max_iter": 0}, "max_iter"),
         ({"early_stopping": 1}, "early_stopping"),
+        ({"scheduler": 3}, "scheduler must be a function"),
     ],
 )
 def test_what_cannot_be_used_is_said(change, words):

@@ -1,6 +1,9 @@
 """`MLPClassifier` and `MLPRegressor` beside scikit-learn's: the same seed gives the same network but for rounding."""
 
+import contextlib
+import io
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -124,6 +127,56 @@ def test_partial_fit_and_warm_start_go_on_as_in_scikit_learn():
         both.append((parts, warm))
     for theirs, ours in zip(*both, strict=True):
         assert_same(ours, theirs)
+
+
+def of_both(call):
+    """What a call of scikit-learn's and of backlit's module gives: its result or error, warnings, and prints."""
+    found = []
+    for library in (sklearn.neural_network, backlit.sklearn):
+        printed = io.StringIO()
+        with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(printed):
+            warnings.simplefilter("always")
+            try:
+                result = call(library)
+            except ValueError as error:
+                result = str(error)[:90]
+        words = [(w.category, str(w.message).partition("\n")[0][:70]) for w in caught]
+        found.append((result, words, printed.getvalue()))
+    return found
+
+
+def fitted(library, **options):
+    return library.MLPClassifier((4,), random_state=0, **{"max_iter": 3, **options}).fit(IRIS, IRIS_CLASSES)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda library: fitted(library).n_iter_,
+        lambda library: fitted(library, solver="lbfgs").n_iter_,
+        lambda library: fitted(library, batch_size=1000).t_,
+        lambda library: fitted(library, tol=0.5, max_iter=30, verbose=True).n_iter_,
+        lambda library: fitted(library, early_stopping=True, max_iter=30, verbose=True).n_iter_,
+        lambda library: fitted(library, warm_start=True).fit(IRIS[:100], IRIS_CLASSES[:100]).n_iter_,
+        lambda library: fitted(library).partial_fit(IRIS, IRIS_CLASSES, classes=[0, 1]).t_,
+        lambda library: fitted(library, solver="sgd").set_params(solver="adam").partial_fit(IRIS, IRIS_CLASSES).loss_,
+        lambda library: fitted(
+            library, solver="sgd", learning_rate="adaptive", learning_rate_init=3e-6, tol=1, n_iter_no_change=1,
+            max_iter=20, verbose=True,
+        ).n_iter_,
+    ],
+)  # fmt: skip
+def test_warnings_errors_and_prints_are_scikit_learns(call):
+    theirs, ours = of_both(call)
+    assert ours[1:] == theirs[1:]
+    assert ours[0] == (pytest.approx(theirs[0]) if isinstance(theirs[0], float) else theirs[0])
+
+
+def test_labels_of_objects_are_text_as_in_scikit_learn():
+    labels = np.array(["setosa", "versicolor", "virginica"], object)[IRIS_CLASSES]
+    for library in (sklearn.neural_network, backlit.sklearn):
+        model = library.MLPClassifier(max_iter=1).fit(IRIS, labels)
+        assert model.classes_.dtype == model.predict(IRIS).dtype == "<U10"
 
 
 def test_partial_fit_is_for_solvers_by_batches():

@@ -22,7 +22,6 @@ _NUMBERS: dict[str, tuple[type, float, float, bool, bool]] = {
     "beta_1": (Real, 0, 1, True, False),
     "beta_2": (Real, 0, 1, True, False),
     "epsilon": (Real, 0, math.inf, False, False),
-    "n_iter_no_change": (Real, 1, math.inf, True, True),
     "max_fun": (Integral, 1, math.inf, True, False),
 }
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -31,6 +30,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "normalization": (None, "batch", "layer"),
     "missing_values": ("error", "impute"),
 }
+_COUNTS_OR_INFINITY = ("n_iter_no_change",)
 _FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "calibrate", "compile")
 
 
@@ -49,9 +49,17 @@ def check_parameters(estimator: Any) -> None:
             raise ArgumentError(f"{name}: {parameter} must be one of {_CHOICES[parameter]}, got {value!r}")
         elif parameter in _FLAGS and not isinstance(value, bool | np.bool_):
             raise ArgumentError(f"{name}: {parameter} must be True or False, got {value!r}")
+        elif parameter in _COUNTS_OR_INFINITY and not (_is_count(value, 1) or value == math.inf):
+            raise ArgumentError(f"{name}: {parameter} must be a positive whole number or infinity, got {value!r}")
+        elif parameter == "verbose" and not (isinstance(value, bool | np.bool_) or _is_count(value, 0)):
+            raise ArgumentError(f"{name}: verbose must be True, False or a whole number, got {value!r}")
     size = given.get("batch_size", "auto")
-    if size != "auto" and (isinstance(size, bool) or not isinstance(size, Integral) or int(size) < 1):
+    if not (_is_count(size, 1) or (isinstance(size, str) and size == "auto")):
         raise ArgumentError(f'{name}: batch_size must be "auto" or a positive whole number, got {size!r}')
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
 
 
 def _check_number(name: str, parameter: str, value: Any) -> None:
@@ -73,7 +81,7 @@ def hidden_sizes(estimator: Any) -> tuple[int, ...]:
     """
     given = estimator.hidden_layer_sizes
     sizes = tuple(np.atleast_1d(np.asarray(given, dtype=object)).tolist()) if np.size(given) else ()
-    if any(isinstance(size, bool) or not isinstance(size, Integral) or int(size) < 1 for size in sizes):
+    if not all(_is_count(size, 1) for size in sizes):
         raise ArgumentError(f"hidden_layer_sizes must be > 0, got {list(sizes)}.")
     return tuple(map(int, sizes))
 

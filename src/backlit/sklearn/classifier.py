@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
-from backlit.errors import ArgumentError
+from backlit.errors import ArgumentError, DataError
 from backlit.sklearn.calibration import best_temperature, tempered
 from backlit.sklearn.checks import as_before_after_errors
 from backlit.sklearn.documentation import documented
@@ -103,6 +103,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
             self.classes_ = self._classes.names
         return self._classes.encode(y, dtype)
 
+    def _check_again(self, y: Any) -> None:
+        found = Classes(one_column(y)).names
+        if not np.array_equal(found, self.classes_):
+            raise DataError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
+                f"got {self.classes_}, `y` has {found}"
+            )
+
     def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
         weight = super()._weights(sample_weight, y, X)
         return by_class(self.class_weight, weight, y, X.dtype)
@@ -111,7 +119,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]  # sciki
         if not self.calibrate:
             return
         if held is None:
-            raise ArgumentError("calibrate=True needs validation rows: early_stopping=True, or X_val and y_val")
+            way = "" if self.solver == "lbfgs" else "early_stopping=True, or "
+            raise ArgumentError(f"calibrate=True needs validation rows: {way}X_val and y_val")
         weight = held[2] if len(held) > 2 else None
         self.temperature_ = best_temperature(self._run(held[0]), held[1], weight)
 

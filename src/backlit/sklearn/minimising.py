@@ -60,8 +60,8 @@ class Minimisation(Course):
             self.reached = found.x
             if found.status and not e.stop_:
                 warnings.warn(
-                    f"lbfgs failed to converge after {found.nit} iteration(s) (status={found.status}): "
-                    f"{found.message}; increase max_iter, or scale the data, for example by StandardScaler",
+                    f"lbfgs failed to converge after {found.nit} iteration(s) (status={found.status}):\n"
+                    f"{found.message}\nIncrease max_iter, or scale the data, for example by StandardScaler.",
                     ConvergenceWarning,
                     stacklevel=5,
                 )

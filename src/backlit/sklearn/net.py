@@ -245,9 +245,11 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def _train(self, rows: list[Array], val: list[Array] | None, epochs: int) -> None:
         weighted = len(rows) > 2
         weighing = Weighted(self._loss, rows[1].dtype.kind == "i") if weighted else None
+        if not (self.scheduler is None or callable(self.scheduler)):
+            raise ArgumentTypeError(f"scheduler must be a function of the optimizer, got {self.scheduler!r}")
         watchers: list[Any] = []
         if self.early_stopping:
-            watchers = [EarlyStopping("val_loss", int(self.n_iter_no_change), self.tol)]
+            watchers = [EarlyStopping("val_loss", int(min(self.n_iter_no_change, self.max_iter)), self.tol)]
         trainer = Trainer(
             self.module_,
             weighing or self._loss,

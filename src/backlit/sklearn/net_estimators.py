@@ -192,6 +192,9 @@ class NetRegressor(RegressorMixin, Net):  # type: ignore[misc]  # scikit-learn h
 
     def _targets(self, y: Array, outputs: int, dtype: str) -> Array:
         targets = values(y, dtype)
+        columns = 1 if targets.ndim == 1 else targets.shape[1]
+        if columns != self.n_outputs_:
+            raise DataError(f"NetRegressor: y has {columns} columns, expected {self.n_outputs_} as before")
         return targets[:, None] if targets.ndim == 1 and outputs else targets
 
     def _standard_loss(self, outputs: int) -> Any:

@@ -132,6 +132,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """What the network learns: (n, outputs), or the numbers of classes (n,)."""
         raise NotImplementedError
 
+    def _check_again(self, y: Any) -> None:
+        """Raise unless targets of a warm start fit those before."""
+
     def _score_outputs(self, outputs: Array, targets: Array, weight: Array | None = None) -> float:
         """The validation score of outputs."""
         raise NotImplementedError
@@ -174,6 +177,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     ) -> None:
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._check_data(X, y, first)
+        if not (first or incremental):
+            self._check_again(y)
         targets = self._targets(y, first and not incremental, X.dtype.name)
         weight = self._weights(sample_weight, y, X)
         draw = check_random_state(self.random_state)

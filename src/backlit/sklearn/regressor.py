@@ -85,6 +85,10 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]  # scikit-
     def _targets(self, y: Any, fresh: bool, dtype: str) -> Array:
         targets = values(y, dtype)
         targets = targets[:, None] if targets.ndim == 1 else np.ascontiguousarray(targets)
+        if fresh or not hasattr(self, "_n_targets"):
+            self._n_targets = targets.shape[1]
+        if targets.shape[1] != self._n_targets:
+            raise DataError(f"MLPRegressor: y has {targets.shape[1]} columns, expected {self._n_targets} as before")
         if self.loss == "poisson" and (targets < 0).any():
             raise DataError('MLPRegressor: the loss "poisson" needs targets that are not negative')
         return targets

@@ -42,7 +42,11 @@ class Stochastic(Course):
         rows = len(self.data[0])
         size = estimator.batch_size
         if size != "auto" and size > rows:
-            warnings.warn(f"batch_size={size} is larger than the number of rows; it is clipped to {rows}", stacklevel=6)
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped: batch_size="
+                f"{size}, rows {rows}",
+                stacklevel=6,
+            )
         self.batch_size = min(200 if size == "auto" else int(size), rows)
         # Incremental fits go on with the first one's solver, as scikit-learn's.
         before = estimator._progress if incremental else None
@@ -165,6 +169,7 @@ class Stochastic(Course):
             stepper.set_rate(rate / 5)
             e._no_improvement_count = 0
         if e.verbose:
-            then = "Stopping." if ends else f"Setting learning rate to {rate / 5:f}"
+            small = "Learning rate too small. " if rate <= _SMALLEST_RATE and e.learning_rate == "adaptive" else ""
+            then = f"{small}Stopping." if ends else f"Setting learning rate to {rate / 5:f}"
             print(f"{words} {then}")  # noqa: T201 (asked for by verbose)
         return ends

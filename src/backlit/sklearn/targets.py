@@ -128,6 +128,9 @@ def _kind_and_names(labels: Any) -> tuple[str, Array]:
     if kind == "multilabel-indicator":
         return kind, np.arange(np.shape(labels)[1])
     names = np.unique(np.asarray(labels))
+    if all(isinstance(name, str) for name in names.tolist()):
+        # Also where labels are objects, as scikit-learn's.
+        names = names.astype(str)
     return "multiclass" if len(names) > 2 else "binary", names
 
 
