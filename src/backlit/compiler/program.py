@@ -22,7 +22,6 @@ Kinds:
 - "call": the forward rule itself, called back; `attrs` is (primitive, arguments' places and numbers, settings, result).
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -92,6 +91,10 @@ class Program:
         return sorted(seen)
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         lines = [f"%{number} = {step}" for number, step in enumerate(self.steps)]
         lines += [f"write input {i} := %{step}" for i, step in self.writes]
         return "\n".join([*lines, "return " + ", ".join(f"%{o}" for o in self.outputs)])
@@ -130,9 +133,12 @@ class ProgramBuilder:
 
 def row_major(shape: tuple[Any, ...]) -> tuple[Any, ...]:
     """Strides, in elements, of an array of `shape` without gaps."""
-    return tuple(math.prod(shape[d + 1 :]) for d in range(len(shape)))
+    strides = [1] * len(shape)
+    for d in range(len(shape) - 1, 0, -1):
+        strides[d - 1] = strides[d] * shape[d]
+    return tuple(strides)
 
 
 def plain_strides(shape: tuple[Any, ...]) -> tuple[Any, ...]:
     """The same, with 0 for dimensions of size 1, whose strides say nothing: those that views note."""
-    return tuple(0 if n == 1 else s for n, s in zip(shape, row_major(shape), strict=True))
+    return tuple([0 if n == 1 else s for n, s in zip(shape, row_major(shape), strict=True)])

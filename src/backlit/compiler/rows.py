@@ -109,10 +109,10 @@ def uniform(first: Program, second: Program) -> Program:
 
 
 def _match(a: Any, b: Any) -> Any:
-    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
-        return tuple(_match(x, y) for x, y in zip(a, b, strict=True))
     if a == b or (a != a and b != b):
         return a
+    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        return tuple([_match(x, y) for x, y in zip(a, b, strict=True)])
     if isinstance(a, int | float) and isinstance(b, int | float) and not isinstance(a, bool):
         low, high = SAMPLES
         if isinstance(a, int) and isinstance(b, int):
@@ -167,14 +167,17 @@ def stays_inside(program: Program, rows: int) -> bool:
     """
     for step in program.steps:
         shape = [at(n, rows) for n in step.shape]
-        if min(shape, default=0) < 0:
+        if shape and min(shape) < 0:
             return False
         if step.kind != "view" or 0 in shape:
             continue
         first = last = at(step.attrs[0], rows)
         for size, stride in zip(shape, step.attrs[1], strict=True):
             reach = (size - 1) * at(stride, rows)
-            first, last = first + min(reach, 0), last + max(reach, 0)
-        if first < 0 or last >= math.prod(at(n, rows) for n in program.steps[step.args[0]].shape):
+            if reach > 0:
+                last += reach
+            else:
+                first += reach
+        if first < 0 or last >= math.prod([at(n, rows) for n in program.steps[step.args[0]].shape]):
             return False
     return True

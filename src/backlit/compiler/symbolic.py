@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from backlit.compiler.program import ProgramBuilder, row_major
+from backlit.compiler.program import ProgramBuilder, plain_strides, row_major
 from backlit.compiler.values import can_emit
 
 # Ufuncs that a scan can apply.
@@ -177,7 +177,10 @@ class LoweredArray(NDArrayOperatorsMixin):
         step = self.program.steps[self.number]
         if step.kind == "constant":
             return self.constant(step.attrs, self.dtype, shape)
-        return self.seen(lambda array: np.broadcast_to(array, shape))
+        added = len(shape) - self.ndim
+        if added < 0 or any(n not in (1, m) for n, m in zip(self.shape, shape[added:], strict=True)):
+            raise ValueError(f"{self.shape} does not broadcast to {shape}")
+        return self._look(0, (*[0] * added, *plain_strides(self.shape)), shape)
 
     # -- shape -------------------------------------------------------------------------------------------------------
 
@@ -195,8 +198,8 @@ class LoweredArray(NDArrayOperatorsMixin):
         if found.size and found.base is not origin and found is not origin:
             raise NotLowered("a copying change of shape")
         # The stride of a dimension of size 1 says nothing.
-        strides = tuple(0 if n == 1 else s for s, n in zip(found.strides, found.shape, strict=True))
-        own = tuple(0 if n == 1 else s for s, n in zip(row_major(self.shape), self.shape, strict=True))
+        strides = tuple([0 if n == 1 else s for s, n in zip(found.strides, found.shape, strict=True)])
+        own = plain_strides(self.shape)
         offset = found.__array_interface__["data"][0] - origin.__array_interface__["data"][0] if found.size else 0
         if found.shape == self.shape and strides == own and not offset:
             return self
@@ -214,8 +217,7 @@ class LoweredArray(NDArrayOperatorsMixin):
                 below = LoweredArray(self.program, step.args[0])
                 offset, own = step.attrs
                 turned = tuple(0 if d is None else own[d] for d in through)
-                plain = tuple(0 if n == 1 else s for s, n in zip(row_major(below.shape), below.shape, strict=True))
-                if shape == below.shape and turned == plain and not offset:
+                if shape == below.shape and turned == plain_strides(below.shape) and not offset:
                     return below
                 return (
                     below._look(offset, turned, shape)

@@ -135,14 +135,12 @@ def result_dtype(operands: Iterable[Any]) -> np.dtype[Any]:
     for operand in operands:
         if operand is None:
             continue
-        if isinstance(operand, bool):
-            level, kind = 2, bool_.numpy
-        elif isinstance(operand, int):
-            level, kind = 2, int64.numpy
-        elif isinstance(operand, float):
-            level, kind = 2, _default.numpy
-        else:
+        if not isinstance(operand, (int, float)):
             level, kind = (0 if operand.ndim else 1), operand.dtype
+        elif isinstance(operand, bool):
+            level, kind = 2, bool_.numpy
+        else:
+            level, kind = 2, int64.numpy if isinstance(operand, int) else _default.numpy
         before = levels[level]
         levels[level] = kind if before is None else promote(before, kind)
     result: np.dtype[Any] | None = None

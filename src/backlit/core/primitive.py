@@ -229,7 +229,8 @@ class Primitive:
 
     def common_dtype(self, operands: Sequence[Any]) -> np.dtype[Any]:
         """The type to which the operation brings its inputs (arrays or symbols, numbers, None)."""
-        target = result_dtype(o for position, o in enumerate(operands) if position not in self._unpromoted)
+        left_out = self._unpromoted
+        target = result_dtype([o for p, o in enumerate(operands) if p not in left_out] if left_out else operands)
         if self.promote == "float" and target.kind != "f":
             target = get_default_dtype().numpy
         if self.promote == "number" and target.kind == "b":

@@ -13,6 +13,7 @@ import numpy as np
 from backlit.core.backward import Helpers
 from backlit.core.modes import STATE
 from backlit.core.primitive import Primitive
+from backlit.core.rules import needs_gradient
 from backlit.core.stateful import Stateful
 from backlit.core.stepped import Stepped
 from backlit.core.tape import Binding, now
@@ -135,9 +136,13 @@ class Trace:
                 f"{user_line()}: {operation.name}: the shape of its result depends on values, so a program that uses "
                 "it cannot be traced; use where or a mask of fixed shape instead"
             )
-        operands = [a._array if isinstance(a, TensorBase) else a for a in args]
-        inputs = [self.ref(a) if isinstance(a, TensorBase) else a for a in args]
-        if operation.promote is not None and any(isinstance(a, TensorBase) for a in args):
+        operands, inputs = list(args), list(args)
+        takes_tensors = False
+        for position, a in enumerate(args):
+            if isinstance(a, TensorBase):
+                operands[position], inputs[position] = a._array, self.ref(a)
+                takes_tensors = True
+        if operation.promote is not None and takes_tensors:
             target = operation.common_dtype(operands)
             for position, ref in enumerate(inputs):
                 if isinstance(ref, Ref) and not operation.keeps_dtype(position) and operands[position].dtype != target:
@@ -147,13 +152,8 @@ class Trace:
         visible = len(types) - operation.hidden
         results = [make(t.symbol()) for t in types[:visible]]
         storages = [r._storage for r in results] + [Storage() for _ in range(operation.hidden)]
-        taped = (
-            STATE.grad_enabled
-            and operation.differentiable
-            and any(isinstance(a, TensorBase) and a.requires_grad for a in args)
-        )
         binding = None
-        if taped:
+        if STATE.grad_enabled and operation.differentiable and any(map(needs_gradient, args)):
             binding = Binding(
                 operation, args, settings, tuple((t.symbol(), s) for t, s in zip(types, storages, strict=True))
             )
@@ -162,11 +162,12 @@ class Trace:
                 self._as_view(results[index], args[0], operation, settings, Ref(number, index))
             else:
                 self._memory[id(storage)] = _Memory(Ref(number, index))
-            self._alive.append(storage)
-        for index, result in enumerate(results):
-            self._alive.append(result)
-            if binding is not None and types[index].dtype.kind == "f":
-                self._tapes[id(result)] = (binding, index, self.memory(result).rebased)
+        self._alive += storages
+        self._alive += results
+        if binding is not None:
+            for index, result in enumerate(results):
+                if types[index].dtype.kind == "f":
+                    self._tapes[id(result)] = (binding, index, self.memory(result).rebased)
         return results[0] if len(results) == 1 else tuple(results)
 
     def _as_view(

@@ -45,15 +45,14 @@ def rewritten(program: Program, rule: Rule) -> Program:
             step = step.reading(tuple([renamed[a] for a in step.args]))
         before = len(builder.steps)
         found = rule(builder, step, number)
+        note = program.notes.get(number, "")
         if found is None:
-            found = builder.append(step)
-        else:
-            changed = True
+            renamed.append(builder.append(step, note))
+            continue
+        changed = True
         renamed.append(found)
-        note = program.notes.get(number)
         if note:
-            for new in range(before, len(builder.steps)):
-                builder.notes[new] = note
+            builder.notes.update(dict.fromkeys(range(before, len(builder.steps)), note))
     return _finished(builder, program, renamed) if changed else program
 
 

@@ -47,7 +47,8 @@ def order(draft: Draft, guards: tuple[int, ...]) -> Plan:
         copy = copied(builder, final)
         kernels.append(Kernel(None, draft.program.steps[final].shape, [copy]))
         stores[copy] = [("input", place)]
-    draft.program = replace(draft.program, steps=tuple(builder.steps))
+    if late:
+        draft.program = replace(draft.program, steps=tuple(builder.steps))
     return _placed(draft, kernels, stores)
 
 
