@@ -1,5 +1,6 @@
 """What programs compute: step by step in NumPy, by the definition of each kind of step, and as machine code."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -79,13 +80,16 @@ def ends(program: Program, arrays: list[Any]) -> list[Any]:
     return [values[end] for end in program.ends()]
 
 
-def native(program: Program, inputs: list[Any]) -> list[Any]:
-    """The same, by machine code made of the program as it is."""
+def native(program: Program, inputs: list[Any], threads: int = 1) -> list[Any]:
+    """The same, by machine code made of the program as it is, on so many threads."""
     executable = Executable(code_for(program, rows=1, guards=0, arguments=0))
     arrays = [a.copy() for a in inputs]
     executable.prepare(1)
     for number, array in enumerate(arrays):
         executable.put(("input", number), array.ctypes.data)
-    executable.step(1)
+    with ThreadPoolExecutor(threads) as pool:
+        control = executable.control.address
+        pool.map(lambda t: executable.code.step(executable._address, 1, t, threads, control), range(threads))
+    executable.raise_error()
     outputs = executable.code.plan.program.outputs
     return [*(executable.result(o, 1) for o in outputs), *(arrays[i] for i, _ in program.writes)]

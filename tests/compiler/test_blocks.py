@@ -9,6 +9,8 @@ import backlit
 from backlit.compiler import costs
 from backlit.compiler.compiled import compile
 from backlit.compiler.plan import memory
+from tests.compiler.evaluation import native
+from tests.compiler.texts import parsed
 
 FORMS = {
     "plain": lambda x, w, b: x @ w + b,
@@ -50,3 +52,19 @@ def transposed(form: str) -> tuple[bool, bool]:
 def test_no_products_give_zeros():
     x, w = backlit.ones(5, 0), backlit.ones(0, 400)
     np.testing.assert_array_equal(compile(lambda x, w: x @ w + 1)(x, w).numpy(), np.ones((5, 400)))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kind", ["f4", "f8", "i8", "b1", "u1"])
+def test_transposed_copies(kind, threads):
+    rng = np.random.default_rng(0)
+    sizes = [(2, 2), (2, 31), (31, 2), (3, 5), (16, 16), (17, 8), (33, 40), (300, 301)]
+    for rows, columns in sizes:
+        text = f"""
+        %0 = input() 0 : {kind}[{columns}, {rows}]
+        %1 = view(%0)(0,(1, {rows})) : {kind}[{rows}, {columns}]
+        return %1
+        """
+        values = rng.integers(0, 2 if kind == "b1" else 100, (columns, rows)).astype(kind)
+        (found,) = native(parsed(text), [values], threads=threads)
+        np.testing.assert_array_equal(found, values.T)

@@ -1,13 +1,15 @@
 """Transposing matrices in square blocks held in registers: whole vectors are read and written, no single numbers."""
 
+import math
 from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import number
+from backlit.compiler.frame import I64, POINTER, loop, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import access
-from backlit.compiler.squares import butterfly, first_lanes
+from backlit.compiler.squares import butterfly
+from backlit.compiler.values import item_size, memory_type, vector_type
 
 
 def is_transposed(k: KernelEmitter) -> bool:
@@ -26,46 +28,53 @@ def _is_transpose(k: KernelEmitter, root: int) -> bool:
 
 
 def emit_transpose(k: KernelEmitter) -> None:
-    """Emit the loops over blocks, one matrix after the other."""
-    for root in k.kernel.roots:
-        _emit_one(k, root)
-
-
-def _emit_one(k: KernelEmitter, root: int) -> None:
-    step = k.steps[root]
-    rows, columns = step.shape
-    lanes = k.lanes(max(rows, columns), {step.dtype})
-    start, stop = k.share(k.size(rows // lanes))
+    """Emit the copies, one matrix after the other, by a function that all transposes of a program share."""
+    rows, columns = k.kernel.shape
     b = k.builder
+    for root in k.kernel.roots:
+        kind, found = k.steps[root].dtype, k.reach(root)
+        side = k.width // item_size(kind)
+        while side > min(rows, columns):
+            side //= 2
+        first, last = k.share(number(math.ceil(rows / side)))
+        sizes = [number(rows), number(columns), number(found.strides[1])]
+        part = [b.mul(first, number(side)), b.mul(last, number(side))]
+        for place in k.plan.stores[root]:
+            addresses = [k.pointer(k.plan.memory[found.number]), k.pointer(place)]
+            b.call(_copy(k, kind, side), [*addresses, *sizes, *part])
 
-    def band(i: Any, height: int) -> None:
-        full = columns // lanes * lanes
-        k.loop(number(0), number(full), lanes, lambda j: _block(k, root, i, j, lanes, height, lanes))
-        if columns % lanes:
-            _block(k, root, i, number(full), lanes, height, columns % lanes)
 
-    k.loop(start, stop, 1, lambda i: band(b.mul(i, number(lanes)), lanes))
-    if rows % lanes:
-        with b.if_then(b.icmp_signed("==", stop, number(rows // lanes))):
-            band(number(rows // lanes * lanes), rows % lanes)
+def _copy(k: KernelEmitter, kind: str, side: int) -> Any:
+    """A function that copies rows of a transpose, in square blocks of so many rows and columns.
 
+    Its arguments: source, target, rows, columns, stride of the columns in the source, first row, row after the last.
+    """
+    copy = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, I64, I64, I64, I64])
+    function, is_new = k.shared(f"transposed.{kind}.{side}", copy)
+    if not is_new:
+        return function
+    source, target, rows, columns, stride, first, last = function.args
+    b, element = ir.IRBuilder(function.append_basic_block()), memory_type(kind)
 
-def _block(k: KernelEmitter, root: int, i: Any, j: Any, lanes: int, height: int, width: int) -> None:
-    """One block of `height` rows and `width` columns of the result, both at most `lanes`."""
-    step, b, code, found = k.steps[root], k.builder, k.code, k.reach(root)
-    source, stride = k.plan.memory[found.number], found.strides[1]
-    code.lanes = lanes
-    nothing = ir.Constant(code.type(step.dtype), ir.Undefined)
-    vectors: list[Any] = []
-    k.mask = first_lanes(lanes, height)
-    for column in range(lanes):
-        if column >= width:
-            vectors.append(nothing)
-            continue
-        place = b.add(b.mul(b.add(j, number(column)), number(stride)), i)
-        vectors.append(k.load(source, step.dtype, place, 1))
-    vectors = butterfly(b, vectors, lanes)
-    k.mask = first_lanes(lanes, width)
-    for row in range(height):
-        k.store(root, ((b.add(i, number(row)), False), (j, True)), vectors[row])
-    k.mask = None
+    def last_block(size: Any, i: Any) -> Any:
+        """Where a block begins; the last one reaches back over those before it, where the same is written again."""
+        end = b.sub(size, number(side))
+        return b.select(b.icmp_signed("<", i, end), i, end)
+
+    def block(i: Any, j: Any) -> None:
+        vectors = []
+        for c in range(side):
+            place = b.add(b.mul(b.add(j, number(c)), stride), i)
+            at = b.gep(source, [place], source_etype=element)
+            vectors.append(b.load(at, typ=vector_type(element, side), align=item_size(kind)))
+        for r, vector in enumerate(butterfly(b, vectors, side)):
+            place = b.add(b.mul(b.add(i, number(r)), columns), j)
+            b.store(vector, b.gep(target, [place], source_etype=element), align=item_size(kind))
+
+    def band(i: Any) -> None:
+        begin = last_block(rows, i)
+        loop(b, number(0), columns, side, lambda j: block(begin, last_block(columns, j)))
+
+    loop(b, first, last, side, band)
+    b.ret_void()
+    return function
