@@ -118,6 +118,17 @@ def test_importances_are_those_of_whole_columns():
     assert found["colour"].mean() > 1
 
 
+def test_importances_show_what_tells_a_rare_class_that_is_never_predicted():
+    inputs = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+    trained = run(1)
+    trained.model[0].weight.data = trained.model[0].weight.data * 0
+    trained.model[0].weight.data[0, 1] = 1.0
+    trained.model[0].bias.data = trained.model[0].bias.data * 0 - 5
+    rare = (inputs[:, 1] > 1.8).astype(np.int64)
+    found = Judged.of(trained, problem(rare, ("no", "yes"), inputs=inputs)).importances()
+    assert found["colour"].min() > 10 * abs(found["size"]).max()
+
+
 def test_the_page_follows_the_readers_theme_unless_told_otherwise(tmp_path):
     found = Judged.of(run(1), problem([0, 1, 1, 0, 1], ("no", "yes")))
     text = page(found, tmp_path, "auto")

@@ -82,6 +82,10 @@ HEALTHY = {
         lambda: nn.Sequential(nn.BatchNorm1d(8), network(8, 16, 4), nn.Dropout(0.0)), CROSS_ENTROPY, adam(),
         (100 * X + 50, LABELS),
     ),
+    "numbers of categories": (
+        lambda: nn.Sequential(nn.TableInput(8, [900], [4]), network(12, 16, 4)), CROSS_ENTROPY, adam(),
+        (np.column_stack([X, np.arange(400) % 900]).astype(np.float32), LABELS),
+    ),
 }  # fmt: skip
 
 

@@ -36,6 +36,8 @@ def test_importances_are_in_order_and_the_rest_is_told(theme):
     assert axes.get_title() == "the first 2 of 3 columns"
     assert axes.get_xlabel() == "fall of accuracy when the column is shuffled"
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.5, 0.1])
+    (axes,) = importances(falls, "log loss", rises=True)._figure.get_axes()
+    assert axes.get_xlabel() == "rise of log loss when the column is shuffled"
 
 
 def test_long_names_keep_both_ends_and_large_amounts_their_digits():

@@ -1,8 +1,8 @@
-"""What `backlit train` says about a table file before it trains."""
+"""What `backlit train` says about the columns of a table file."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from backlit.cli.preparing import Prepared, short
 from backlit.cli.settings import TrainSettings
 from backlit.data.tables import (
     CategoryColumn,
@@ -19,32 +19,61 @@ from backlit.nn import Module
 _MOST_ROWS, _LEAST_PLAIN = 60, 5
 
 
-def print_columns(prepared: Prepared, settings: TrainSettings, model: Module) -> None:
+@dataclass(frozen=True)
+class ColumnsFound:
+    """The columns of a table but the targets, and what is done with them.
+
+    Attributes:
+        count: How many there are.
+        used: For each that is shown, whether the network learns from it.
+        rows: For each that is shown its name, kind, numbers of different and of missing values, and what is done.
+        told: Sentences about the rest, about the targets and about the rows.
+    """
+
+    count: int
+    used: Sequence[bool]
+    rows: Sequence[tuple[str, str, str, str, str]]
+    told: Sequence[str]
+
+    @classmethod
+    def of(cls, found: Sequence[Found], encoder: TableEncoder, told: Sequence[str]) -> "ColumnsFound":
+        """What is to be said about these columns, and more sentences."""
+        done = {str(column.name): _done(column) for column in encoder.columns}
+        shown, hidden = _chosen(found)
+        rows = [
+            (c.name, c.kind, f"{c.distinct:,}", f"{c.missing:,}" if c.missing else "", done.get(c.name, _left_out(c)))
+            for c in shown
+        ]
+        rest = [f"and {hidden:,} more columns of numbers, all there, standardised too"] if hidden else []
+        return cls(len(found), [each.name in done for each in shown], rows, [*rest, *told])
+
+
+HEADS = ("column", "kind", "distinct", "missing", "what is done")
+
+
+def print_columns(name: str, columns: ColumnsFound, settings: TrainSettings, model: Module) -> None:
     """Print each column with its kind and what is done with it, and what was chosen for the target."""
     from rich.console import Console
     from rich.table import Table
 
-    encoder, found = prepared.preprocessing.encoder, prepared.found or []
-    done = {str(column.name): _done(column) for column in encoder.columns} if isinstance(encoder, TableEncoder) else {}
-    table = Table(title=f"{prepared.problem.name}: {len(found):,} columns besides the target", title_justify="left")
-    table.add_column("column", overflow="fold")
-    table.add_column("kind")
-    table.add_column("distinct", justify="right")
-    table.add_column("missing", justify="right")
-    table.add_column("what is done", overflow="fold")
-    shown, hidden = _chosen(found)
-    for each in shown:
-        used = each.name in done
-        words = done.get(each.name, f"left out: {each.reason}")
-        distinct = f"{each.distinct:,}"
-        missing = f"{each.missing:,}" if each.missing else ""
-        table.add_row(each.name, each.kind, distinct, missing, words, style=None if used else "dim")
+    count = "1 column" if columns.count == 1 else f"{columns.count:,} columns"
+    table = Table(title=f"{name}: {count} besides the target", title_justify="left")
+    for head in HEADS:
+        table.add_column(
+            head,
+            overflow="fold" if head in (HEADS[0], HEADS[-1]) else "ellipsis",
+            justify="right" if head in ("distinct", "missing") else "left",
+        )
+    for row, used in zip(columns.rows, columns.used, strict=True):
+        table.add_row(*row, style=None if used else "dim")
     console = Console(markup=False)  # names may hold brackets
     console.print(table)
-    if hidden:
-        console.print(f"and {hidden:,} more columns of numbers, all there, standardised too", highlight=False)
-    for line in (*prepared.told, _network(settings, model)):
+    for line in (*columns.told, _network(settings, model)):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _left_out(column: Found) -> str:
+    return f"left out: {column.reason}"
 
 
 def _chosen(found: Sequence[Found]) -> tuple[list[Found], int]:
@@ -79,3 +108,8 @@ def _done(column: NumberColumn | DateColumn | CategoryColumn) -> str:
     sign = "+" if column.mean < 0 else "−"
     read = f"; written as {form_in_words(column.form)}" if column.form else ""
     return f"(x {sign} {short(abs(column.mean))}) / {short(column.scale)}{gaps}{read}"
+
+
+def short(value: float) -> str:
+    """A number in few figures, large ones in groups of three."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"

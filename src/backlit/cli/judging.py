@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit.cli.columns import ColumnsFound
 from backlit.cli.preprocessing import Preprocessing
 from backlit.data.datasets import ArrayData
 from backlit.ops import Tensor
@@ -49,6 +50,7 @@ class Problem:
         categories: How many categories each of the last inputs numbers.
         row_numbers: What the held-out rows are called, (n,); None: by their place, from 0.
         image_shape: The shape of a row as an image; empty where it is none.
+        about: What the columns of a table file are and what was done with them; None for other data.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Problem:
     categories: Sequence[int] = ()
     row_numbers: NDArray[np.int64] | None = None
     image_shape: tuple[int, ...] = ()
+    about: ColumnsFound | None = None
 
     @classmethod
     def of(cls, parts: tuple[ArrayData, ArrayData], preprocessing: Preprocessing) -> "Problem":
@@ -195,17 +198,19 @@ class Judged:
         return order[:most]
 
     def importances(self) -> dict[str, NDArray[np.float64]]:
-        """By how much accuracy or R², mean over the targets, falls when a column of the held-out rows is shuffled.
+        """By how much R² falls or log loss rises, mean over the targets, when a column is shuffled over held-out rows.
+
+        Log loss, for accuracy hardly falls where one class is rare.
 
         Raises:
             DataError: Fewer than two rows.
         """
         problem = self.problem
-        figure = "accuracy" if problem.target_classes[0] else "R²"
+        figure, sign = ("log loss", -1) if problem.target_classes[0] else ("R²", 1)
 
         def score(inputs: NDArray[Any], rows: NDArray[np.int64]) -> float:
             pairs = zip(self.actual, problem.predictions(self.run.predict(inputs)), strict=True)
-            return float(np.mean([_scores(actual[rows], found)[figure] for actual, found in pairs]))
+            return sign * float(np.mean([_scores(actual[rows], found)[figure] for actual, found in pairs]))
 
         repeats = 5
         most = min(max(_MOST_SHUFFLED // (repeats * max(len(problem.groups), 1)), 100), 1000)

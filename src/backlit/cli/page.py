@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit import nn, view
+from backlit.cli.columns import HEADS, ColumnsFound
 from backlit.cli.judging import NETWORK, Judged, shown_score
 from backlit.errors import ArgumentError
 from backlit.serialization import write_whole
@@ -37,6 +38,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; }
 thead th { white-space: normal; vertical-align: bottom; }
 tbody th { font-weight: normal; }
 td { max-width: 26rem; overflow: hidden; text-overflow: ellipsis; }
+.words td:nth-child(2), .words th:nth-child(2), .words td:last-child, .words th:last-child { text-align: left; }
 .wide { overflow-x: auto; margin: 0.9rem 0; }
 .wide:focus-visible { outline: 2px solid #80868b; }
 .beside { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
@@ -73,14 +75,18 @@ class _Page:
     def text(self) -> str:
         """The whole page."""
         name = html.escape(self.problem.name)
-        sections = [self.scores(), self.summary(), self.training(), self.network()]
-        if len(self.problem.image_shape) == 2:
-            sections.append(self.first_layer())
+        sections = [self.scores()]
         if len(self.problem.inputs):
             sections.append(self.agreement())
             if not self.problem.image_shape:
                 sections.append(self.importances())
             sections.append(self.worst())
+        if self.problem.about is not None:
+            sections.append(self.columns(self.problem.about))
+        sections += [self.training(), self.network()]
+        if len(self.problem.image_shape) == 2:
+            sections.append(self.first_layer())
+        sections.append(self.summary())
         body = "\n".join(f"<section>\n<h2>{title}</h2>\n{content}\n</section>" for title, content in sections)
         heading = f"<h1>{name}: a network of {self.run.config.get('parameters', 0):,} parameters</h1>"
         style = _STYLE + (_DARK.format(THEMES["dark"]) if len(self.themes) > 1 else "")
@@ -113,6 +119,12 @@ class _Page:
             for figure in figures
         ]
         return _table("The network on the rows that it learnt from and on those held out for the test", heads, rows)
+
+    def columns(self, about: ColumnsFound) -> tuple[str, str]:
+        """What each column of a table is and what is done with it."""
+        lines = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in about.told)
+        table = _table(f"{about.count:,} columns besides the target", HEADS, about.rows)
+        return "The table", f'<ul>{lines}</ul>\n<div class="words">{table}</div>'
 
     def summary(self) -> tuple[str, str]:
         """The layers."""
@@ -178,16 +190,20 @@ class _Page:
         title, falls = "Which columns matter", self.falls
         if not falls:
             return title, "<p>At least two held-out rows with finite predictions are needed to shuffle a column.</p>"
-        score = "accuracy" if self.problem.target_classes[0] else "R²"
-        score += ", the mean over the targets," if len(self.problem.target_names) > 1 else ""
+        rises = bool(self.problem.target_classes[0])
+        score, change = ("log loss", "rise") if rises else ("R²", "fall")
+        what = score + (", the mean over the targets," if len(self.problem.target_names) > 1 else "")
         if not all(np.isfinite(fall).all() for fall in falls.values()):
-            return title, f"<p>All held-out rows are alike, so {score} cannot fall when a column is shuffled.</p>"
+            return (
+                title,
+                f"<p>All held-out rows are alike, so {what} cannot {change} when a column is shuffled.</p>",
+            )
         words = (
-            f"<p>The values of a column are shuffled over the held-out rows, and {score} falls by so much. Bar: mean "
-            "of five shuffles; line: one standard deviation to each side. Where two columns say the same, shuffling "
+            f"<p>The values of a column are shuffled over the held-out rows, and {what} {change}s by so much. Bar: "
+            "mean of five shuffles; line: one standard deviation to each side. Where two columns say the same, shuffling "
             "one of them costs little.</p>"
         )
-        drawn = self._picture("permutation importances of the columns", view.importances, falls, score.split(",")[0])
+        drawn = self._picture("permutation importances of the columns", view.importances, falls, score, rises=rises)
         return title, words + drawn
 
     @cached_property
@@ -252,7 +268,9 @@ def cell(value: Any) -> str:
     """A cell of a table, whatever it holds."""
     if value is None or (isinstance(value, float | np.floating | np.datetime64) and value != value):
         return "missing"
-    if isinstance(value, int | float | np.number | np.bool_):
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, int | float | np.number):
         return amount(value, _DIGITS)
     return str(value).removesuffix("T00:00:00")
 

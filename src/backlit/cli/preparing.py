@@ -1,12 +1,13 @@
 """From a data set's name or a table file to what a network learns from, and the rows that it is judged by."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit.cli.columns import ColumnsFound, short
 from backlit.cli.judging import Problem
 from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.settings import TrainSettings
@@ -37,8 +38,6 @@ class Prepared:
     Attributes:
         problem: The rows.
         preprocessing: What was done to them.
-        found: What the columns of a table file are; None for other data.
-        told: Sentences about what was chosen, for a table file.
         feature_names: The columns that the network learns from.
         other_names: Columns of the file that it does not learn from.
     """
@@ -46,8 +45,6 @@ class Prepared:
     problem: Problem
     preprocessing: Preprocessing
     feature_names: tuple[str, ...]
-    found: list[Found] | None = None
-    told: list[str] = field(default_factory=list)
     other_names: tuple[str, ...] = ()
 
     @property
@@ -111,9 +108,9 @@ def _of_table(settings: TrainSettings) -> Prepared:
     preprocessing = Preprocessing(encoder, _target_scaler(targets, split[0]))
     used = tuple(str(column.name) for column in encoder.columns)
     other = tuple(name for name in table.names if name not in used and name not in targets.names)
-    told = _told(settings, table, targets, split)
-    problem = _problem(table, targets, split, preprocessing, encoder)
-    return Prepared(problem, preprocessing, used, found, told, (*other, *settings.drop))
+    about = ColumnsFound.of(found, encoder, _told(settings, table, targets, split))
+    problem = _problem(table, targets, split, preprocessing, encoder, about)
+    return Prepared(problem, preprocessing, used, (*other, *settings.drop))
 
 
 def _unless_group(found: Found, group: str | None) -> Found:
@@ -151,6 +148,7 @@ def _problem(
     split: tuple[NDArray[np.int64], NDArray[np.int64]],
     preprocessing: Preprocessing,
     encoder: TableEncoder,
+    about: ColumnsFound,
 ) -> Problem:
     (train, val), head = split, head_of(targets)
     return Problem(
@@ -167,6 +165,7 @@ def _problem(
         restore=preprocessing.original_target,
         categories=encoder.categories,
         row_numbers=val + table.first_row,
+        about=about,
     )
 
 
@@ -208,7 +207,7 @@ def _about_targets(targets: Targets) -> str:
         told = ", ".join(f"{n} ({' or '.join(c)})" for n, c in zip(targets.names, targets.class_names, strict=True))
         return f"{told}: two classes each, so a logit for each and {loss}"
     names, counts = head.class_names, np.bincount(targets.y, minlength=len(head.class_names))
-    shares = [f"{name} {count / len(targets.y):.0%}" for name, count in zip(names, counts, strict=True)]
+    shares = [f"{name} {_share(count / len(targets.y))}" for name, count in zip(names, counts, strict=True)]
     told = ", ".join(shares[:_MOST_SHOWN]) + (", …" if len(shares) > _MOST_SHOWN else "")
     output = "one logit" if head.kind == "two classes" else f"{outputs} logits"
     return f"{targets.names[0]}: {len(names):,} classes ({told}), so {output} and {loss}"
@@ -225,9 +224,9 @@ def _way_to_split(settings: TrainSettings, targets: Targets) -> str:
     return "at random" + (", in the shares of the classes" if classes else "")
 
 
-def short(value: float) -> str:
-    """A number in few figures, large ones in groups of three."""
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+def _share(share: float) -> str:
+    """A share of what is there, which is never nothing or all."""
+    return "<1%" if share < 0.01 else ">99%" if share > 0.99 else f"{share:.0%}"
 
 
 def _plural(word: str, count: int) -> str:

@@ -54,7 +54,7 @@ class _Command:
         self.folder = folder
         self.prepared = prepared = prepare(settings)
         self.problem = problem = prepared.problem
-        is_table = prepared.found is not None
+        is_table = problem.about is not None
         n_rows, n_inputs = problem.train_inputs.shape
         self.settings = settings = settings.filled(n_rows, n_inputs, table=is_table)
         manual_seed(settings.seed)
@@ -95,8 +95,8 @@ class _Command:
     def run(self) -> Run:
         """Train and report."""
         settings, folder, prepared = self.settings, self.folder, self.prepared
-        if prepared.found is not None:
-            print_columns(prepared, settings, self.model)
+        if prepared.problem.about is not None:
+            print_columns(prepared.problem.name, prepared.problem.about, settings, self.model)
         make_folder(folder)
         Run({}, self.model, self._config()).save_config(folder)
         problem = self.problem

@@ -74,7 +74,7 @@ def _number(value: float) -> str:
 
 def _inputs(signs: Signs) -> Iterator[Finding]:
     found = signs.series("input", "")
-    if not len(found) or signs.begins_with_norm:
+    if not len(found) or signs.takes_any_scale:
         return
     _, mean, std, low, high, _ = found.mean(0)
     scale, (least, most) = float(np.hypot(mean, std)), _INPUT_SCALE

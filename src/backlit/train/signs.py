@@ -88,9 +88,10 @@ class Signs:
         return [name for name in self.names("values") if name != self.last_values and self.kind(name) == kind]
 
     @cached_property
-    def begins_with_norm(self) -> bool:
-        """Whether the first layer scales the inputs itself."""
-        return "Norm" in self.kind(next(iter(self.names("values")), ""))
+    def takes_any_scale(self) -> bool:
+        """Whether the first layer scales the inputs itself, or takes numbers of categories among them."""
+        first = self.kind(next(iter(self.names("values")), ""))
+        return "Norm" in first or "Embedding" in first
 
     def is_softmax(self, found: NDArray[np.float64]) -> bool:
         """Whether values within [0, 1] add up to 1 over a whole number of classes."""

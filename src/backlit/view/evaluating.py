@@ -104,13 +104,19 @@ def residuals(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, t
 
 
 def importances(
-    falls: Mapping[str, NDArray[Any]], score: str = "score", *, most: int = 20, theme: str = "light"
+    falls: Mapping[str, NDArray[Any]],
+    score: str = "score",
+    *,
+    rises: bool = False,
+    most: int = 20,
+    theme: str = "light",
 ) -> Plot:
-    """Draw how much a score falls when each column is shuffled, the most important on top.
+    """Draw how much worse a score is when each column is shuffled, the most important on top.
 
     Args:
         falls: For each column the falls, (repeats,), as `permutation_importances` gives them.
         score: What falls.
+        rises: Whether the score is an error such as log loss, which rises, of which `falls` says by how much.
         most: The largest number of columns drawn.
         theme: "light" or "dark".
 
@@ -143,7 +149,7 @@ def importances(
         axes.invert_yaxis()
         axes.axvline(0, color=colors.line, linewidth=1)
         axes.grid(False, axis="y")
-        axes.set_xlabel(f"fall of {score} when the column is shuffled")
+        axes.set_xlabel(f"{'rise' if rises else 'fall'} of {score} when the column is shuffled")
         if len(shown) < len(order):
             axes.set_title(f"the first {len(shown)} of {len(order):,} columns", fontsize=10)
         return Plot(figure, {name: means[name] for name in order}, colors, "importances of columns")

@@ -12,9 +12,9 @@ from backlit.data.datasets.table import arrow
 
 # Of ISO 4217 those that are traded most; other words before a number may as well be names, as in "LH 123".
 _CODES = frozenset(
-    ["AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "INR", "JPY", "KRW", "MXN", "NOK", "NZD"]
-    + ["PLN", "SEK", "SGD", "TRY", "USD", "ZAR"]
-)
+    ("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "INR", "JPY", "KRW", "MXN", "NOK", "NZD",
+     "PLN", "SEK", "SGD", "TRY", "USD", "ZAR")
+)  # fmt: skip
 _SYMBOL = re.compile(r"%|[A-Z]{0,3}[^\w\s.,'’()+\-−]|[A-Z]{3}(?![A-Z])")
 # What may stand between thousands, besides the mark that is not that of the decimals.
 _BETWEEN = "'’\u00a0\u202f"

@@ -83,7 +83,9 @@ class Column:
         return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + (len(ordered) > 0)
 
     def cells(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[Any]:
-        """The cells of rows as an array: numbers, times, or objects for text, None where one is missing."""
+        """The cells of rows as an array: numbers, times, or objects for text and truths, None where one is missing."""
+        if self.boolean:
+            return np.array(self.told(rows), object)
         if self.is_time and bool((self.values.astype("datetime64[D]") == self.values)[~self.missing].all()):
             return self.values[rows].astype("datetime64[D]")
         if self.categories is None:
