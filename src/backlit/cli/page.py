@@ -200,8 +200,8 @@ class _Page:
             )
         words = (
             f"<p>The values of a column are shuffled over the held-out rows, and {what} {change}s by so much. Bar: "
-            "mean of five shuffles; line: one standard deviation to each side. Where two columns say the same, shuffling "
-            "one of them costs little.</p>"
+            "mean of five shuffles; line: one standard deviation to each side. Where two columns say the same, "
+            "shuffling one of them costs little.</p>"
         )
         drawn = self._picture("permutation importances of the columns", view.importances, falls, score, rises=rises)
         return title, words + drawn
