@@ -51,10 +51,11 @@ def part(draw: Callable[[str], Any], folder: Path, themes: list[str]) -> str:
   <source media="(prefers-color-scheme: dark)" srcset="pictures/{name}-dark.svg">
   <img src="pictures/{name}-light.svg" alt="{heading}">
 </picture>"""
-    elif hasattr(drawn, "save"):
-        shown = f"[The page](pictures/{name}-light.html), [on dark ground](pictures/{name}-dark.html)."
     else:
         shown = f"```text\n{drawn}\n```"
+        if hasattr(drawn, "save"):
+            pages = f"[The page](pictures/{name}-light.html), [on dark ground](pictures/{name}-dark.html)."
+            shown = f"{pages}\n\n{shown}"
     code = inspect.getsource(draw).split('"""', 2)[2]
     return f"### {heading}\n\n{text}\n\n{shown}\n\n```py\n{textwrap.dedent(code).strip()}\n```\n"
 

@@ -24,7 +24,7 @@ def steps(theme: str) -> Any:
 def chain_rule(theme: str) -> Any:
     """The chain rule with numbers.
 
-    Every path, its factors in symbols and numbers, and their sum. As text, LaTeX and HTML.
+    Every path, its factors in symbols and numbers, and their sum; as text, as LaTeX, and typeset on a page.
     """
     x, y = leaf(2.0), leaf(1.0)
     with backlit.record():

@@ -248,7 +248,7 @@ def flow_of_number():
 def test_names_are_of_tensors():
     with pytest.raises(ArgumentTypeError, match="expected names of tensors"):
         Names({"x": 1.0})
-    with pytest.raises(ArgumentTypeError, match="names: expected a dict such as .*, got list"):
+    with pytest.raises(ArgumentTypeError, match=r"names: expected a dict such as .*, got list"):
         Names(["x"])
     assert squares()["f"].item() == 38.25
 

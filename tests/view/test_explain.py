@@ -224,6 +224,16 @@ def test_html_is_escaped_and_loads_nothing():
     assert THEMES["dark"].ground in view.explain(f, x, theme="dark").html
 
 
+def test_each_form_is_written(tmp_path):
+    named = squares()
+    explained = view.explain(named["f"], named["x"], named)
+    for ending, form in (("html", explained.html), ("tex", explained.latex), ("txt", explained.text)):
+        assert explained.save(tmp_path / f"rule.{ending}").read_text("utf-8") == form.rstrip() + "\n"
+    with pytest.raises(ArgumentError, match=r"no explanations of the format '\.pdf'; choose from 'html', 'tex', 'txt'"):
+        explained.save(tmp_path / "rule.pdf")
+    assert not (tmp_path / "rule.pdf").exists()
+
+
 def test_bad_input():
     x = leaf(2.0)
     with pytest.raises(GradientError, match=r"not recorded; run the program inside `with backlit\.record"):

@@ -91,7 +91,7 @@ def test_bad_input(tmp_path):
     with pytest.raises(ArgumentTypeError, match=r"view\.steps: expected a tensor"):
         view.steps(None)
     found = view.steps(sum_times()["f"])
-    with pytest.raises(ArgumentError, match=r"as \.html or \.txt"):
+    with pytest.raises(ArgumentError, match=r"no steps of the format '\.gif'; choose from 'html', 'txt'"):
         found.save(tmp_path / "steps.gif")
     with backlit.record():
         f = leaf(1.0)

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from backlit.view.derivation import MOST_PATHS, Derivation, Factor
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import page
 from backlit.view.rules import shape_brackets
+from backlit.view.saving import Savable
 from backlit.view.symbols import in_text
 from backlit.view.theme import Theme, number, theme_of
 
@@ -35,13 +36,16 @@ class Line:
     latex: str
 
 
-class Explanation:
-    """An explanation as text, LaTeX and HTML; the last line of a notebook cell shows it.
+class Explanation(Savable):
+    """An explanation; the last line of a notebook cell shows it, and `save` writes .html, .tex or .txt.
 
     Attributes:
         lines: Its lines.
         derivations: The numbers and symbols behind it, one for each tensor asked for.
     """
+
+    _called = "explanations"
+    _forms: ClassVar[Mapping[str, str]] = {"html": "html", "tex": "latex", "txt": "text"}
 
     def __init__(self, lines: list[Line], derivations: list[Derivation], theme: Theme) -> None:
         self._theme = theme

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from backlit.core.recording import Recording
 from backlit.core.tensor_base import Array, TensorBase
@@ -12,6 +13,7 @@ from backlit.view.dataflow import Dataflow, Edge, Node, dataflow, formula_text, 
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import page
 from backlit.view.rules import written_rule
+from backlit.view.saving import Savable
 from backlit.view.theme import Theme, shape_text, theme_of
 
 _UNKNOWN = "not recorded"
@@ -25,14 +27,19 @@ class Row:
     said: str
 
 
-class NodePage:
-    """What a node knows: its inputs, its local derivative, what arrived; the last line of a notebook cell shows it.
+class NodePage(Savable):
+    """What a node knows: its inputs, its local derivative, what arrived.
+
+    The last line of a notebook cell shows it, and `save` writes .html or .txt.
 
     Attributes:
         node: The node.
         rows: The lines.
         title: Its name and operation.
     """
+
+    _called = "pages"
+    _forms: ClassVar[Mapping[str, str]] = {"html": "html", "txt": "text"}
 
     def __init__(self, node: Node, title: str, rows: list[Row], theme: Theme) -> None:
         self._theme = theme

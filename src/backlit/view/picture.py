@@ -2,15 +2,14 @@
 
 import html
 import re
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from backlit.errors import ArgumentError, MissingPackageError, suggest
-from backlit.serialization import write_whole
+from backlit.errors import MissingPackageError
 from backlit.view.dataflow import Dataflow
+from backlit.view.saving import Savable
 from backlit.view.theme import Theme
 
-_FORMATS = ("svg", "png", "pdf", "html")
 # Graphviz titles each box by its number, which tells nobody anything, and counts boxes on from picture to picture.
 _TITLE_OF_BOX = re.compile(r"<title>[^<]*</title>\n?")
 _NUMBER_OF_BOX = re.compile(r' id="a_\w+_\d+"')
@@ -33,12 +32,15 @@ def new_graph(**attributes: str) -> Any:
     return graph
 
 
-class Picture:
-    """A picture of a graph; the last line of a notebook cell shows it.
+class Picture(Savable):
+    """A picture of a graph; the last line of a notebook cell shows it. `save` writes .svg, .png, .pdf or .html.
 
     Attributes:
         data: The numbers that it shows.
     """
+
+    _called = "pictures"
+    _forms: ClassVar[Mapping[str, str]] = {kind: kind for kind in ("svg", "png", "pdf", "html")}
 
     def __init__(self, drawing: Any, data: Dataflow, theme: Theme, title: str, words: str = "") -> None:
         self.data = data
@@ -85,21 +87,6 @@ class Picture:
     def html(self) -> str:
         """A page with the picture; it loads nothing from elsewhere."""
         return page(self._title, self.svg, self._theme)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the picture; the ending of `path` chooses the format.
-
-        Raises:
-            ArgumentError: The ending is not .svg, .png, .pdf or .html.
-            FileError: The folder is missing or cannot be written, or the disk is full; an older file is unchanged.
-        """
-        path = Path(path)
-        kind = path.suffix.lstrip(".").lower()
-        if kind not in _FORMATS:
-            raise ArgumentError(f"save: no pictures of the format {path.suffix!r}{suggest(kind, _FORMATS)}")
-        content = getattr(self, kind)
-        write_whole(path, content.encode() if isinstance(content, str) else content)
-        return path
 
     def _repr_html_(self) -> str:
         return f'<div style="overflow-x: auto">{self.svg}</div>'

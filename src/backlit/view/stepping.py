@@ -4,20 +4,19 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
 from backlit.core.recording import Recording
 from backlit.core.tensor_base import Array, TensorBase
 from backlit.errors import ArgumentError
-from backlit.serialization import write_whole
 from backlit.view import heat
 from backlit.view.dataflow import NOT_RUN, Dataflow, Edge, Node, dataflow, formula_text, require_values, short_names
 from backlit.view.draw import Drawing
 from backlit.view.names import Names, callers_variables
 from backlit.view.picture import Picture, page
+from backlit.view.saving import Savable
 from backlit.view.theme import Theme, number, theme_of
 
 # More nodes than this make an animation that nobody watches to its end.
@@ -41,12 +40,15 @@ class Step:
     edges: tuple[Edge, ...]
 
 
-class Steps(Sequence[Step]):
-    """All steps, in order: to go through in a loop, to print, or to watch as an animation.
+class Steps(Savable, Sequence[Step]):
+    """All steps, in order: to go through in a loop, to print, or to watch as an animation; `save` writes .html or .txt.
 
     Attributes:
         data: The graph.
     """
+
+    _called = "steps"
+    _forms: ClassVar[Mapping[str, str]] = {"html": "html", "txt": "text"}
 
     def __init__(self, flow: Dataflow, steps: list[Step], modules: dict[str, str], theme: Theme) -> None:
         self.data = flow
@@ -108,19 +110,6 @@ class Steps(Sequence[Step]):
         body = (folder / "steps.html").read_text("utf-8").format(svg=svg)
         script = f"<script>\nconst steps = {data};\n{(folder / 'steps.js').read_text('utf-8')}</script>"
         return page("Step by step", body + script, self._theme, _STYLE.format(t=self._theme))
-
-    def save(self, path: str | Path) -> Path:
-        """Write the animation (.html) or the words (.txt).
-
-        Raises:
-            ArgumentError: Another ending, or too many nodes for an animation.
-            FileError: The folder is missing or cannot be written, or the disk is full; an older file is unchanged.
-        """
-        path = Path(path)
-        if path.suffix not in (".html", ".txt"):
-            raise ArgumentError(f"save: steps are written as .html or .txt, not {path.suffix!r}")
-        write_whole(path, (self.html if path.suffix == ".html" else self.text + "\n").encode())
-        return path
 
     def _shown(self, step: Step, marks: dict[int, str]) -> dict[str, Any]:
         """A step as the page's script wants it: its words, its box, and what is visible from here on."""
