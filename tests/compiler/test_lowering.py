@@ -72,6 +72,7 @@ X = np.arange(24.0).reshape(4, 6) - 7.5
         lambda xp, x: x + xp.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
         lambda xp, x: xp.where(x > 0, 1, 2),
         lambda xp, x: xp.where(x > 0, x, np.float32(2)),
+        lambda xp, x: ((x / 0) ** 0.5, (x * -0.0) ** 0.5, (x / 0) ** xp.full_like(x, 0.5), x**2, 2**x),
         lambda xp, x: (x.astype("int64") // 3, x.astype("int64") % 3, x.astype("bool")),
         lambda xp, x: (
             x.sum(),
@@ -179,6 +180,12 @@ def test_what_has_no_steps_is_called_back() -> None:
         lowered(lambda xp, x: x if (x > 0).all() else -x, X)
     with pytest.raises(NotLowered, match="its values"):
         lowered(lambda xp, x: np.asarray(x), X)
+
+
+@pytest.mark.parametrize("shape", [(2, 0), (0, 2)])
+def test_a_softmax_over_nothing(shape: tuple[int, int]) -> None:
+    for function in (lambda x: x.softmax(1), lambda x: x.log_softmax(1)):
+        assert Traced(function, (backlit.zeros(shape),), {}).run(backlit.zeros(shape)).shape == shape
 
 
 def test_a_view_of_a_view_is_one_of_its_source() -> None:

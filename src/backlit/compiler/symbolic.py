@@ -114,6 +114,10 @@ class LoweredArray(NDArrayOperatorsMixin):
 
     # -- elementwise -------------------------------------------------------------------------------------------------
 
+    def __pow__(self, other: Any) -> Any:
+        # As NumPy's operator, whose root of -0 and of -inf is not the power of them.
+        return np.sqrt(self) if isinstance(other, float) and other == 0.5 else np.power(self, other)
+
     def pointwise(self, ufunc: np.ufunc, *inputs: Any) -> "LoweredArray":
         """A step of `ufunc` on inputs brought to one shape and to the types that NumPy resolves."""
         plain = [

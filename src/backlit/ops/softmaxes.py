@@ -53,6 +53,10 @@ def _softmax_gradient(g: Any, ans: Any, dim: int) -> Any:
     return (part - ans * over(np.add, part, dim, 0),)
 
 
+def _below_the_top(x: "Tensor", dim: int) -> "Tensor":
+    return x - x.amax(dim, keepdim=True).detach() if x._array.size else x
+
+
 @composite(
     kernel=_softmax_kernel,
     gradient=_softmax_gradient,
@@ -62,7 +66,7 @@ def _softmax_gradient(g: Any, ans: Any, dim: int) -> Any:
     samples=_samples,
 )
 def _softmax(x: "Tensor", *, dim: int) -> "Tensor":
-    e = (x - x.amax(dim, keepdim=True).detach()).exp()
+    e = _below_the_top(x, dim).exp()
     return e / e.sum(dim, keepdim=True)
 
 
@@ -103,7 +107,7 @@ def _log_softmax_gradient(g: Any, ans: Any, dim: int) -> Any:
     samples=_samples,
 )
 def _log_softmax(x: "Tensor", *, dim: int) -> "Tensor":
-    shifted = x - x.amax(dim, keepdim=True).detach()
+    shifted = _below_the_top(x, dim)
     return shifted - shifted.exp().sum(dim, keepdim=True).log()
 
 

@@ -71,6 +71,17 @@ def test_nothing_to_average_is_not_a_number():
         assert F.cross_entropy(logits, backlit.tensor(labels, dtype=backlit.int64), reduction="sum").item() == 0
 
 
+def test_nothing_to_average_teaches_nothing():
+    logits, labels = backlit.randn(2, 3), backlit.tensor([-100, -100])
+
+    def slope(logits, labels):
+        logits = logits.detach().requires_grad_()
+        F.cross_entropy(logits, labels).backward()
+        return logits.grad
+
+    assert slope(logits, labels).tolist() == backlit.compile(slope)(logits, labels).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
 def test_saturated_probabilities_have_a_finite_loss_and_a_large_slope():
     p = backlit.tensor([0.0, 1.0], requires_grad=True)
     loss = F.binary_cross_entropy(p, backlit.tensor([1.0, 0.0]), reduction="sum")

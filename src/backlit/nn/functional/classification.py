@@ -66,7 +66,8 @@ def _kernel(xp: Any, input: Any, target: Any, *, reduction: str, ignore_index: i
 def _kernel_gradient(g: Any, ans: Any, reduction: str) -> Any:
     _, slope, count = ans
     if reduction == "mean":
-        return slope * (g / count).astype(slope.dtype), None
+        # Where nothing counts there is nothing to learn from, although the mean is no number.
+        return slope * (g / np.maximum(count, 1)).astype(slope.dtype), None
     return slope * (g if reduction == "sum" else np.expand_dims(g, 1)), None
 
 
