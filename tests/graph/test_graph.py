@@ -47,7 +47,7 @@ def test_a_graph_does_not_change():
     graph = tiny().graph
     with pytest.raises(dataclasses.FrozenInstanceError):
         graph.outputs = ()
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         graph.nodes[0].path = "elsewhere"
     assert isinstance(graph.nodes, tuple)
 

@@ -358,6 +358,19 @@ def test_one_memory_known_by_two_tensors_is_refused():
         trace(lambda x: a + b + x, backlit.ones(3, dtype=backlit.float64))
 
 
+def test_parts_of_one_memory_are_known_by_several_tensors_where_none_is_shared():
+    array = np.arange(12.0)
+    parts = [backlit.from_numpy(array[begin : begin + 3]) for begin in (6, 0, 9, 3)]
+    empty = backlit.from_numpy(array[4:4])
+    x = backlit.ones(3, dtype=backlit.float64)
+    found = trace(lambda x: sum(parts, x) + empty.sum(), x).run(x)
+    assert found.tolist() == [19.0, 23.0, 27.0]
+    for begin, end in ((0, 12), (2, 4), (11, 12), (0, 1)):
+        whole = backlit.from_numpy(array[begin:end])
+        with pytest.raises(GraphError, match="show the same memory"):
+            trace(lambda x, whole=whole: sum(parts, x) + whole.sum(), x)
+
+
 def test_an_abandoned_trace_leaves_nothing_behind():
     model = small(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))()
     optimizer = OPTIMIZERS["Adam"](model.parameters())

@@ -27,7 +27,7 @@ def graph():
 
 def with_node(graph: Graph, number: int, **changes: object) -> Graph:
     nodes = list(graph.nodes)
-    nodes[number] = replace(nodes[number], **changes)
+    nodes[number] = nodes[number]._replace(**changes)
     return replace(graph, nodes=tuple(nodes))
 
 
@@ -48,7 +48,7 @@ def test_a_wrong_type(graph, wrong):
 def test_shapes_that_do_not_fit_the_operation(graph):
     number = product(graph)
     odd = Node(None, (), {}, (Type((2,), np.dtype("f4")),), name="odd")
-    nodes = (*graph.nodes[:number], odd, replace(graph.nodes[number], inputs=(Ref(0), Ref(number))))
+    nodes = (*graph.nodes[:number], odd, graph.nodes[number]._replace(inputs=(Ref(0), Ref(number))))
     with pytest.raises(GraphError, match=r"after a pass: node %3, mul: .*broadcast"):
         verify(Graph(nodes, (0,), (1, number), ()), "a pass")
 

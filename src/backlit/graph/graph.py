@@ -64,8 +64,7 @@ class Ref:
         return f"%{self.node}" + (f".{self.result}" if self.result else "")
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """One value-producing step.
 
     Attributes:

@@ -4,11 +4,12 @@ The table goes from memory to node: a write changes the table, never a tensor of
 leaves nothing behind.
 """
 
+from bisect import bisect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from backlit.core.backward import Helpers
 from backlit.core.modes import STATE
@@ -41,6 +42,8 @@ class Trace:
     def __init__(self, names: Mapping[int, str]) -> None:
         self.nodes: list[Node] = []
         self.captured: dict[int, TensorBase] = {}
+        # Where the memory of each begins and ends, in order, and its shape.
+        self._claimed: list[tuple[int, int, tuple[int, ...]]] = []
         self.used: list[Stateful] = []
         self.schedule = Schedule()
         self.stepping = False
@@ -102,15 +105,25 @@ class Trace:
                 f"{user_line()}: a tensor that was made while another program was traced has no value to use "
                 "here; return from a traced function what is needed outside"
             )
-        for other in self.captured.values():
-            if np.may_share_memory(other._array, root._array):
-                raise GraphError(
-                    f"two tensors of shapes {other._array.shape} and {root._array.shape} show the same memory without "
-                    "knowing of each other (from_numpy twice on one array?); make one a view of the other, or clone it"
-                )
+        self._claim(root)
         ref = self._input(root, self._names.get(id(root), f"tensor {len(self.captured)}"))
         self.captured[ref.node] = root
         return self._hold(root, ref)
+
+    def _claim(self, root: TensorBase) -> None:
+        """Note where the memory of an outside tensor lies, of which no other may show a part."""
+        if not root._array.size:
+            return
+        begin, end = byte_bounds(root._array)
+        place = bisect(self._claimed, (begin, end))
+        # What was claimed before lies apart, so that only the neighbours can reach in here.
+        for first, stop, shape in self._claimed[max(place - 1, 0) : place + 1]:
+            if first < end and begin < stop:
+                raise GraphError(
+                    f"two tensors of shapes {shape} and {root._array.shape} show the same memory without knowing of "
+                    "each other (from_numpy twice on one array?); make one a view of the other, or clone it"
+                )
+        self._claimed.insert(place, (begin, end, root._array.shape))
 
     def ref(self, tensor: TensorBase) -> Ref:
         """The result that a tensor stands for at this point of the trace."""
@@ -151,7 +164,9 @@ class Trace:
         types = self.nodes[number].results
         visible = len(types) - operation.hidden
         results = [make(t.symbol()) for t in types[:visible]]
-        storages = [r._storage for r in results] + [Storage() for _ in range(operation.hidden)]
+        storages = [r._storage for r in results]
+        if operation.hidden:
+            storages += [Storage() for _ in range(operation.hidden)]
         binding = None
         if STATE.grad_enabled and operation.differentiable and any(map(needs_gradient, args)):
             binding = Binding(
