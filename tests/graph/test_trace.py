@@ -190,6 +190,20 @@ def test_a_gradient_flows_through_a_write_to_a_part():
     twice(program, np.arange(6.0).reshape(3, 2), outside=[(np.array([0.5, -2.0]), True)])
 
 
+def test_a_part_taken_without_history_after_a_write_has_none():
+    def program(held, x):
+        (w,) = held
+        w.grad = None
+        y = x * 1
+        y.mul_(w)
+        with backlit.no_grad():
+            row = y[0]
+        ((y.detach() * w).sum() + (row * w).sum() + y.sum()).backward()
+        return w.grad * 1
+
+    twice(program, np.arange(6.0).reshape(3, 2), outside=[(np.array([0.5, -2.0]), True)])
+
+
 def test_gradients_add_up_where_the_program_does_not_clear_them():
     w = backlit.ones(2, dtype=backlit.float64, requires_grad=True)
     w.grad = backlit.tensor([1.0, 2.0], dtype=backlit.float64)

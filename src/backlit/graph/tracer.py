@@ -179,7 +179,8 @@ class Trace:
                 self._memory[id(storage)] = _Memory(Ref(number, index))
         self._alive += storages
         self._alive += results
-        if binding is not None:
+        if binding is not None or operation.view:
+            # A view without history is noted as such, or it would be given one for writes from before it.
             for index, result in enumerate(results):
                 if types[index].dtype.kind == "f":
                     self._tapes[id(result)] = (binding, index, self.memory(result).rebased)
