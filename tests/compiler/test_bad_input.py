@@ -117,7 +117,33 @@ def random_numbers() -> Any:
     return lambda x: x * random.random()
 
 
-@pytest.mark.parametrize(("make", "words"), [(counting, "'calls' is set"), (random_numbers, "another one each time")])
+def random_arrays() -> Any:
+    rng = np.random.default_rng()
+    return lambda x: x * rng.random(2)
+
+
+def random_constants() -> Any:
+    rng = np.random.default_rng()
+    return lambda x: x * backlit.tensor(rng.random(2))
+
+
+def array_of_its_own() -> Any:
+    return lambda x: backlit.from_numpy(np.zeros(2, np.float32)).add_(x)
+
+
+ANEW = "another one each time"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (counting, "'calls' is set"),
+        (random_numbers, ANEW),
+        (random_arrays, ANEW),
+        (random_constants, ANEW),
+        (array_of_its_own, "make it of backlit's own"),
+    ],
+)
 def test_side_effects_that_would_not_happen_again(make: Any, words: str) -> None:
     with pytest.raises(GraphError, match=words):
         backlit.compile(make())(backlit.ones(2))

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import backlit
@@ -122,3 +123,17 @@ def test_names_in_a_loss_are_looked_at_in_each_fit(stream: bool, monkeypatch: py
         monkeypatch.setitem(globals(), "scale", value)
         losses.append(trainer.fit(data, epochs=trainer.epoch + 1).history["loss"][-1])
     assert losses[1] == pytest.approx(3 * losses[0])
+
+
+def test_an_array_made_of_the_number_of_rows() -> None:
+    compiled = backlit.compile(lambda x: x + np.full(3, 1 / len(x)))
+    for rows in (4, 7, 4, 1):
+        same(compiled(backlit.zeros(rows, 3)), backlit.full((rows, 3), 1 / rows, dtype=backlit.float64))
+
+
+def test_an_array_that_two_tensors_show_is_one() -> None:
+    count = np.zeros(3)
+    compiled = backlit.compile(lambda x: backlit.from_numpy(count).add_(x) * 1)
+    for times in (1, 2, 3):
+        same(compiled(backlit.ones(3, dtype=backlit.float64)), backlit.full((3,), float(times), dtype=backlit.float64))
+    assert count.tolist() == [3, 3, 3]

@@ -83,6 +83,7 @@ class Tracing:
         self.reads_sizes = reads_sizes
         self.rows = rows_of(args)
         self._same: Any = None
+        self._first: Any = None
         self._sure: set[int] = set()
         self._leaves = [t.is_leaf for t in args]
         self.likes = [_stand_in(t, t._array.shape) for t in args]
@@ -101,13 +102,13 @@ class Tracing:
                 traced = self.trace(SAMPLES[0])
         if traced is None or rows is None:
             return self._exact()
-        same = self._same = self._facts_of(traced)
-        graph = traced.graph
+        self._first, same = traced, self._facts_of(traced)
+        self._same, graph = same, traced.graph
         key = rows, same, *_signature(graph)
         found = _families.get(key)
         if found is None:
             try:
-                graphs = traced.graph, self._alike(SAMPLES[1], same).graph
+                graphs = traced.graph, self._alike(SAMPLES[1]).graph
                 further = self.kept(traced)[1]
                 program = uniform(*(_lowered(graph, further) for graph in graphs))
             except NotUniform:
@@ -133,7 +134,7 @@ class Tracing:
         beyond = rows > SAMPLES[0] and _names_places(first)
         if rows == 1 or beyond or self.reads_sizes or _cuts(first, second):
             try:
-                agree(first, second, self._alike(rows, self._same).graph, rows)
+                agree(first, second, self._alike(rows).graph, rows)
             except (NotUniform, *_FAILURES):
                 return False
             self._sure.add(rows)
@@ -174,16 +175,23 @@ class Tracing:
                 )
         return traced
 
-    def _alike(self, rows: int, same: Any) -> Traced:
-        """A trace with so many rows, which must have this in common with the first."""
+    def _alike(self, rows: int) -> Traced:
+        """A trace with so many rows, which must have all but those in common with the first."""
         traced = self.trace(rows)
-        if self._facts_of(traced) != same:
+        if self._facts_of(traced) != self._same or list(_made(self._first, traced)):
             raise NotUniform
         return traced
 
     def _exact(self) -> tuple[Traced, Family]:
         traced = self.trace(None)
-        if _numbers(traced.graph) != _numbers(self.trace(None).graph):
+        again = self.trace(None)
+        made = list(_made(traced, again))
+        if any(number in dict(traced.graph.writes) for number in made):
+            raise GraphError(
+                "the function changes a tensor around an array that it makes each time, which a program would keep "
+                "from call to call; make it of backlit's own, as by backlit.zeros() or backlit.tensor()"
+            )
+        if made or _numbers(traced.graph) != _numbers(again.graph):
             raise GraphError(
                 "the function is another one each time that it is traced, as if it used a counter, the time, or random "
                 "numbers that are not backlit's; pass such numbers as arguments, or draw them with backlit.rand()"
@@ -211,11 +219,22 @@ def _signature(graph: Graph) -> tuple[Any, ...]:
 
 def _numbers(graph: Graph) -> list[Any]:
     """The operations of a graph, and the numbers that are fixed in it."""
-    plain = bool | int | float
+    plain = bool, int, float, bytes, tuple
     return [
         (n.operation, *map(_word, n.inputs), *(repr(v) for v in n.settings.values() if isinstance(v, plain)))
         for n in graph.nodes
     ]
+
+
+def _made(one: Traced, other: Traced) -> Iterator[int]:
+    """The inputs around arrays that a function makes each time that it is traced, but for equal ones that are read."""
+    written = dict(one.graph.writes)
+    for number, first, second in zip(one.graph.states, one.states, other.states, strict=False):
+        a, b = first._array, second._array
+        if first is not second and not (a.shape == b.shape and np.may_share_memory(a, b)):
+            same = a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+            if number in written or not same:
+                yield number
 
 
 def _cuts(first: Graph, second: Graph) -> bool:
