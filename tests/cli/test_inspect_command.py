@@ -88,6 +88,20 @@ def test_the_page_of_a_table_of_mixed_columns(folder):
     assert "Rome" in page.words or "Oslo" in page.words
 
 
+def test_a_file_with_other_values_is_not_what_a_run_learnt_from(folder, capsys):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    for scale in (1, 3):
+        lines = ["size,answer", *(f"{scale * a},{b}" for a, b in rows)]
+        (folder / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+        if scale == 1:
+            assert main(["train", "table.csv", "--epochs", "2", "--hidden", "4", "--out", "run"]) == 0
+            assert main(["inspect", "run"]) == 0
+    for arguments in (["inspect", "run"], ["train", "--resume", "run"]):
+        capsys.readouterr()
+        assert main(arguments) == 1
+        assert "table.csv is no longer what run learnt from: features changed" in capsys.readouterr().err
+
+
 def test_preprocessing_survives_its_words():
     data = ArrayData("t", np.array([[1.0], [3.0]], np.float32), np.array([2.0, 4.0]), ("x",))
     fitted = Preprocessing.fitted(data)

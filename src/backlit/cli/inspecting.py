@@ -7,7 +7,7 @@ from backlit.cli.judging import Judged
 from backlit.cli.page import PAGE_FILE, write_page
 from backlit.cli.preparing import prepare
 from backlit.cli.settings import TrainSettings
-from backlit.errors import ArgumentError, MissingFileError
+from backlit.errors import MissingFileError
 from backlit.train import Run
 from backlit.train.run import CONFIG_FILE
 
@@ -44,12 +44,7 @@ def inspect(settings: InspectSettings) -> Path:
     run = Run.load(folder)
     given = TrainSettings.from_dict(run.config.get("command"), str(folder / CONFIG_FILE))
     prepared = prepare(given)
-    before, now = run.config.get("data"), prepared.config()["data"]
-    if before != now:
-        other = [name for name in now if not isinstance(before, dict) or before.get(name) != now[name]]
-        raise ArgumentError(
-            f"{given.data} is no longer what {folder} learnt from: {', '.join(other).replace('_', ' ')} changed"
-        )
+    prepared.check_same(run.config, folder)
     place = settings.out or folder / PAGE_FILE
     write_page(Judged.of(run, prepared.problem), place, settings.theme)
     Console().print(f"The page is {place}", highlight=False, soft_wrap=True)

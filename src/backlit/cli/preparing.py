@@ -1,7 +1,9 @@
 """From a data set's name or a table file to what a network learns from, and the rows that it is judged by."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,6 +72,19 @@ class Prepared:
             },
             "preprocessing": self.preprocessing.to_dict(),
         }
+
+    def check_same(self, config: Mapping[str, Any], folder: Path) -> None:
+        """Raise `ArgumentError` unless the run in the folder, of this configuration, learnt from the same data."""
+        now = json.loads(json.dumps(self.config()))
+        changed: list[str] = []
+        for part, found in now.items():
+            before = config.get(part)
+            changed += [name for name in found if not isinstance(before, dict) or before.get(name) != found[name]]
+        if changed:
+            raise ArgumentError(
+                f"{self.problem.name} is no longer what {folder} learnt from: "
+                f"{', '.join(changed).replace('_', ' ')} changed"
+            )
 
 
 def prepare(settings: TrainSettings) -> Prepared:

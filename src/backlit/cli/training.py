@@ -44,6 +44,9 @@ def train(request: TrainRequest) -> Run:
         place = folder / CONFIG_FILE
         config = read_json(place)
         settings = TrainSettings.from_dict(config.get("command") if isinstance(config, dict) else None, str(place))
+        command = _Command(settings, folder)
+        command.prepared.check_same(config, folder)
+        return command.run()
     return _Command(settings, folder).run()
 
 
