@@ -157,7 +157,7 @@ def inputs_of(name, kind):
     if name in CIRCULAR:
         far = np.random.default_rng(2).uniform(-1, 1, 5000) * (1e5 if kind == "f4" else 1e8)
         quarters = np.arange(-2000, 2000) * (np.pi / 2)
-        x = np.concatenate([x[~(np.abs(x) > 1e8) | np.isinf(x)], far.astype(kind), quarters.astype(kind)])
+        x = np.concatenate([x, far.astype(kind), quarters.astype(kind)])
     return x
 
 

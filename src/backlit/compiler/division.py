@@ -1,10 +1,11 @@
 """Division with remainders and what looks at signs, on floats and integers, with NumPy's results.
 
-Each emits as `remainder(code, kind, x, y)`. Integers divided by zero give 0, as NumPy's do beside their warning.
+Each emits as `remainder(code, kind, x, y)`. Integers divided by zero give 0 and a status.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from backlit.compiler.failures import DIVISION
 from backlit.compiler.reals import Real, function
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ def _whole_division(code: "Code", kind: str, x: Any, y: Any) -> tuple[Any, Any]:
     """(quotient, remainder) of integers, rounded towards zero, of the divisors that processors trap at 0 and -1 too."""
     b, zero, one = code.builder, code.constant(0, kind), code.constant(1, kind)
     by_zero = b.icmp_unsigned("==", y, zero)
+    code.fail(by_zero, DIVISION)
     if kind[0] in "ub":
         safe = b.select(by_zero, one, y)
         return b.select(by_zero, zero, b.udiv(x, safe)), b.select(by_zero, zero, b.urem(x, safe))

@@ -6,11 +6,12 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.failures import INDEX
 from backlit.compiler.frame import Index, KernelFrame, number, plain_strides
 from backlit.compiler.plan import Access, access, same_dims
 from backlit.compiler.rows import Affine, Inverse
 from backlit.compiler.squares import butterfly, columns_of, first_lanes
-from backlit.compiler.values import COMBINED, OPERATIONS, overload, scalar_type
+from backlit.compiler.values import COMBINED, OPERATIONS, scalar_type
 
 # So many columns of short rows are read and written number by number; more of them in whole rows.
 FEW_COLUMNS = 4
@@ -21,6 +22,7 @@ class KernelEmitter(KernelFrame):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self.code.fail = self.fail
         self._values: dict[Any, Any] = {}
         self._indices: dict[Index, Index] = {}
         # Of short rows, the first that a vector holds, and the end of all.
@@ -226,9 +228,13 @@ class KernelEmitter(KernelFrame):
         zero = code.constant(0, "i8")
         at = b.select(b.icmp_signed("<", at, zero), b.add(at, end), at)
         bad = b.icmp_unsigned(">=", at, end)
-        wrong = bad if self.mask is None or code.lanes == 1 else b.and_(bad, self.mask)
-        if code.lanes > 1:
-            wrong = code.call(f"llvm.vector.reduce.or.{overload(wrong.type)}", ir.IntType(1), wrong)
-        with b.if_then(wrong, likely=False):
-            b.store(number(1), self.pointer(("status", 0)))
+        self.fail(bad, INDEX)
         return b.select(bad, zero, at)
+
+    def fail(self, wrong: Any, status: int) -> None:
+        """Note a status where something is wrong in one of the lanes."""
+        b, code = self.builder, self.code
+        if self.mask is not None and code.lanes > 1:
+            wrong = b.and_(wrong, self.mask)
+        with b.if_then(code.any(wrong), likely=False):
+            b.store(number(status), self.pointer(("status", 0)))

@@ -4,7 +4,7 @@ A `Real` is a value in every lane of a `Code`; plain Python numbers mix with it.
 part, `!=` excepted, and give a `Mask`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
@@ -40,6 +40,20 @@ class Mask:
             raise TypeError(f"where() of two plain numbers, {x} and {y}, has no kind of float")
         return like.made(self.code.builder.select(self.value, like.raw(x), like.raw(y)))
 
+    def rarely(self, others: Callable[[], Sequence["Real"]], values: Sequence["Real"]) -> list["Real"]:
+        """`others()` where the bit is set, else `values`; the others are computed only if a bit is set in any lane."""
+        b, before = self.code.builder, self.code.builder.block
+        with b.if_then(self.code.any(self.value), likely=False):
+            chosen = [self.where(other, value) for other, value in zip(others(), values, strict=True)]
+            branch = b.block
+        found = []
+        for one, value in zip(chosen, values, strict=True):
+            phi = b.phi(value.value.type)
+            phi.add_incoming(one.value, branch)
+            phi.add_incoming(value.value, before)
+            found.append(value.made(phi))
+        return found
+
 
 class Real:
     """A float in every lane.
@@ -61,6 +75,10 @@ class Real:
     def single(self) -> bool:
         """Whether these are floats of 32 bits."""
         return self.kind == "f4"
+
+    def by_library(self, name: str) -> "Real":
+        """A function of the system's C library of every lane."""
+        return self.made(self.code.intrinsic(name, self.value))
 
     def made(self, value: Any) -> "Real":
         """An LLVM value of the same kind as a `Real`."""

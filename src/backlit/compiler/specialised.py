@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from backlit.compiler.failures import can_fail, error_of
 from backlit.compiler.family import Tracing
 from backlit.compiler.surroundings import Surroundings
 from backlit.core.tensor_base import TensorBase, make
 from backlit.core.writing import about_to_write, wrote
-from backlit.errors import GraphError, IndexRangeError, ShapeError
+from backlit.errors import GraphError, ShapeError
 
 # Results of calls with that many different numbers of rows are found at once.
 _MOST_VIEWS = 64
@@ -147,10 +148,7 @@ class Specialised:
         self._outputs = code.plan.program.outputs
         self._direct = all(code.plan.memory[o][0] == "arena" for o in self._outputs)
         steps = code.plan.program.steps
-        self._can_fail = bool(written) and any(
-            steps[n].kind in ("call", "scatter") or (steps[n].kind == "take" and steps[n].op != "inside")
-            for n in code.plan.program.alive()
-        )
+        self._can_fail = bool(written) and any(can_fail(steps[n]) for n in code.plan.program.alive())
         self._views: dict[int, list[Any]] = {}
         self._capacity = -1
         for position in range(len(self.states)):
@@ -187,6 +185,7 @@ class Specialised:
 
         Raises:
             IndexRangeError: An index was out of range.
+            NonFiniteError: An integer was divided by zero.
         """
         count = self._count
         for position, buffer in self._loose.items():
@@ -195,7 +194,7 @@ class Specialised:
         for tensor in self._written:
             wrote(tensor._storage, "a compiled program")
         if self.executable.status[0]:
-            raise IndexRangeError("a compiled program was given an index that is out of range: a label or a row number")
+            raise error_of(self.executable.status[0])
 
     def take_over(self, before: "Specialised") -> None:
         """Get ready to run after another program of the same states, of whose writes nobody was told yet."""
@@ -211,6 +210,7 @@ class Specialised:
             GraphError: An argument shares memory with something that the program changes, or has a gradient already.
             ShapeError: The program changes an argument that is read-only.
             IndexRangeError: An index is out of range; nothing has changed.
+            NonFiniteError: An integer is divided by zero; nothing has changed.
             Outdated: A scheduler's step changed what the program was made for; nothing has changed.
         """
         rows = rows or 1

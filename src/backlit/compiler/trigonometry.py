@@ -18,8 +18,8 @@ _HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33)
 def _turned(x: Real) -> tuple[Real, Real, Real]:
     """(sine, cosine, quarters) with x = quarters pi / 2 + the angle whose sine and cosine these are; fdlibm.
 
-    The reduction (Cody and Waite's, each product exact inside its `fma`) holds to |x| < 1e15; beyond, results have no
-    meaning.
+    The reduction (Cody and Waite's, each product exact inside its `fma`) holds to |x| < 1e15; beyond, the C library
+    has what it takes.
     """
     n = (x * (2 / math.pi)).nearest()
     r = x
@@ -37,7 +37,12 @@ def _turned(x: Real) -> tuple[Real, Real, Real]:
     half = z * 0.5
     rest = 1.0 - half
     cosine = rest + (z * z).fma(q, (1.0 - rest) - half)
-    return (z * r).fma(p, r), cosine, n
+
+    def library() -> tuple[Real, Real, Real]:
+        return x.by_library("sin"), x.by_library("cos"), x.made(x.raw(0.0))
+
+    sine, cosine, quarters = (abs(x) >= 1e15).rarely(library, ((z * r).fma(p, r), cosine, n))
+    return sine, cosine, quarters
 
 
 def _odd(n: Real) -> Mask:
@@ -53,20 +58,20 @@ def _quarter_turned(sine: Real, cosine: Real, n: Real) -> Real:
 
 @wide_function
 def sin(x: Real) -> Real:
-    """The sine, for |x| < 1e15."""
+    """The sine."""
     return (x == 0.0).where(x, _quarter_turned(*_turned(x)))
 
 
 @wide_function
 def cos(x: Real) -> Real:
-    """The cosine, for |x| < 1e15."""
+    """The cosine."""
     sine, cosine, n = _turned(x)
     return _quarter_turned(sine, cosine, n + 1.0)
 
 
 @wide_function
 def tan(x: Real) -> Real:
-    """The tangent, for |x| < 1e15."""
+    """The tangent."""
     sine, cosine, n = _turned(x)
     odd = _odd(n)
     return (x == 0.0).where(x, odd.where(-cosine, sine) / odd.where(sine, cosine))

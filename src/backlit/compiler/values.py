@@ -4,6 +4,7 @@
 """
 
 import functools
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,10 @@ from backlit.compiler import division, functions, trigonometry
 from backlit.errors import GraphError
 
 _BITS = {"f4": 32, "f8": 64, "i1": 8, "i2": 16, "i4": 32, "i8": 64, "u1": 8, "u8": 64, "b1": 1}
-_INT = ir.IntType(64)
+_INT, _BIT = ir.IntType(64), ir.IntType(1)
 Emit = Callable[..., Any]
+# Where a float is out of range for an integer, x86 processors give the lowest, others the nearest.
+_HAS_INDEFINITE = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686", "x86")
 
 
 # Types are made once: each knows its text, which is asked for with every instruction.
@@ -65,12 +68,14 @@ class Code:
     Attributes:
         builder: The LLVM builder; set anew for each function.
         lanes: Number of lanes.
+        fail: Notes a status where something is wrong in one of the lanes; kernels look at it after they have run.
     """
 
     def __init__(self, module: ir.Module, builder: ir.IRBuilder, lanes: int) -> None:
         self.module = module
         self.builder = builder
         self.lanes = lanes
+        self.fail: Callable[[Any, int], None] = lambda wrong, status: None
 
     def type(self, kind: str) -> ir.Type:
         """The type of a value of this kind."""
@@ -116,6 +121,24 @@ class Code:
             known = ir.Function(self.module, ir.FunctionType(result, [a.type for a in args]), name)
         return self.builder.call(known, args)
 
+    def _whole(self, x: Any, before: str, after: str) -> Any:
+        """A float without its fraction, as processors convert it: narrow numbers by way of 32 bits."""
+        b, bits = self.builder, max(_BITS[after], 32)
+        wide = f"{'u' if after == 'u8' else 'i'}{bits // 8}"
+        op = "fptoui" if after == "u8" else "fptosi"
+        # Saturating, so that values out of range are not undefined behaviour.
+        found = self.call(f"llvm.{op}.sat.{overload(self.type(wide))}.{overload(x.type)}", self.type(wide), x)
+        if _HAS_INDEFINITE and after != "u8":
+            limit = 2.0 ** (bits - 1)
+            low, high = self.constant(-limit, before), self.constant(limit, before)
+            inside = b.and_(b.fcmp_ordered(">=", x, low), b.fcmp_ordered("<", x, high))
+            found = b.select(inside, found, self.constant(-(2 ** (bits - 1)), wide))
+        return found if _BITS[after] >= 32 else b.trunc(found, self.type(after))
+
+    def any(self, mask: Any) -> Any:
+        """Whether a bit is set in any lane, as one bit."""
+        return mask if self.lanes == 1 else self.call(f"llvm.vector.reduce.or.{overload(mask.type)}", _BIT, mask)
+
     def function(self, name: str, kind: str, count: int) -> Any:
         """The module's function of this name on `count` values like these, or None if it has none yet."""
         return self.module.globals.get(self._symbol(name, kind, count))
@@ -147,8 +170,7 @@ class Code:
         if before[0] == "f":
             if after[0] == "f":
                 return b.fpext(x, target) if after == "f8" else b.fptrunc(x, target)
-            # Saturating, so that values out of range are not undefined behaviour.
-            return self.call(f"llvm.fptosi.sat.{overload(target)}.{overload(x.type)}", target, x)
+            return self._whole(x, before, after)
         if after[0] == "f":
             return b.uitofp(x, target) if unsigned else b.sitofp(x, target)
         if _BITS[before] == _BITS[after]:
