@@ -254,14 +254,6 @@ def rounded(x: LoweredArray, decimals: int = 0) -> Any:
     return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
 
 
-@formula(np.power)
-def power(x: Any, exponent: Any) -> Any:
-    """A power; NumPy's operator takes the root for the number 0.5, which at -0 and -inf is another value."""
-    if isinstance(exponent, float) and exponent == 0.5 and x.dtype.kind == "f":
-        return np.sqrt(x)
-    return some(x, exponent).pointwise(np.power, x, exponent)
-
-
 @formula(np.sinc)
 def sinc(x: LoweredArray) -> Any:
     """sin(pi x) / (pi x), 1 at 0."""
