@@ -121,10 +121,11 @@ class ProgramBuilder:
 
     def append(self, step: Step, note: str = "") -> int:
         """Add a step that exists already; returns its number."""
+        number = len(self.steps)
         self.steps.append(step)
         if note:
-            self.notes[len(self.steps) - 1] = note
-        return len(self.steps) - 1
+            self.notes[number] = note
+        return number
 
     def finished(self, outputs: Iterable[int] = (), writes: Iterable[tuple[int, int]] = ()) -> Program:
         """The program of these steps."""

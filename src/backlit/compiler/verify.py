@@ -86,11 +86,12 @@ def _result(op: str, kinds: tuple[str, ...]) -> str | None:
 
 
 def _pointwise(step: Step, args: Sequence[Step]) -> str | None:
-    shape = step.shape
+    shape, kinds = step.shape, []
     for a in args:
         if a.shape != shape:
             return "elementwise operations take arguments of their own shape"
-    found = _result(step.op, tuple([a.dtype for a in args]))
+        kinds.append(a.dtype)
+    found = _result(step.op, tuple(kinds))
     if found is None:
         return f"there is no {step.op} of these"
     return None if found in (step.dtype, "any") else f"{step.op} of these makes {found}"

@@ -49,6 +49,11 @@ def types_of(operation: Primitive, operands: Sequence[Any], settings: Mapping[st
 # A network repeats itself, is traced at two numbers of rows, and its graph is verified after that.
 @functools.lru_cache(maxsize=4096)
 def _inferred(operation: Primitive, operands: Any, settings: Any, kinds: Any) -> tuple[Type, ...]:
+    shapes = {o.shape for o in operands if isinstance(o, Type) and o.shape}
+    if operation.elementwise and len(shapes) == 1:
+        # Whatever the shape is, the element types are those of single numbers.
+        shape, numbers = shapes.pop(), [Type((), o.dtype) if isinstance(o, Type) else o for o in operands]
+        return tuple(Type(shape, t.dtype) for t in types_of(operation, numbers, dict(settings)))
     symbols = [o.symbol() if isinstance(o, Type) else o for o in operands]
     return tuple(Type.of(s) for s in operation.infer(*symbols, **dict(settings)))
 

@@ -150,12 +150,13 @@ class Trace:
                 "it cannot be traced; use where or a mask of fixed shape instead"
             )
         operands, inputs = list(args), list(args)
-        takes_tensors = False
+        kinds = set()
         for position, a in enumerate(args):
             if isinstance(a, TensorBase):
                 operands[position], inputs[position] = a._array, self.ref(a)
-                takes_tensors = True
-        if operation.promote is not None and takes_tensors:
+                kinds.add(a._array.dtype)
+        # Floats of one type stay as they are.
+        if operation.promote is not None and (len(kinds) > 1 or any(kind.kind != "f" for kind in kinds)):
             target = operation.common_dtype(operands)
             for position, ref in enumerate(inputs):
                 if isinstance(ref, Ref) and not operation.keeps_dtype(position) and operands[position].dtype != target:

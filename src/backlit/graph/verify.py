@@ -1,5 +1,8 @@
 """The check that a graph is well formed, run after tracing and after every pass."""
 
+from typing import Any
+
+from backlit.core.primitive import Primitive
 from backlit.errors import BacklitError, GraphError
 from backlit.graph.graph import Graph, Node, Ref, Type, types_of
 
@@ -18,11 +21,14 @@ def verify(graph: Graph, after: str) -> Graph:
         GraphError: The node, the operation and the types that do not fit.
     """
     for number, node in enumerate(graph.nodes):
-        for ref in node.refs():
-            if not 0 <= ref.node < number or not _made(graph, ref):
-                raise GraphError(f"after {after}: node %{number} reads {ref}, which no earlier node makes")
+        operands = list(node.inputs)
+        for position, ref in enumerate(node.inputs):
+            if isinstance(ref, Ref):
+                if not 0 <= ref.node < number or not _made(graph, ref):
+                    raise GraphError(f"after {after}: node %{number} reads {ref}, which no earlier node makes")
+                operands[position] = graph.type_of(ref)
         if node.operation is not None:
-            found = _results(graph, number, node, after)
+            found = _results(node.operation, operands, number, node, after)
             if found != node.results:
                 raise GraphError(
                     f"after {after}: node %{number}, {node.operation.name}, is noted as "
@@ -52,12 +58,8 @@ def _made(graph: Graph, ref: Ref) -> bool:
     return 0 <= ref.node < len(graph.nodes) and 0 <= ref.result < len(graph.nodes[ref.node].results)
 
 
-def _results(graph: Graph, number: int, node: Node, after: str) -> tuple[Type, ...]:
+def _results(operation: Primitive, operands: list[Any], number: int, node: Node, after: str) -> tuple[Type, ...]:
     """The types of a node's results, as its operation says."""
-    operands = [graph.type_of(i) if isinstance(i, Ref) else i for i in node.inputs]
-    operation = node.operation
-    if operation is None:
-        return node.results
     try:
         return types_of(operation, operands, node.settings)
     except (ValueError, TypeError, IndexError, BacklitError) as error:
