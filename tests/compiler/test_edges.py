@@ -83,3 +83,17 @@ def test_angles_of_any_size(name):
     x = backlit.tensor([1.0, 1e15, -1e16, 1e22, 1e300, -3e307], dtype=backlit.float64)
     function = getattr(backlit, name)
     np.testing.assert_allclose(compile(lambda x: function(x))(x).numpy(), function(x).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["int64", "int32", "int8", "uint8", "bool"])
+@pytest.mark.parametrize(
+    "shapes", [((3, 4), (4, 5)), ((4,), (4, 5)), ((3, 4), (4,)), ((2, 3, 4), (4, 5)), ((1, 70), (70, 33))]
+)
+def test_products_of_integers_wrap_and_are_native(kind, shapes):
+    rng = np.random.default_rng(0)
+    x, y = (backlit.from_numpy(rng.integers(0, 100, shape).astype(kind)) for shape in shapes)
+    product = compile(lambda x, y: x @ y)
+    found, expected = product(x, y), x @ y
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())
+    assert not product.explain().called_back

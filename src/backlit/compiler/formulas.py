@@ -217,14 +217,17 @@ def matmul(x: Any, y: Any) -> Any:
     """Products of matrices; a vector is a matrix of one row or column."""
     if not isinstance(x, LoweredArray) or not isinstance(y, LoweredArray):
         raise NotLowered("a product with a constant array")
-    if x.dtype.kind != "f":
-        raise NotLowered("a product of whole numbers")
     left = x.reshape(1, *x.shape) if x.ndim == 1 else x
     right = y.reshape(*y.shape, 1) if y.ndim == 1 else y
     batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     left, right = left.expanded(batch + left.shape[-2:]), right.expanded(batch + right.shape[-2:])
     shape = (*batch, left.shape[-2], right.shape[-1])
-    result = x._add("product", "", (left.number, right.number), (), shape, x.dtype)
+    if x.dtype.kind == "f":
+        result = x._add("product", "", (left.number, right.number), (), shape, x.dtype)
+    else:
+        # Register tiles are for floats.
+        pairs = left[..., None] * right[..., None, :, :]
+        result = (pairs.any(-2) if x.dtype.kind == "b" else pairs.sum(-2)).astype(x.dtype)
     shape = shape[:-1] if y.ndim == 1 else shape
     return result.reshape((*batch, *shape[len(batch) + 1 :]) if x.ndim == 1 else shape)
 
