@@ -104,7 +104,7 @@ def test_percents_and_amounts_of_money_are_numbers_and_said(folder, capsys):
     assert not capsys.readouterr().err
     write(folder / "new.csv", {"share": ["0.05", "0.05"], "area": ['"$100,000"', "$90000"]})
     assert main(["predict", "r", "new.csv"]) == 0
-    assert "'share' was written as 12.5% when the network was trained" in capsys.readouterr().err
+    assert "'share' was written as 12.5% in training, and holds plain numbers now" in capsys.readouterr().err
 
 
 def test_predictions_in_order_with_words_about_what_is_other(houses, folder, capsys):

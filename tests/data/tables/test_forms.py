@@ -90,7 +90,11 @@ def test_new_rows_are_read_in_the_form_of_training_and_plain_ones_said(tmp_path,
     expected = encoder.transform(table)
     new.write_text("share,n\n5,1\n", encoding="utf-8")
     table, notes = read_like(new, encoder)
-    assert notes == ["column 'share' was written as 12.5% when the network was trained, and holds plain numbers now"]
+    assert notes == ["column 'share' was written as 12.5% in training, and holds plain numbers now"]
+    assert np.array_equal(encoder.transform(table), expected)
+    new.write_text("share;n\n5,0%;1\n", encoding="utf-8")
+    table, notes = read_like(new, encoder)
+    assert notes == ["column 'share' was written as 12.5% in training, and is written as 12,5% now"]
     assert np.array_equal(encoder.transform(table), expected)
     for cells in ("$5,1", "5%,1%"):
         new.write_text(f"share,n\n{cells}\n", encoding="utf-8")

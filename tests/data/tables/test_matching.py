@@ -47,6 +47,12 @@ def test_what_is_other_is_said(read, encoder):
     assert codes.tolist() == [encoder.categories[0]] * 3
 
 
+def test_another_order_of_day_and_month_is_said(read):
+    table, notes = read("size,city,when,zip\n1,Bern,03/04/2020,0123\n")
+    assert notes == ["column 'when' is read as month/day/year, and was in ISO 8601 in training"]
+    assert table["when"].told() == ["2020-03-04"]
+
+
 def test_known_categories_are_known_among_however_many(read, encoder, monkeypatch):
     monkeypatch.setattr(building, "MOST_CATEGORIES", 2)
     rows = [f"1,{city},2020-01-01,0123" for city in ("Bern", "Rom", "Paris", "Oslo")]

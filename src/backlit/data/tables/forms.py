@@ -54,6 +54,11 @@ def in_form(array: Any, form: str) -> Any:
     return arrow().compute.match_substring_regex(array, _pattern(form))
 
 
+def same_symbol(form: str) -> list[str]:
+    """A form and that of the same symbol with the other mark of decimals; none for plain numbers."""
+    return [form, form[:-1] + (",."[form[-1] == ","])] if form else []
+
+
 def form_in_words(form: str) -> str:
     """`"$."` as `"$1,234.5"`."""
     symbol, mark = form[:-1], form[-1]

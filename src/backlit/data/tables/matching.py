@@ -7,9 +7,10 @@ import numpy as np
 
 from backlit.data.tables.encoder import TableEncoder
 from backlit.data.tables.encodings import CategoryColumn, DateColumn, Encoding, NumberColumn
-from backlit.data.tables.forms import form_in_words
+from backlit.data.tables.forms import form_in_words, same_symbol
 from backlit.data.tables.reading import read_names, read_table
 from backlit.data.tables.table import Column, Table
+from backlit.data.tables.times import order_in_words
 from backlit.errors import DataError
 
 _SHOWN = 3
@@ -46,7 +47,7 @@ def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = 
         column.name: (column.order,) for column in encoder.columns if isinstance(column, DateColumn) and column.order
     }
     forms = {
-        str(column.name): list(dict.fromkeys([column.form, ""]))
+        str(column.name): [*same_symbol(column.form), ""]
         for column in encoder.columns
         if isinstance(column, NumberColumn)
     }
@@ -74,14 +75,23 @@ def _differences(table: Table, column: Column, encoding: Encoding) -> list[str]:
         raise DataError(
             f"{table.source}: column {name!r} held {wanted} when the network was trained, and holds {content!r} now"
         )
-    elif isinstance(encoding, NumberColumn) and column.form != encoding.form:
-        words = form_in_words(encoding.form)
-        notes.append(
-            f"column {name!r} was written as {words} when the network was trained, and holds plain numbers now"
-        )
+    else:
+        notes = _written_otherwise(column, encoding)
     if gaps and not encoding.flagged:
         notes.append(f"column {name!r}: {gaps:,} missing, of which training knew none; {_filling(encoding)}")
     return notes
+
+
+def _written_otherwise(column: Column, encoding: NumberColumn | DateColumn) -> list[str]:
+    """Words about numbers or times whose cells are written in another way than those of training."""
+    if isinstance(encoding, DateColumn):
+        if column.order in ("", encoding.order):
+            return []
+        return [f"column {column.name!r} is read as {order_in_words(column.order)}, and was in ISO 8601 in training"]
+    if column.form == encoding.form:
+        return []
+    now = f"is written as {form_in_words(column.form)} now" if column.form else "holds plain numbers now"
+    return [f"column {column.name!r} was written as {form_in_words(encoding.form)} in training, and {now}"]
 
 
 def _unseen(table: Table, column: Column, encoding: CategoryColumn) -> list[str]:
