@@ -4,7 +4,7 @@ import pytest
 
 import backlit
 from backlit import nn
-from backlit.view.rules import shape_brackets, symbolic_rule, written_rule
+from backlit.view.rules import Rule, shape_brackets, symbolic_rule, written_rule
 from backlit.view.symbols import in_text, symbol
 from tests.view.programs import flow_of
 
@@ -56,7 +56,12 @@ def test_a_vector_is_a_column():
 
 
 def test_a_number_scales():
-    assert rules(backlit.dot, ["a", "b"], uniform(3), uniform(3))[0][0] == "dJ/dz · b"
+    assert rules(backlit.dot, ["a", "b"], uniform(3), uniform(3))[0] == ("dJ/dz · b", "1 · (3)")
+    x = uniform(3)
+    with backlit.record():
+        z = backlit.dot(x, x)
+    # What arrives at the result is 1, and left out.
+    assert written_rule(flow_of(z).out.source.binding, 0, ["a", "a"], "1", "z") == Rule("a", "(3)")
 
 
 def test_broadcasting_sums():

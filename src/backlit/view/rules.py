@@ -22,6 +22,8 @@ _T = TypeVar("_T")
 _LONGEST = 90
 # A mean over more elements than 1 / this is written as a decimal.
 _LEAST_SHARE = 1e-7
+# The shape of a number that has a name: not the factor 1, which is left out.
+_ONE = "\N{MATHEMATICAL DOUBLE-STRUCK DIGIT ONE}"
 _NUMBER = re.compile(r"[−-]?[\d.]+(?:/\d+|e[−+-]?\d+)?")
 _NAME = re.compile(r"[\w.∂/…]*'?")
 _NAMED_BRACKETS = re.compile(r"[\w]*\(.*\)'?")
@@ -86,11 +88,15 @@ def written_rule(binding: Binding, position: int, names: Sequence[str], arriving
     named[id(ran.arrived)] = arriving
     formula = ran.fold(lambda array: _Text(named.get(id(array)) or _constant(array)), _Text(result), _write)
     shapes = ran.fold(
-        lambda array: _Text(shape_brackets(array.shape) if id(array) in named else _constant(array)),
-        _Text(shape_brackets(ran.result._array.shape)),
+        lambda array: _Text(_shape_of(array, named[id(array)]) if id(array) in named else _constant(array)),
+        _Text(_shape_of(ran.result._array, result)),
         _write,
     )
-    return None if len(formula.text) > _LONGEST else Rule(_bare(formula.text), _bare(shapes.text))
+    return None if len(formula.text) > _LONGEST else Rule(_bare(formula.text), _bare(shapes.text).replace(_ONE, "1"))
+
+
+def _shape_of(array: Array, name: str) -> str:
+    return _ONE if array.ndim == 0 and name != "1" else shape_brackets(array.shape)
 
 
 def _of_cross_entropy(ran: "_Ran", settings: dict[str, Any], names: Sequence[str], arriving: str) -> Rule | None:
