@@ -73,6 +73,12 @@ def test_a_cell_of_text_among_numbers_is_named():
     assert kind(cells, categorical=["column"]) == "category"
 
 
+def test_numbers_in_a_column_of_text_are_told_with_the_first_cell_that_is_none():
+    (found,) = find_kinds(frame(column=[str(n) if n % 4 else "n.v." for n in range(N)]), [])
+    assert found.kind == "text"
+    assert found.reason == "hardly a text comes twice; 75% are numbers, and 'n.v.' in row 2 is none"
+
+
 def test_names_that_are_wrong():
     table = frame(a=NOISE, y=NOISE)
     for options, words in (

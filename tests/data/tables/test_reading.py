@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backlit.data.tables import building, order_in_words, read_names, read_table, reading
+from backlit.data.tables import (
+    building,
+    find_kinds,
+    order_in_words,
+    read_names,
+    read_table,
+    read_targets,
+    reading,
+    split_table,
+)
 from backlit.data.tables import table as tables_table
 from backlit.errors import ArgumentError, DataError, FileError, MissingFileError
 
@@ -217,11 +226,32 @@ def test_files_that_are_none(csv, tmp_path):
     (tmp_path / "latin-name.csv").write_bytes(b"caf\xe9,b\n1,2\n")
     (tmp_path / "wide.csv").write_bytes("a,b\n1,2\n".encode("utf-16"))
     for name in ("latin.csv", "latin-name.csv", "wide.csv"):
-        with pytest.raises(FileError, match="save the file as UTF-8"):
+        with pytest.raises(FileError, match="is not in UTF-8; save it in UTF-8"):
             read_table(tmp_path / name)
-    pq.write_table(pa.table({"a": [[1], [2]]}), tmp_path / "lists.parquet")
-    with pytest.raises(DataError, match=r"column 'a' holds cells of the type list"):
-        read_table(tmp_path / "lists.parquet")
+
+
+def test_cells_that_are_no_values_are_left_out_and_never_used(tmp_path):
+    cells = {"lists": [[n] for n in range(30)], "bytes": [b"\xff"] * 30, "none": pa.nulls(30, pa.list_(pa.int8()))}
+    spans = pa.array(range(30), pa.duration("ms"))
+    table = pa.table(cells | {"spans": spans, "n": [n % 7 / 2 for n in range(30)]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet")
+    found = [(each.name, each.kind, each.reason) for each in find_kinds(table, ["n"])]
+    assert found == [
+        ("lists", "other", "cells of the type list<element: int64>"),
+        ("bytes", "other", "cells of the type binary"),
+        ("none", "missing", "no value in any row"),
+        ("spans", "number", ""),
+    ]
+    assert table["spans"].told()[-1] == pytest.approx(0.029)
+    for use in (
+        lambda: read_targets(table, ["lists"]),
+        lambda: split_table(table, 0.2, stratify="lists"),
+        lambda: split_table(table, 0.2, group="bytes"),
+        lambda: find_kinds(table, ["n"], numeric=["lists"]),
+    ):
+        with pytest.raises(DataError, match=r"holds (list.*|binary), which is no number, time or text"):
+            use()
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.arrow"])

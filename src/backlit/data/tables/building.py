@@ -66,6 +66,7 @@ class Builder:
 
     def __post_init__(self) -> None:
         self._kind = "text" if self.as_text else ""
+        self._foreign = ""
         self._order, self._form = "", self.forms[0] if self.forms else ""
         self._values: NDArray[Any] = np.empty(0, np.int8)
         self._gap = 0
@@ -81,7 +82,7 @@ class Builder:
         Raises:
             ReadAgainError: The column began as numbers or times and holds text as well, or numbers in another form, or
                 times in another order.
-            DataError: An infinite number, or cells of a type that is no value.
+            DataError: An infinite number.
         """
         pa = arrow()
         types = pa.types
@@ -90,10 +91,12 @@ class Builder:
         chunk: NDArray[Any] | None = None
         if self._padded and self._kind != "text":
             array = _trimmed(array)
-        if array.null_count == len(array):
+        if types.is_duration(array.type):
+            array = pa.compute.divide(array.cast(pa.duration("us"), safe=False).cast(pa.int64()), 1e6)
+        if array.null_count == len(array) or self._foreign:
             self._gap += len(array)
         elif self._kind == "text":
-            chunk = self._texts(self._as_strings(array))
+            chunk = self._other(array)
         elif types.is_string(array.type) or types.is_large_string(array.type):
             chunk = self._parsed(array)
         elif types.is_date(array.type) or types.is_timestamp(array.type):
@@ -104,7 +107,7 @@ class Builder:
         elif types.is_integer(array.type) or types.is_floating(array.type) or types.is_decimal(array.type):
             chunk = self._keep("number", self._compact(array))
         else:
-            chunk = self._keep("text", self._texts(self._as_strings(array)))
+            chunk = self._other(array)
         if chunk is not None:
             self._append(chunk)
         self.n_rows += len(array)
@@ -127,8 +130,8 @@ class Builder:
 
     def column(self) -> Column:
         """The column, when all blocks are there."""
-        if not self._kind:
-            return Column(self.name, np.full(self.n_rows, np.nan, np.float32))
+        if not self._kind or self._foreign:
+            return Column(self.name, np.full(self.n_rows, np.nan, np.float32), foreign=self._foreign)
         self._append(np.empty(0, self._values.dtype))
         values = self._values[: self.n_rows]
         if self._kind == "text":
@@ -215,15 +218,15 @@ class Builder:
         self.orders, self._order = fitting, fitting[0]
         return ordered_times(array, self._order)
 
-    def _as_strings(self, array: Any) -> Any:
-        pa = arrow()
+    def _other(self, array: Any) -> NDArray[Any] | None:
+        """Cells as texts; None where they can be none, such as lists."""
         try:
-            return array.cast(pa.string())
-        except pa.ArrowException as error:
-            raise DataError(
-                f"{self.source}: column {self.name!r} holds cells of the type {array.type}, which are no numbers, "
-                "times or texts; leave it out"
-            ) from error
+            texts = array.cast(arrow().string())
+        except arrow().ArrowException:
+            self._foreign = str(array.type)
+            self._gap += len(array)
+            return None
+        return self._keep("text", self._texts(texts))
 
     def _compact(self, array: Any) -> NDArray[Any]:
         """Numbers in the smallest type that keeps them."""

@@ -10,13 +10,15 @@ import numpy as np
 from backlit.data.tables.table import MOST_CATEGORIES, Column, Table
 from backlit.errors import ArgumentError, DataError, suggest
 
-Kind = Literal["number", "boolean", "category", "date", "identifier", "text", "constant", "missing", "copy"]
+Kind = Literal["number", "boolean", "category", "date", "identifier", "text", "constant", "missing", "copy", "other"]
 USED: tuple[Kind, ...] = ("number", "boolean", "category", "date")
 
 # A table of fewer rows tells nothing about whether values repeat.
 _FEW_ROWS = 20
 # From this share of numbers on, a cell of text among them is an error and no category.
 _MOSTLY = 0.9
+# From this share on they are told.
+_MANY = 0.5
 _CALLED_ID = re.compile(r"(^|[\W_])(id|uuid|guid|index|rownum|row_?id)$|^unnamed: 0$|^$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z](Id|ID)$")
 
@@ -74,6 +76,10 @@ def find_kinds(
 
 
 def _kind(table: Table, column: Column, goals: Sequence[Column], categorical: bool, numeric: bool) -> tuple[Kind, str]:
+    if column.foreign:
+        if numeric or categorical:
+            table.usable(column.name)
+        return "other", f"cells of the type {column.foreign}"
     known = table.n_rows - column.n_missing
     if not known:
         return "missing", "no value in any row"
@@ -93,13 +99,21 @@ def _kind(table: Table, column: Column, goals: Sequence[Column], categorical: bo
         return "date", ""
     if column.is_text:
         if not categorical and column.n_distinct > max(_FEW_ROWS, known / 2):
-            return "text", "hardly a text comes twice"
+            return "text", "hardly a text comes twice" + _numbers_among(table, column)
         return "category", ""
     if column.boolean:
         return "boolean", ""
     if not numeric and _numbers_rows(column):
         return "identifier", "it numbers the rows"
     return "number", ""
+
+
+def _numbers_among(table: Table, column: Column) -> str:
+    """Words about the numbers in a column of text, and about what keeps it from being one of numbers."""
+    if column.stray is None or column.numeric_share < _MANY:
+        return ""
+    row, content = column.stray
+    return f"; {column.numeric_share:.0%} are numbers, and {content!r} in row {row + table.first_row:,} is none"
 
 
 def _numbers_rows(column: Column) -> bool:

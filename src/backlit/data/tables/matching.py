@@ -55,7 +55,7 @@ def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = 
     table = read_table(path, drop=extra, text=text, whole=text, orders=orders, forms=forms)
     notes = [f"ignored columns that the network did not learn from: {', '.join(strange)}"] if strange else []
     for encoding in encoder.columns:
-        notes += _differences(table, table[str(encoding.name)], encoding)
+        notes += _differences(table, table.usable(str(encoding.name)), encoding)
     return table, notes
 
 

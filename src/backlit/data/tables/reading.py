@@ -45,7 +45,7 @@ def read_table(
         MissingFileError: There is no such file.
         FileError: The file is damaged or not what its suffix says.
         ArgumentError: `drop`, `text` or `whole` names no column.
-        DataError: No rows, two columns of one name, an infinite number, or a column that holds no cells of one value.
+        DataError: No rows, two columns of one name, or an infinite number.
         MissingPackageError: pyarrow is not installed.
     """
     path = Path(path)
@@ -198,5 +198,5 @@ def _unreadable(path: Path, error: Exception) -> FileError:
     with path.open("rb") as file:
         wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     foreign = wide or isinstance(error, UnicodeDecodeError) or "UTF8" in str(error)
-    words = "save the file as UTF-8" if foreign else str(error)
+    words = "its text is not in UTF-8; save it in UTF-8" if foreign else str(error)
     return FileError(f"{path}: cannot be read as {path.suffix[1:]}: {words}")

@@ -47,12 +47,12 @@ def split_table(
         raise ArgumentError(f"{' and '.join(given)} are two ways to split the rows; choose one")
     rows = np.arange(table.n_rows) if rows is None else rows
     if group is None and time is None:
-        labels = None if stratify is None else _classes(table, table[stratify])[rows]
+        labels = None if stratify is None else _classes(table, table.usable(stratify))[rows]
         train, val = split_rows(len(rows), share, labels=labels, seed=seed)
         return rows[train], rows[val]
     if not 0 < share < 1:
         raise ArgumentError(f"split_table: share must be between 0 and 1, got {share}")
-    column = table[group or time or ""]
+    column = table.usable(group or time or "")
     _all_there(table, column, rows)
     chosen = _grouped(column, rows, share, seed) if group else _latest(table, column, rows, share)
     if chosen.all() or not chosen.any():

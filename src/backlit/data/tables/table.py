@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.errors import ArgumentError, suggest
+from backlit.errors import ArgumentError, DataError, suggest
 
 # A column of more different texts than this holds names or sentences; nothing is learnt from their numbers.
 MOST_CATEGORIES = 50_000
@@ -28,6 +28,7 @@ class Column:
         boolean: Whether the numbers, 0 and 1, are truth values.
         order: In which order day, month and year were written, as in "%d/%m/%Y"; empty for ISO 8601.
         form: In which form numbers were written (see `forms`); empty for plain ones.
+        foreign: The type of cells that are no numbers, times or texts; none of them is then kept, and all are missing.
         stray: In a column of text, row and content of the first cell that is no number.
         numeric_share: In a column of text, the share of the cells that look like numbers.
     """
@@ -39,6 +40,7 @@ class Column:
     boolean: bool = False
     order: str = ""
     form: str = ""
+    foreign: str = ""
     stray: tuple[int, str] | None = None
     numeric_share: float = 0.0
 
@@ -130,6 +132,18 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """The columns' names."""
         return tuple(column.name for column in self.columns)
+
+    def usable(self, name: str) -> Column:
+        """A column by its name, whose cells are values.
+
+        Raises:
+            ArgumentError: There is none of that name.
+            DataError: Its cells are lists or other things that are no values.
+        """
+        column = self[name]
+        if column.foreign:
+            raise DataError(f"{self.source}: column {name!r} holds {column.foreign}, which is no number, time or text")
+        return column
 
     def __getitem__(self, name: str) -> Column:
         """A column by its name.

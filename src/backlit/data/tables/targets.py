@@ -50,13 +50,14 @@ def read_targets(table: Table, names: Sequence[str], task: Task | None = None) -
 
     Raises:
         ArgumentError: No such column, one named twice, or an unknown task.
-        DataError: No row has them all, a single class, text where values are wanted, or a mixture of kinds.
+        DataError: Cells that are no values, no row has them all, a single class, text where values are wanted, or a
+            mixture of kinds.
     """
     check_task(task)
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise ArgumentError(f"the target {twice[0]!r} is named twice")
-    columns = [table[name] for name in names]
+    columns = [table.usable(name) for name in names]
     rows = np.flatnonzero(~np.logical_or.reduce([column.missing for column in columns]))
     if not len(rows):
         raise DataError(f"{table.source}: no row has a value of the target {' and '.join(map(repr, names))}")
