@@ -64,6 +64,15 @@ def test_a_number_scales():
     assert written_rule(flow_of(z).out.source.binding, 0, ["a", "a"], "1", "z") == Rule("a", "(3)")
 
 
+def test_one_number_for_each_element():
+    assert rules(backlit.sum, ["a"], uniform(2, 3)) == [("dJ/dz · ones", "1 · (2 × 3)")]
+    assert rules(backlit.mean, ["a"], uniform(4)) == [("(dJ/dz · 1/4) · ones", "(1 · 1/4) · (4)")]
+    with backlit.record():
+        total, mean = uniform(3).sum(), uniform(3).mean()
+    found = [written_rule(flow_of(z).out.source.binding, 0, ["a"], "1", "z") for z in (total, mean)]
+    assert found == [Rule("ones", "(3)"), Rule("1/3 · ones", "1/3 · (3)")]
+
+
 def test_broadcasting_sums():
     assert rules(backlit.mul, ["a", "b"], uniform(2, 3), uniform(3)) == [
         ("dJ/dz ⊙ b", "(2 × 3) ⊙ (3)"),

@@ -24,7 +24,7 @@ _LONGEST = 90
 _LEAST_SHARE = 1e-7
 # The shape of a number that has a name: not the factor 1, which is left out.
 _ONE = "\N{MATHEMATICAL DOUBLE-STRUCK DIGIT ONE}"
-_NUMBER = re.compile(r"[−-]?[\d.]+(?:/\d+|e[−+-]?\d+)?")
+_NUMBER = re.compile(r"[−-]?[\d.]+(?:/\d+|e[−+-]?\d+)?", re.ASCII)
 _NAME = re.compile(r"[\w.∂/…]*'?")
 _NAMED_BRACKETS = re.compile(r"[\w]*\(.*\)'?")
 
@@ -92,7 +92,14 @@ def written_rule(binding: Binding, position: int, names: Sequence[str], arriving
         _Text(_shape_of(ran.result._array, result)),
         _write,
     )
-    return None if len(formula.text) > _LONGEST else Rule(_bare(formula.text), _bare(shapes.text).replace(_ONE, "1"))
+    if len(formula.text) > _LONGEST:
+        return None
+    shape = ran.gradient._array.shape
+    if shape and _NUMBER.fullmatch(formula.text):
+        # One number for each element.
+        before = "" if formula.text == "1" else f"{formula.text} · "
+        return Rule(f"{before}ones", before + shape_brackets(shape))
+    return Rule(_bare(formula.text), _bare(shapes.text).replace(_ONE, "1"))
 
 
 def _shape_of(array: Array, name: str) -> str:
@@ -237,6 +244,9 @@ def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
         return first
     if first is not None and primitive.name == "expand" and _NUMBER.fullmatch(first.text):
         return first
+    if first is not None and primitive.name == "expand" and _shapes(binding) == [()]:
+        ones = shape_brackets(binding.outputs[0][0]) if _ONE in first.text else "ones"
+        return _Text(f"{first.bracketed} · {ones}")
     if first is not None and primitive.notation == "{x}'":
         return first.transposed()
     product = _of_vectors(binding, inputs)
