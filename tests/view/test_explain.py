@@ -191,6 +191,24 @@ def test_a_network_in_matrices_with_shapes_beside_each_factor():
     assert "dJ/d0.bias = sum dJ/dt1" in view.explain(loss, net[0].bias, {"X": x}).text
 
 
+def test_a_slope_that_is_one_number_scales():
+    x, w = leaf(1.0, 2.0), leaf(3.0)
+    with backlit.record():
+        f = (x * w * 4).sum().square()
+        f.backward()
+    formulas = [line.text for line in view.explain(f, x, {"x": x, "w": w, "f": f}).lines if line.kind == "formula"]
+    assert formulas == [
+        "dJ/dt3 = 2·t3",
+        "1 = 1",
+        "dJ/dt2 = dJ/dt3 · ones",
+        "(2) = 1 · (2)",
+        "dJ/dt1 = dJ/dt2 · 4",
+        "(2) = (2) · 4",
+        "dJ/dx = dJ/dt1 · w",
+        "(2) = (2) · 1",
+    ]
+
+
 def test_rules_of_a_loss_without_a_short_formula():
     logits = leaf([[1.0, 2.0], [0.5, 0.1]], shape=1)
     with backlit.record():

@@ -181,15 +181,24 @@ class Derivation:
         if node.binding is not None and node.binding.primitive.elementwise and edge.shape == node.shape:
             slope = self._slope(edge)
             if not slope.atoms(sympy_or_error().Derivative):
-                shape = shape_brackets(node.shape)
-                if slope == 1:
-                    return Rule(arriving, shape)
-                return Rule(f"{arriving} ⊙ {_grouped(in_text(slope))}", f"{shape} ⊙ {shape}")
+                return self._of_elements(node, slope, arriving)
         rule = written_rule(node.binding, edge.position, names, arriving, result) if node.binding is not None else None
         if rule is not None:
             return rule
         slope_name = f"∂{result}/∂{self.names[id(edge.source)]}"
         return Rule(f"{arriving} · {slope_name}", f"{shape_brackets(node.shape)} · {shape_brackets(edge.shape)}")
+
+    def _of_elements(self, node: Node, slope: Any, arriving: str) -> Rule:
+        """The rule of an elementwise operation; a slope that is the same for all elements is one number."""
+        shape, factor = shape_brackets(node.shape), _grouped(in_text(slope))
+        if slope == 1:
+            return Rule(arriving, shape)
+        if arriving == "1":
+            return Rule(in_text(slope), shape)
+        arrays = {self.symbols[id(n)] for n in (node, *(e.source for e in node.inputs)) if n.shape}
+        if slope.free_symbols & arrays:
+            return Rule(f"{arriving} ⊙ {factor}", f"{shape} ⊙ {shape}")
+        return Rule(f"{arriving} · {factor}", f"{shape} · {'1' if slope.free_symbols else factor}")
 
     # -- the graph ---------------------------------------------------------------------------------------------------
 
