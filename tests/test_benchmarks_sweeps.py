@@ -187,7 +187,7 @@ def test_a_clock_gives_inner_phases_their_own_time() -> None:
 def test_compile_time_of_a_job_from_an_empty_and_a_filled_cache(tmp_path: Path) -> None:
     first, second = (compile_time.in_a_new_process("tiny", str(tmp_path), str(tmp_path / "bytecode")) for _ in range(2))
     assert set(first) == set(second) == set(compile_time.PARTS)
-    assert all(first[part] > 0 for part in ("imports", "trace", "plan", "code", "link"))
+    assert all(first[part] > 0 for part in ("imports", "data", "trace", "plan", "code", "link"))
     assert second["code"] < first["code"]
     assert compile_time.counted("filled", first) < compile_time.counted("empty", first)
     assert compile_time.parts([first, first, first]) == first

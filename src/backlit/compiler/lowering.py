@@ -138,8 +138,10 @@ def _lower_node(
     try:
         found = operation.forward(namespace, *operands, **node.settings)
         results = found if isinstance(found, tuple) else (found,)
-        lifted = [r if isinstance(r, LoweredArray) else namespace.zeros(()).lifted(r) for r in results]
-        return [r.astype(t.dtype) for r, t in zip(lifted, node.results, strict=True)]
+        return [
+            (r if isinstance(r, LoweredArray) else namespace.zeros(()).lifted(r)).astype(t.dtype)
+            for r, t in zip(results, node.results, strict=True)
+        ]
     except (NotLowered, TypeError, ValueError, IndexError, AttributeError):
         # What symbolic arrays cannot do, real ones can: the rule is called back.
         pass

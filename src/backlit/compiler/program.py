@@ -39,7 +39,7 @@ class Step(NamedTuple):
     dtype: str
 
     def __str__(self) -> str:
-        words = ", ".join(f"%{a}" for a in self.args)
+        words = ", ".join([f"%{a}" for a in self.args])
         extra = f" {self.attrs}" if self.attrs not in ((), None) else ""
         shape = ", ".join(map(str, self.shape))
         return f"{self.kind} {self.op}({words}){extra} : {self.dtype}[{shape}]".replace(" (", "(")

@@ -126,20 +126,19 @@ class LoweredArray(NDArrayOperatorsMixin):
         ]
         given = tuple([kind_of(i.dtype) if isinstance(i, LoweredArray) else type(i) for i in plain])
         *kinds, result = _resolved(ufunc, given)
-        arrays = [
-            i.astype(k) if isinstance(i, LoweredArray) and g != k else i
-            for i, g, k in zip(plain, given, kinds, strict=True)
-        ]
-        shape = broadcast([a for a in arrays if isinstance(a, LoweredArray)])
-        numbers = [
-            (a.expanded(shape) if isinstance(a, LoweredArray) else self.constant(a, k, shape)).number
-            for a, k in zip(arrays, kinds, strict=True)
-        ]
+        shape = broadcast([i for i in plain if isinstance(i, LoweredArray)])
+        numbers = []
+        for i, before, kind in zip(plain, given, kinds, strict=True):
+            if not isinstance(i, LoweredArray):
+                i = self.constant(i, kind, shape)
+            elif before != kind or i.shape != shape:
+                i = i.astype(kind).expanded(shape)
+            numbers.append(i.number)
         return self._add("pointwise", ufunc.__name__, tuple(numbers), (), shape, result)
 
     def constant(self, value: Any, dtype: Any, shape: tuple[int, ...] = ()) -> "LoweredArray":
         """One number, everywhere in `shape`."""
-        if not isinstance(value, bool | int | float):
+        if not isinstance(value, (int, float)):
             raise NotLowered(f"a constant {type(value).__name__}")
         # Kept as it was given: rounding to the type is the emitter's, so that 1 / rows is still recognised.
         return self._add("constant", "", (), value, shape, dtype)

@@ -1,5 +1,6 @@
 """One arena for all that is computed on the way: steps share memory where their lives do not overlap."""
 
+from bisect import insort
 from collections.abc import Mapping
 
 ALIGNMENT = 64
@@ -18,11 +19,11 @@ def layout(lifetimes: Mapping[int, tuple[int, int]], sizes: Mapping[int, int]) -
         first, last = lifetimes[number]
         size = -(-max(sizes[number], 1) // ALIGNMENT) * ALIGNMENT
         offset = 0
-        for start, end, begin, stop in sorted(placed):
+        for start, end, begin, stop in placed:
             if begin <= last and first <= stop:
                 if offset + size <= start:
                     break
                 offset = max(offset, end)
         offsets[number] = offset
-        placed.append((offset, offset + size, first, last))
+        insort(placed, (offset, offset + size, first, last))
     return offsets, max((end for _, end, _, _ in placed), default=0)

@@ -87,7 +87,8 @@ def _keep(draft: Draft, number: int) -> None:
 
 def _view(draft: Draft, number: int, step: Step) -> None:
     source = step.args[0]
-    if access(draft.program, number, draft.stored - {number}) is None and (
+    others = draft.stored - {number} if number in draft.stored else draft.stored
+    if access(draft.program, number, others) is None and (
         same_dims(step, draft.program.steps[source]) is None or _repeats(draft, step)
     ):
         draft.stored.add(source)
