@@ -42,7 +42,8 @@ from backlit.compiler.values import item_size, memory_type, scalar_type
     RATE_COUNT,
     RATE_PLACES,
     RATES_FROM,
-) = range(19)
+    ENDS,
+) = range(20)
 _CONTROL_WORDS = 64
 # The symbol of the process's native shuffle.
 PERMUTE = "backlit_permute"
@@ -292,12 +293,12 @@ def _emit_epoch(
             if ("collect", position) in places:
                 _emit_collect(module, b, table, places, plan, position, output, begin, rows)
         b.atomic_rmw("xchg", word(DONE), b.add(whole, number(1)), "release")
+        # The flag may be set at any time: one thread looks, and all go by what it saw, or some would wait for ever.
+        b.store(b.load_atomic(word(STOP), "acquire", 8, typ=I64), word(ENDS))
     b.call(barrier, [control, threads])
-    stop = b.load_atomic(word(STOP), "acquire", 8, typ=I64)
-    # All threads must see the same flag, or one would wait for ever at the next barrier.
-    b.call(barrier, [control, threads])
+    ends = b.load(word(ENDS), typ=I64)
     whole.add_incoming(b.add(whole, number(1)), b.block)
-    b.cbranch(b.icmp_signed("==", stop, number(0)), head, after)
+    b.cbranch(b.icmp_signed("==", ends, number(0)), head, after)
     b.position_at_end(after)
     b.ret(number(0))
 
