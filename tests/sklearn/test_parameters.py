@@ -25,6 +25,17 @@ def test_scikit_learns_parameters_have_their_places_and_defaults(name):
     assert places[0] == places[1]
 
 
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+@pytest.mark.parametrize("options", [{"early_stopping": True}, {"solver": "lbfgs"}], ids=str)
+def test_scikit_learns_public_attributes_and_methods_are_there(name, options):
+    X, y = [[0.0], [1.0]] * 20, [0, 1] * 20
+    theirs, ours = (
+        getattr(library, name)(**options).fit(X, y) for library in (sklearn.neural_network, backlit.sklearn)
+    )
+    public = {attribute for attribute in dir(theirs) if not attribute.startswith("_")}
+    assert public - set(dir(ours)) == set()
+
+
 def described(cls):
     """What the docstring describes, by its sections."""
     parts = re.split(r"\n    (Args|Attributes|Raises):\n", cls.__doc__)

@@ -4,6 +4,7 @@ import copy
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
@@ -174,7 +175,7 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
                 val = [X_val.astype(self._dtype, copy=False), *self._learnt(y_val, None)]
             elif self.early_stopping:
                 rows, val = self._split(rows, draw)
-            with as_before_after_errors_in(self.module_, self.optimizer_):
+            with nullcontext() if fresh else as_before_after_errors_in(self.module_, self.optimizer_):
                 self._train(rows, val, 1 if incremental else self.max_iter)
 
     def _check_data(self, X: Any, y: Any, fresh: bool) -> tuple[Array, Array]:
