@@ -32,8 +32,10 @@ def test_scikit_learns_public_attributes_and_methods_are_there(name, options):
     theirs, ours = (
         getattr(library, name)(**options).fit(X, y) for library in (sklearn.neural_network, backlit.sklearn)
     )
-    public = {attribute for attribute in dir(theirs) if not attribute.startswith("_")}
-    assert public - set(dir(ours)) == set()
+    public = [name for name in dir(theirs) if not name.startswith("_") and hasattr(theirs, name)]
+    # scikit-learn's regressor has it with "lbfgs" too, and fits anew where its classifier says that it cannot.
+    assert {name for name in public if not hasattr(ours, name)} <= {"partial_fit"}
+    assert hasattr(ours, "partial_fit") == ("solver" not in options)
 
 
 def described(cls):
