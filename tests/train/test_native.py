@@ -1,5 +1,8 @@
 """Compiled training beside eager training: tables of rates, closures, streams, and what makes a fit fall back."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ import backlit
 from backlit import nn, optim
 from backlit.errors import BacklitError, NonFiniteError
 from backlit.train import Trainer
+from backlit.train.native import _INLINE_SECONDS, NativeLoop
 from tests.train.problems import line
 
 
@@ -87,6 +91,21 @@ def test_epochs_in_one_call_are_epochs_one_by_one():
     together, apart = fitted(True, plain), fitted(True, plain, callbacks=[Watches()])
     assert together[0] == apart[0]
     assert (together[1] == apart[1]).all()
+
+
+def test_no_more_than_one_step_that_may_be_slow_runs_where_nothing_can_stop_it(monkeypatch):
+    runs, run = [], NativeLoop._run_batches
+
+    def slow(self, start, stop):
+        runs.append((stop - start, threading.current_thread() is threading.main_thread()))
+        time.sleep(_INLINE_SECONDS)
+        return run(self, start, stop)
+
+    monkeypatch.setattr(NativeLoop, "_run_batches", slow)
+    fitted(True, plain)
+    assert runs[0] == (1, True)
+    assert len(runs) > 1
+    assert not any(main for _, main in runs[1:])
 
 
 def test_what_asks_for_values_runs_eagerly_and_says_so():

@@ -28,7 +28,8 @@ from backlit.train.watching import Probe, watched_step
 
 # A run of batches is kept on this thread if it is expected to end within so many seconds.
 _INLINE_SECONDS = 0.05
-_FIRST_BATCHES = 4
+# How many batches are run to time them: one, as nothing can stop it if it is slow, then more, if it was not.
+_FIRST_BATCHES = (1, 3)
 
 
 class NativeLoop:
@@ -93,6 +94,7 @@ class NativeLoop:
             for position, array in enumerate(self._batch):
                 step.executable.put(("input", position), array.ctypes.data)
         self._seconds_per_batch: float | None = None
+        self._runs = 0
 
     def attach(self, work: Work, rows: Rows, threads: int | None) -> None:
         """Point the code at a fit's data."""
@@ -240,7 +242,7 @@ class NativeLoop:
         self._latest = self.step
         while start < last and not status and not control.stopped:
             known = self._seconds_per_batch
-            stop = min(last, start + _FIRST_BATCHES) if known is None else last
+            stop = min(last, start + _FIRST_BATCHES[self._runs]) if self._runs < len(_FIRST_BATCHES) else last
             begin = time.perf_counter()
             if known is None or known * (stop - start) < _INLINE_SECONDS:
                 status = self._run_batches(start, stop)
@@ -249,6 +251,7 @@ class NativeLoop:
             done = control.done
             if done > start:
                 self._seconds_per_batch = (time.perf_counter() - begin) / (done - start)
+                self._runs += 1
             start = done
         try:
             for step in self._steps:
