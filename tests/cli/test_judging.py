@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from backlit import nn
+from backlit.cli import judging
 from backlit.cli.judging import Judged, Problem
 from backlit.cli.page import cell, write_page
 from backlit.ops import manual_seed
@@ -127,6 +128,17 @@ def test_importances_show_what_tells_a_rare_class_that_is_never_predicted():
     rare = (inputs[:, 1] > 1.8).astype(np.int64)
     found = Judged.of(trained, problem(rare, ("no", "yes"), inputs=inputs)).importances()
     assert found["colour"].min() > 10 * abs(found["size"]).max()
+
+
+def test_of_very_many_columns_those_are_looked_at_whose_first_shuffle_costs_most(monkeypatch, tmp_path):
+    monkeypatch.setattr(judging, "MOST_RANKED", 1)
+    inputs = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+    trained = run(1)
+    trained.model[0].weight.data = trained.model[0].weight.data * 0
+    trained.model[0].weight.data[0, 1] = 2.0
+    found = Judged.of(trained, problem(2 * inputs[:, 1:2], inputs=inputs))
+    assert list(found.importances()) == ["colour"]
+    assert "Of 2 columns the 1 are shown whose first shuffle cost most." in page(found, tmp_path)
 
 
 def test_the_page_follows_the_readers_theme_unless_told_otherwise(tmp_path):

@@ -113,6 +113,12 @@ class Functional(nn.Module):
         return self.last(nn.functional.gelu(self.block(nn.functional.relu(h - 1))))
 
 
+def test_shares_are_never_negative_by_rounding():
+    watched = Watched(1)
+    watched.add(0, [("weights", "w")], np.array([[*[1.0] * 5, *[1 + 6e-7] * 3, *[0.5] * 13]], np.float32))
+    assert (watched.histogram("weights", "w")[1] >= 0).all()
+
+
 @pytest.mark.parametrize("compile", [True, False])
 def test_activations_called_as_functions_are_watched(compile):
     model = Functional()

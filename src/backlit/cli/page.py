@@ -201,10 +201,14 @@ class _Page:
         words = (
             f"<p>The values of a column are shuffled over the held-out rows, and {what} {change}s by so much. Bar: "
             "mean of five shuffles; line: one standard deviation to each side. Where two columns say the same, "
-            "shuffling one of them costs little.</p>"
+            "shuffling one of them costs little."
         )
+        if len(falls) < len(self.problem.groups):
+            words += (
+                f" Of {len(self.problem.groups):,} columns the {len(falls)} are shown whose first shuffle cost most."
+            )
         drawn = self._picture("permutation importances of the columns", view.importances, falls, score, rises=rises)
-        return title, words + drawn
+        return title, f"{words}</p>{drawn}"
 
     @cached_property
     def falls(self) -> dict[str, NDArray[np.float64]]:

@@ -93,7 +93,8 @@ class Watched:
         """
         rows = self._rows(kind, name)
         mean, std, low, high = rows[:, 1:5, None].transpose(1, 0, 2)
-        reached = rows[:, len(FIGURES) :]
+        # Means of float32 over very many elements are above 1 by rounding.
+        reached = np.minimum(rows[:, len(FIGURES) :], 1)
         zero = np.zeros((len(rows), 1))
         shares = np.hstack([zero + 1, reached]) - np.hstack([reached, zero])
         places = np.arange(_MARKS)
