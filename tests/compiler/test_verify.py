@@ -82,3 +82,16 @@ def test_a_pass_that_makes_a_fault_is_named():
 
     with pytest.raises(GraphError, match=r"after breaking: step %3, .*exp.*f4\[3, 3\], given f4\[r, 3\]"):
         improved(program, [("breaking", breaks)])
+
+
+@pytest.mark.parametrize("step", FAULTS)
+def test_a_fault_after_steps_that_were_checked_before(step):
+    whole = parsed(f"{GIVEN}%3 = {step}\n%4 = iota() : i8[r]\nreturn %4")
+    before = verify_program(Program(whole.steps[:3]), "nothing")
+    with pytest.raises(GraphError, match="after planting: step %3, "):
+        verify_program(whole, "planting", before)
+    # A step that is the same one is checked all the same where one before it has changed.
+    first, *others = whole.steps[:3]
+    changed = Program((first._replace(attrs=2), *others, whole.steps[3]))
+    with pytest.raises(GraphError, match="after planting: step %3, "):
+        verify_program(changed, "planting", whole)

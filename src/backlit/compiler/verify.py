@@ -17,12 +17,14 @@ from backlit.errors import GraphError
 _REDUCTIONS = {"sum", "prod", "max", "min", "argmax", "argmin"}
 
 
-def verify_program(program: Program, after: str) -> Program:
+def verify_program(program: Program, after: str, before: Program | None = None) -> Program:
     """Check that every step reads only earlier ones, and that all types are what the kinds and operations say.
 
     Args:
         program: The program.
         after: What was done last, for the message.
+        before: The program that it was made of, if that has passed this check: the steps before the first new one are
+            not looked at again.
 
     Returns:
         The program itself.
@@ -31,7 +33,8 @@ def verify_program(program: Program, after: str) -> Program:
         GraphError: The step and the types that do not fit.
     """
     steps = program.steps
-    for number, step in enumerate(steps):
+    for number in range(_same_steps(program, before), len(steps)):
+        step = steps[number]
         args = []
         for a in step.args:
             if not 0 <= a < number:
@@ -51,6 +54,13 @@ def verify_program(program: Program, after: str) -> Program:
         if old is not None and (old.shape, old.dtype) != (new.shape, new.dtype):
             raise GraphError(f"after {after}: %{final}, {new}, is left in input {place}, which holds {old.type()}")
     return program
+
+
+def _same_steps(program: Program, before: Program | None) -> int:
+    """How many steps, from the first, are those of another program."""
+    known = () if before is None else before.steps
+    pairs = enumerate(zip(program.steps, known, strict=False))
+    return next((n for n, (step, old) in pairs if step is not old), min(len(program.steps), len(known)))
 
 
 def _input(step: Step, args: Sequence[Step]) -> str | None:

@@ -38,5 +38,5 @@ def improved(program: Program, passes: Sequence[tuple[str, Pass]] = PASSES) -> P
     for name, apply in passes:
         before, program = program, apply(program)
         if program is not before:
-            verify_program(program, name)
+            verify_program(program, name, before)
     return program
