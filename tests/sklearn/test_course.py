@@ -73,6 +73,23 @@ def test_metrics_change_no_training_and_are_the_same_batch_by_batch(y):
     np.testing.assert_array_equal(whole.coefs_[0], MLPClassifier(**SHORT, batch_size=40).fit(IRIS, y).coefs_[0])
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        MLPClassifier(**STILL, metrics=["accuracy"]),
+        NetClassifier(metrics=["accuracy"], max_iter=1, lr=1e-12, random_state=0, compile=False),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize("weight", [None, np.linspace(0.5, 1, 150)], ids=["plain", "weighted"])
+def test_the_accuracy_of_several_labels_is_their_score(model, weight):
+    y = np.stack([CLASSES > 0, IRIS[:, 0] > 0, IRIS[:, 1] > 0], 1).astype(int)
+    model.fit(IRIS, y, weight, X_val=IRIS[::2], y_val=y[::2])
+    assert model.history_["val_accuracy"][-1] == model.score(IRIS[::2], y[::2])
+    np.testing.assert_allclose(model.history_["accuracy"][-1], model.score(IRIS, y))
+    assert model.history_["accuracy"][-1] < (model.predict(IRIS) == y).mean()
+
+
 def test_metrics_of_two_classes_and_after_dropped_rows():
     model = MLPClassifier(**{**STILL, "batch_size": 149}, metrics=["accuracy"], normalization="batch")
     model.fit(IRIS, CLASSES == 1)

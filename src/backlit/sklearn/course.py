@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backlit.ops import from_numpy
 from backlit.sklearn.engine import Evaluator
+from backlit.sklearn.measuring import metrics_of
 
 Array = NDArray[Any]
 
@@ -25,7 +25,7 @@ class Course:
     def __init__(self, estimator: Any, data: list[Array], held: list[Array] | None, early: bool) -> None:
         self.estimator, self.data, self.held, self.early = estimator, data, held, early
         self.hooks = _hooks(estimator.callbacks)
-        self.metrics = _metrics(estimator.metrics)
+        self.metrics = metrics_of(estimator.metrics, estimator._design.several_labels)
         estimator.stop_ = False
 
     def begin(self) -> None:
@@ -110,38 +110,6 @@ class Course:
             self.hooks.call("on_fit_end", self.estimator)
 
 
-class Metrics:
-    """Metrics of batches, averaged over their rows.
-
-    Args:
-        given: As `backlit.train.Trainer` takes them.
-
-    Attributes:
-        names: Their names.
-
-    Raises:
-        ArgumentError: An unknown name, or two metrics of one name.
-        ArgumentTypeError: Something is neither a name nor a function.
-    """
-
-    def __init__(self, given: Any) -> None:
-        from backlit.train.metrics import resolve_metrics
-
-        self._metrics = resolve_metrics(given, None)
-        self.names = [metric.name for metric in self._metrics]
-
-    def means(self, batches: Iterable[tuple[Array, Array]], prefix: str = "") -> dict[str, float]:
-        """Each metric by its name after the prefix, over batches of what they look at, and targets."""
-        from backlit.train.loop import Sums
-
-        sums = Sums()
-        for shown, targets in batches:
-            sums.rows += len(targets)
-            sums.measure(from_numpy(shown), from_numpy(targets), self._metrics)
-        found = sums.means(self._metrics, prefix)
-        return {prefix + name: found[prefix + name] for name in self.names}
-
-
 def _hooks(callbacks: Any) -> Any:
     """The callbacks sorted by their hooks; None where there are none, and nothing to import for them."""
     if not callbacks:
@@ -149,8 +117,3 @@ def _hooks(callbacks: Any) -> Any:
     from backlit.train import Callbacks
 
     return Callbacks(callbacks)
-
-
-def _metrics(given: Any) -> Metrics | None:
-    """The metrics; None where there are none, and nothing to import for them."""
-    return None if isinstance(given, list | tuple) and not given else Metrics(given)

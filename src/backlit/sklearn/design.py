@@ -99,6 +99,11 @@ class Design:
         return sum(map(math.prod, self.pairs))
 
     @property
+    def several_labels(self) -> bool:
+        """Whether each row has several labels."""
+        return self.classes and self.output == "logistic" and self.sizes[-1] > 1
+
+    @property
     def plain(self) -> bool:
         """Whether parts of it are values that can be compared, so that machine code can be shared."""
         return not any(callable(part) for part in (*self.hidden, self.output, self.loss))

@@ -22,10 +22,11 @@ from backlit.errors import ArgumentError, ArgumentTypeError, DataError, GraphErr
 from backlit.ops import from_numpy
 from backlit.sklearn.blocks import threads
 from backlit.sklearn.checks import as_before_after_errors, check_parameters
+from backlit.sklearn.measuring import resolved
 from backlit.sklearn.modules import as_before_after_errors_in, seeded
 from backlit.sklearn.tables import numbers, weights_of
 from backlit.train import EarlyStopping, Trainer
-from backlit.train.metrics import Metric, resolve_metrics
+from backlit.train.metrics import Metric
 from backlit.train.modes import in_mode
 
 Array = NDArray[Any]
@@ -147,6 +148,11 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def _standard_loss(self, outputs: int) -> Any:
         raise NotImplementedError
 
+    @property
+    def _several_labels(self) -> bool:
+        """Whether each row has several labels."""
+        return False
+
     # -- fitting -----------------------------------------------------------------------------------------------------
 
     def _fit(
@@ -260,8 +266,9 @@ class Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             scheduler=None if self.scheduler is None else self.scheduler(self.optimizer_),
             clip_grad_norm=self.clip_grad_norm,
         )
+        trainer.metrics = resolved(self.metrics, self._loss, self._several_labels)
         if weighing is not None:
-            trainer.metrics = [weighing.metric(metric) for metric in resolve_metrics(self.metrics, self._loss)]
+            trainer.metrics = [weighing.metric(metric) for metric in trainer.metrics]
         size: Any = "full" if self.batch_size == "auto" else self.batch_size
         run = trainer.fit(
             _packed(rows),

@@ -88,15 +88,19 @@ class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn
 
     def _targets(self, y: Array, outputs: int, dtype: str) -> Array:
         y, classes = one_column(y), self._classes
-        if classes.kind == "multilabel-indicator" or (classes.kind == "binary" and outputs <= 1):
+        if self._several_labels or (classes.kind == "binary" and outputs <= 1):
             targets = classes.encode(y, dtype)
             return targets[:, 0] if not outputs else targets
         if outputs != max(len(classes.names), 2):
             raise DataError(f"the module has {outputs} outputs for {len(classes.names)} classes; it needs one for each")
         return classes.find(y).astype(np.int64)
 
+    @property
+    def _several_labels(self) -> bool:
+        return bool(self._classes.kind == "multilabel-indicator")
+
     def _standard_loss(self, outputs: int) -> Any:
-        single = outputs <= 1 or self._classes.kind == "multilabel-indicator"
+        single = outputs <= 1 or self._several_labels
         return nn.BCEWithLogitsLoss() if single else nn.CrossEntropyLoss()
 
     def _weights(self, sample_weight: Any, y: Array, X: Array) -> Array | None:
@@ -106,14 +110,14 @@ class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn
     def predict(self, X: Any) -> Array:
         """The most probable class of each row, or zeros and ones for several labels."""
         probabilities = self.predict_proba(X)
-        if self._classes.kind == "multilabel-indicator":
+        if self._several_labels:
             return (probabilities > 0.5).astype(int)
         return self.classes_[probabilities.argmax(1)]
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class in the order of `classes_`, (n_samples, n_classes)."""
         outputs, classes = from_numpy(self._outputs(X)), self._classes
-        if classes.kind == "multilabel-indicator":
+        if self._several_labels:
             return outputs.sigmoid().numpy()
         if outputs.shape[1] == 1:
             return classes.probabilities(outputs.sigmoid().numpy())
@@ -133,7 +137,7 @@ class NetClassifier(ClassifierMixin, Net):  # type: ignore[misc]  # scikit-learn
             NotFittedError: It is not fitted.
         """
         module, classes = self.to_module(), self._classes
-        if classes.kind == "multilabel-indicator":
+        if self._several_labels:
             return Served(
                 module, "several labels", self._row, np.dtype(self._dtype), several_labels(len(classes.names))
             )
