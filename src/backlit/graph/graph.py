@@ -37,7 +37,7 @@ def types_of(operation: Primitive, operands: Sequence[Any], settings: Mapping[st
         settings: The operation's keyword arguments.
     """
     # To a dictionary, 1, 1.0 and True are one key.
-    kinds = (*map(type, operands), *map(type, settings.values()))
+    kinds = tuple(map(type, (*operands, *settings.values())))
     given = (operation, tuple(operands), tuple(settings.items()), kinds)
     try:
         hash(given)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from backlit.core.backward import Helpers
@@ -24,6 +25,8 @@ from backlit.errors import BacklitError, GraphError, user_line
 from backlit.graph.graph import Graph, Node, Ref, Type, types_of
 from backlit.graph.schedule import Schedule
 from backlit.graph.verify import verify
+
+_FLOATS = {np.dtype(kind) for kind in ("f2", "f4", "f8")}
 
 
 @dataclass
@@ -156,7 +159,7 @@ class Trace:
                 operands[position], inputs[position] = a._array, self.ref(a)
                 kinds.add(a._array.dtype)
         # Floats of one type stay as they are.
-        if operation.promote is not None and (len(kinds) > 1 or any(kind.kind != "f" for kind in kinds)):
+        if operation.promote is not None and (len(kinds) > 1 or not kinds <= _FLOATS):
             target = operation.common_dtype(operands)
             for position, ref in enumerate(inputs):
                 if isinstance(ref, Ref) and not operation.keeps_dtype(position) and operands[position].dtype != target:

@@ -21,12 +21,14 @@ def verify(graph: Graph, after: str) -> Graph:
         GraphError: The node, the operation and the types that do not fit.
     """
     for number, node in enumerate(graph.nodes):
-        operands = list(node.inputs)
-        for position, ref in enumerate(node.inputs):
+        operands = []
+        for ref in node.inputs:
             if isinstance(ref, Ref):
                 if not 0 <= ref.node < number or not _made(graph, ref):
                     raise GraphError(f"after {after}: node %{number} reads {ref}, which no earlier node makes")
-                operands[position] = graph.type_of(ref)
+                operands.append(graph.type_of(ref))
+            else:
+                operands.append(ref)
         if node.operation is not None:
             found = _results(node.operation, operands, number, node, after)
             if found != node.results:
