@@ -87,6 +87,7 @@ def test_code_of_other_versions_and_processors_is_not_loaded(
     with monkeypatch.context() as changed:
         # What it remembers is set aside, not cleared, so that the other tests keep theirs.
         changed.setattr(cache, "_surroundings", functools.cache(cache._surroundings.__wrapped__))
+        changed.setattr(cache, "host", cache.host.__wrapped__)
         changed.setattr(owner, name, value)
         assert cache.load("key") is None
     assert cache.load("key") == CODE

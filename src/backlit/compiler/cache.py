@@ -22,6 +22,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 import backlit
+from backlit.compiler.llvm import host
 
 LIMIT = 256 * 2**20
 """Bytes that the folder may hold; beyond it, the entries that were not used for longest go."""
@@ -156,8 +157,7 @@ def _digest(key: str) -> bytes:
 def _surroundings() -> tuple[str, ...]:
     """What machine code depends on besides the program."""
     versions: Any = (llvmlite.__version__, llvm.llvm_version_info, backlit.__version__, _SOURCES)
-    features = llvm.get_host_cpu_features().flatten()
-    return (llvm.get_process_triple(), llvm.get_host_cpu_name(), features, *map(str, versions))
+    return (llvm.get_process_triple(), *host(), *map(str, versions))
 
 
 def _hash_sources() -> str:

@@ -23,9 +23,8 @@ def target_machine() -> Any:
     """
     if not hasattr(_of_thread, "machine"):
         # LLVM keeps to 256-bit vectors on AVX-512 hosts unless told otherwise.
-        features = f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
-        cpu = llvm.get_host_cpu_name()
-        _of_thread.machine = _target().create_target_machine(cpu=cpu, features=features, opt=3)
+        cpu, features = host()
+        _of_thread.machine = _target().create_target_machine(cpu=cpu, features=f"{features},-prefer-256-bit", opt=3)
     return _of_thread.machine
 
 
@@ -37,10 +36,16 @@ def _target() -> Any:
 
 
 @functools.cache
+def host() -> tuple[str, str]:
+    """The host's processor and what it can do, in LLVM's words."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+@functools.cache
 def vector_bytes() -> int:
     """Bytes of the widest vector registers of the host."""
-    features = llvm.get_host_cpu_features()
-    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+    features = host()[1].split(",")
+    return 64 if "+avx512f" in features else 32 if "+avx2" in features else 16
 
 
 def optimise(text: str) -> Any:
