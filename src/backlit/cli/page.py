@@ -205,7 +205,7 @@ class _Page:
         )
         if len(falls) < len(self.problem.groups):
             words += (
-                f" Of {len(self.problem.groups):,} columns the {len(falls)} are shown whose first shuffle cost most."
+                f" Of {len(self.problem.groups):,} columns the {len(falls)} were looked at whose first shuffle cost most."
             )
         drawn = self._picture("permutation importances of the columns", view.importances, falls, score, rises=rises)
         return title, f"{words}</p>{drawn}"
