@@ -240,3 +240,13 @@ def test_an_optimizer_that_decides_in_python(case: str) -> None:
         return np.concatenate([losses, *(p.detach().numpy().ravel() for p in net.parameters())])
 
     np.testing.assert_allclose(course(compile), course(lambda f: f), rtol=1e-7)
+
+
+def test_a_chain_longer_than_python_calls_deep() -> None:
+    def steps(x: Any) -> Any:
+        for _ in range(400):
+            x = x + (x * 0.01).sin() * 0.1 - 0.01 * x
+        return x
+
+    x = backlit.randn(3, 4, dtype=backlit.float64)
+    assert backlit.allclose(backlit.compile(steps)(x), steps(x), rtol=1e-9)

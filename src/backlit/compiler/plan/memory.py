@@ -13,6 +13,8 @@ from backlit.compiler.program import Step
 
 # From so many bytes on, a product copies a second factor of fixed size before it uses it.
 COPIED_BYTES = 400_000
+# So many steps, one read by the next, are computed from the start where the last of them is wanted.
+_DEEPEST = 50
 _ALWAYS = ("input", "product", "reduce", "scatter", "scan", "call", "random", "measure")
 
 
@@ -29,6 +31,18 @@ def choose_memory(draft: Draft) -> None:
         before = len(stored)
         for n in demanding:
             _DEMANDS[steps[n].kind](draft, n, steps[n])
+    _cut_chains(draft)
+
+
+def _cut_chains(draft: Draft) -> None:
+    """Store a step now and then of a long chain, through which planning and code generation go by recursion."""
+    depths: dict[int, int] = {}
+    for n in draft.alive:
+        step = draft.program.steps[n]
+        depths[n] = 0 if n in draft.stored else 1 + max((depths[a] for a in step.args), default=0)
+        if depths[n] > _DEEPEST and step.kind == "pointwise":
+            draft.stored.add(n)
+            depths[n] = 0
 
 
 def _is_shared(draft: Draft, number: int) -> bool:
