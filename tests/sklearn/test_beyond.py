@@ -256,6 +256,14 @@ def test_data_that_cannot_be_used_are_named_by_row_and_column():
             model.fit(times, y)
         with pytest.raises(ValueError, match="several columns called 'a'"):
             model.fit(twice, y)
+    table = pd.DataFrame({"a": [1, {"kind": 3}, 2, 2]})
+    for model in (MLPClassifier(), filling, NetClassifier(), MLPClassifier(categorical_features="from_dtype")):
+        with pytest.raises(TypeError, match=r"row 1, column 'a' is {'kind': 3}, n.*must be a string or a.* number"):
+            model.fit(table, y)
+    with pytest.raises(TypeError, match=r"row 1, column 'a' is <NA>.*missing_values=\"impute\""):
+        MLPClassifier().fit(table.assign(a=[1, pd.NA, 2, 2]), y)
+    with pytest.raises(ValueError, match=r"shape \(0, 1\)"):
+        filling.fit(table[:0], y[:0])
     with pytest.raises(ValueError, match=r"row 1, column 0 is nan.*missing_values=\"impute\""):
         MLPClassifier().fit([[1.0], [np.nan]], [0, 1])
     model = MLPClassifier(**SHORT).fit(IRIS, CLASSES)

@@ -251,6 +251,8 @@ def test_any_number_of_rows_is_predicted_alike(rows):
     [
         MLPClassifier((8,), learning_rate_init=0.05, max_iter=40),
         MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.05, max_iter=40),
+        # These read tables column by column.
+        MLPClassifier((8,), learning_rate_init=0.05, max_iter=40, missing_values="impute"),
     ]
 )
 def test_scikit_learns_checks(estimator, check):

@@ -1,13 +1,13 @@
 """Columns of tables: categories as numbers, and missing values filled in."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backlit.data.tables import CategoryColumn, NumberColumn, TableEncoder, embedding_size, is_missing
-from backlit.errors import ArgumentError, DataError, suggest
+from backlit.errors import ArgumentError, DataError, DtypeError, suggest
 from backlit.sklearn.refusing import column, names_of, of_times, refuse
 
 Array = NDArray[Any]
@@ -34,6 +34,7 @@ class Columns:
     Raises:
         ArgumentError: `chosen` names no column.
         DataError: A value is not a number, or is infinite, or is missing where that is not allowed.
+        DtypeError: A value is of a kind that is no number and no category.
     """
 
     def __init__(self, X: Any, chosen: Any, impute: bool) -> None:
@@ -41,10 +42,7 @@ class Columns:
         self._categorical = sorted(set(_numbers(X, names, chosen)))
         plain_types = {np.asarray(column(X, n)).dtype for n in range(len(names)) if n not in self._categorical}
         self._dtype = "float32" if plain_types == {np.dtype(np.float32)} else "float64"
-        self.categorical = [
-            CategoryColumn.fit(names[n], (v for v in _values(X, n) if not is_missing(v)), flagged=False)
-            for n in self._categorical
-        ]
+        self.categorical = [_learnt(X, n, names[n]) for n in self._categorical]
         plain = self._plain(X)
         others = [name for n, name in enumerate(names) if n not in self._categorical]
         self.numbers = [
@@ -89,7 +87,7 @@ class Columns:
             try:
                 numbers = values.astype(self._dtype)
             except (TypeError, ValueError) as error:
-                refuse(X if not categorical else _only(X, number, name), ValueError(str(error)), fills=True)
+                refuse(X if not categorical else _only(X, number, name), error, fills=True)
                 raise
             bad = ~np.isfinite(numbers) & ~(np.isnan(numbers) & self._impute)
             if bad.any():
@@ -100,6 +98,20 @@ class Columns:
                 )
             found.append(numbers)
         return np.stack(found, 1) if found else np.empty((len(X), 0), self._dtype)
+
+
+def _learnt(X: Any, number: int, name: Any) -> CategoryColumn:
+    """The categories of a column."""
+    values = _values(X, number)
+    try:
+        return CategoryColumn.fit(name, (v for v in values if not is_missing(v)), flagged=False)
+    except TypeError as error:
+        row = next((row for row, value in enumerate(values) if not isinstance(value, Hashable)), None)
+        if row is None:
+            raise
+        raise DtypeError(
+            f"X: row {row}, column {name!r} is {values[row]!r}, no category: the argument must be a string or a number"
+        ) from error
 
 
 def _only(X: Any, number: int, name: Any) -> Any:

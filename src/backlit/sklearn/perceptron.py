@@ -19,7 +19,7 @@ from backlit.sklearn.engine import Predictor, Progress
 from backlit.sklearn.minimising import Minimisation
 from backlit.sklearn.refusing import names_of, refuse_target
 from backlit.sklearn.solving import Stochastic
-from backlit.sklearn.tables import numbers, weights_of
+from backlit.sklearn.tables import numbers, table, weights_of
 
 if TYPE_CHECKING:
     from backlit import nn
@@ -200,6 +200,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def _check_data(self, X: Any, y: Any, first: bool) -> tuple[Array, Array]:
         if self._reads_columns:
+            X = table(X)
             names_of(X)
             X, y = validate_data(self, X, y, reset=first, skip_check_array=True)
             try:
@@ -236,7 +237,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def _begin(self, sizes: tuple[int, ...], X: Array, targets: Array, draw: np.random.RandomState) -> None:
         """Make the network, with weights drawn anew."""
         if self.normalization == "batch" and len(X) < 2:
-            raise DataError('normalization="batch" needs at least two rows: one alone has no variance')
+            raise DataError('normalization="batch" needs at least two rows: n_samples=1 has no variance')
         self.n_outputs_ = self._width(targets)
         self.n_layers_ = len(sizes) + 2
         self.n_iter_ = self.t_ = 0
@@ -297,7 +298,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def _read(self, X: Any) -> Array:
         """Rows to predict for, checked, in the network's own type."""
         if self._reads_columns:
-            X = validate_data(self, X, reset=False, skip_check_array=True)
+            X = validate_data(self, table(X), reset=False, skip_check_array=True)
             return self._columns.transform(X).astype(self._design.dtype, copy=False)
         return numbers(self, X, reset=False, fills=True)[0].astype(self._design.dtype, copy=False)
 

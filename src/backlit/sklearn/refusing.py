@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.errors import DataError
+from backlit.errors import BacklitError, DataError, DtypeError
 
 
 def names_of(X: Any) -> list[Any]:
@@ -37,19 +37,23 @@ def refuse(X: Any, error: Exception, *, fills: bool) -> None:
 
     Raises:
         DataError: Such a value was found.
+        DtypeError: One was found that is neither text nor a number.
     """
+    kind: type[BacklitError] = DtypeError if isinstance(error, TypeError) else DataError
     shape = np.shape(X)
     for number, name in enumerate(names_of(X) if not hasattr(X, "toarray") and len(shape) == 2 else ()):
         values = np.asarray(column(X, number))
         if values.dtype.kind in "mM":
             raise of_times(name) from error
-        if isinstance(error, TypeError):
-            continue
         for row, value in enumerate(values.tolist() if values.dtype.kind in "OUS" else ()):
             if not _is_number(value):
                 way = "name the column in categorical_features, or leave it out" if fills else "leave the column out"
-                raise DataError(f"X: row {row}, column {name!r} is {value!r}, not a number ({error}); {way}") from error
-        numbers = values.astype(np.float64) if values.dtype.kind in "fO" else np.zeros(1)
+                if fills and type(value).__name__ == "NAType":
+                    way = 'missing_values="impute" fills missing values in'
+                raise kind(f"X: row {row}, column {name!r} is {value!r}, not a number ({error}); {way}") from error
+        if kind is DtypeError or values.dtype.kind not in "fO":
+            continue
+        numbers = values.astype(np.float64)
         if not np.isfinite(numbers).all():
             row = int(np.argmin(np.isfinite(numbers)))
             way = '; missing_values="impute" fills missing values in' if fills and np.isnan(numbers[row]) else ""

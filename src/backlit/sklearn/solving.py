@@ -58,7 +58,7 @@ class Stochastic(Course):
 
         rows = len(data[0])
         if rows < 2:
-            raise DataError("early_stopping=True holds rows out for validation, and there is one row only")
+            raise DataError("early_stopping=True holds rows out for validation, and there is one row only, n_samples=1")
         parts = train_test_split(
             *data,
             random_state=self.draw,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from backlit.errors import ArgumentError, DataError
 from backlit.sklearn.refusing import names_of, refuse, refuse_target
@@ -53,6 +53,21 @@ def numbers(
     X, y = (found, None) if alone else found
     lay_out: Callable[[], Array] | None = getattr(X, "toarray", None)
     return np.ascontiguousarray(X if lay_out is None else lay_out()), y
+
+
+def table(X: Any) -> Any:
+    """A table whose columns are of any types, with at least one row and one column: a frame, or an array.
+
+    Raises:
+        ValueError: It has no rows, no columns, or not two dimensions; or it is sparse.
+    """
+    if hasattr(X, "toarray"):
+        raise DataError("X is sparse: missing_values and categorical_features need dense tables; use X.toarray()")
+    if not hasattr(X, "columns"):
+        return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
+    if 0 in X.shape:
+        raise DataError(f"X has shape {X.shape}; a minimum of one row and one column is required")
+    return X
 
 
 def one_column(y: Array) -> Array:
