@@ -228,6 +228,15 @@ def test_a_link_in_the_place_of_an_entry_is_not_followed(entry: Path, tmp_path: 
 
 
 @needs_modes
+def test_a_pipe_in_the_place_of_an_entry_is_not_waited_for(entry: Path) -> None:
+    entry.unlink()
+    os.mkfifo(entry, 0o600)
+    assert cache.load("key") is None
+    cache.save("key", CODE)
+    assert cache.load("key") == CODE
+
+
+@needs_modes
 def test_the_folder_at_the_end_of_a_link_counts(
     entry: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

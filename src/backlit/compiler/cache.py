@@ -80,8 +80,9 @@ def save(key: str, code: bytes) -> None:
 
 def _read(path: Path, digest: bytes) -> bytes | None:
     """The code in a file; None if the file is damaged or somebody else can have written it."""
-    # What a link in its place points to may lie anywhere.
-    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+    # What a link in its place points to may lie anywhere, and a pipe may never give anything.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, os.O_RDONLY | flags), "rb") as file:
         entry = file.read() if _is_ours(os.fstat(file.fileno())) else b""
     size = len(_MAGIC) + hashlib.sha256().digest_size
     code = entry[size:]
