@@ -296,6 +296,18 @@ def test_asking_for_values_names_the_line_and_the_mend(name):
     assert "where" in str(caught.value)
 
 
+@pytest.mark.parametrize("ask", [lambda x: float(x.sum()), lambda x: x[x > 0]])
+def test_asking_for_values_and_going_on_without_them_is_no_program(ask):
+    def program(x):
+        try:
+            return x * ask(x)
+        except RuntimeError:
+            return x * 0
+
+    with pytest.raises(GraphError, match="values"):
+        trace(program, backlit.ones(3))
+
+
 def test_the_line_is_that_of_the_users_module_not_of_the_library():
     class Picky(nn.Module):
         def forward(self, x):

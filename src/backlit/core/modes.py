@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from backlit.core.stepped import Stepped
     from backlit.core.tape import Binding
     from backlit.core.tensor_base import TensorBase
+    from backlit.errors import GraphError
 
 
 class Tracer(Protocol):
@@ -38,6 +39,9 @@ class Tracer(Protocol):
 
     def writes(self, tensor: "TensorBase") -> tuple[int, str]:
         """Number of writes to the memory of `tensor` inside the trace, and the operation of the last."""
+
+    def refuse(self, error: "GraphError") -> "GraphError":
+        """Note why there can be no program, should the traced function go on; the error."""
 
     def check_own(self, binding: "Binding") -> None:
         """Raise unless `binding` was made inside the trace."""

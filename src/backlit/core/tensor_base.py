@@ -72,10 +72,11 @@ class Symbol:
 
 def needs_values(what: str) -> GraphError:
     """The error of a program that asks for values while it is traced."""
-    return GraphError(
+    error = GraphError(
         f"{user_line()}: the program asked for {what} of a tensor while it was traced, when no values are known yet; "
         "return the tensor and read or print it outside, and choose between values with backlit.where in place of `if`"
     )
+    return error if STATE.trace is None else STATE.trace.refuse(error)
 
 
 class TensorBase:

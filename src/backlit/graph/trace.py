@@ -44,6 +44,8 @@ class Traced:
             stand_ins = [g for g in given if isinstance(g, TensorBase)]
             result = function(*given)
             trace.schedule.raise_error()
+            if trace.refusal is not None:
+                raise trace.refusal
             self.several = isinstance(result, (tuple, list))
             outputs = list(result) if self.several else [] if result is None else [result]
             if not all(isinstance(o, TensorBase) for o in outputs):

@@ -50,6 +50,7 @@ class Trace:
         self.used: list[Stateful] = []
         self.schedule = Schedule()
         self.stepping = False
+        self.refusal: GraphError | None = None
         self._names = dict(names)
         self._begin = now()
         self._memory: dict[int, _Memory] = {}
@@ -148,9 +149,11 @@ class Trace:
     def bind(self, operation: Primitive, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Record one application of an operation; see `Primitive.bind`."""
         if operation.dynamic:
-            raise GraphError(
-                f"{user_line()}: {operation.name}: the shape of its result depends on values, so a program that uses "
-                "it cannot be traced; use where or a mask of fixed shape instead"
+            raise self.refuse(
+                GraphError(
+                    f"{user_line()}: {operation.name}: the shape of its result depends on values, so a program that "
+                    "uses it cannot be traced; use where or a mask of fixed shape instead"
+                )
             )
         operands, inputs = list(args), list(args)
         kinds = set()
@@ -251,6 +254,11 @@ class Trace:
         """Number of writes to the memory of a tensor since the trace began, and the operation of the last."""
         memory = self.memory(tensor)
         return memory.version, memory.written_by
+
+    def refuse(self, error: GraphError) -> GraphError:
+        """Note why there can be no program, should the traced function catch the error and do something else."""
+        self.refusal = self.refusal or error
+        return error
 
     def check_own(self, binding: Binding) -> None:
         """Raise `GraphError` for a binding from before the trace, whose values the program cannot compute anew."""
