@@ -8,9 +8,20 @@ import numpy as np
 import pytest
 import sklearn
 from joblib import Parallel, delayed
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
-from sklearn.ensemble import BaggingClassifier
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (scikit-learn's way to have it)
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    TunedThresholdClassifierCV,
+    cross_validate,
+    learning_curve,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info
@@ -24,6 +35,7 @@ from backlit.sklearn.blocks import threads
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 IRIS, CLASSES = load_iris(return_X_y=True)
+WORDS = np.array(["setosa", "versicolor", "virginica"])[CLASSES]
 SHORT = {"hidden_layer_sizes": (6,), "max_iter": 30, "learning_rate_init": 0.05}
 ESTIMATORS = {
     "mlp": MLPClassifier(**SHORT, random_state=0),
@@ -105,9 +117,38 @@ def test_fits_in_several_threads_do_not_mix():
     assert together == [first_weight(seed) for seed in range(8)]
 
 
-def test_ensembles_take_them():
-    bagged = BaggingClassifier(ESTIMATORS["mlp"], n_estimators=3, random_state=0).fit(IRIS, CLASSES)
-    assert bagged.score(IRIS, CLASSES) > 0.8
+TAKERS = {
+    "bagging": lambda model: BaggingClassifier(model, n_estimators=3, random_state=0),
+    "boosting": lambda model: AdaBoostClassifier(model, n_estimators=2, random_state=0),
+    "voting": lambda model: VotingClassifier(
+        [("a", model), ("b", make_pipeline(StandardScaler(), model))], voting="soft"
+    ),
+    "stacking": lambda model: StackingClassifier([("a", model)], final_estimator=sklearn.clone(model), cv=2),
+    "calibration": lambda model: CalibratedClassifierCV(model, cv=2),
+    "one against the rest": OneVsRestClassifier,
+    "thresholds": lambda model: OneVsRestClassifier(TunedThresholdClassifierCV(model, cv=2)),
+    "halving": lambda model: HalvingGridSearchCV(model, {"max_iter": [10, 30]}, cv=2, random_state=0),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_other_estimators_take_them(name, taker):
+    model = TAKERS[taker](sklearn.clone(ESTIMATORS[name]).set_params(max_iter=30)).fit(IRIS, WORDS)
+    assert model.score(IRIS, WORDS) > 0.6
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_several_targets_importances_and_curves(name):
+    model = ESTIMATORS[name]
+    both = np.stack([CLASSES, CLASSES[::-1]], 1)
+    assert MultiOutputClassifier(model).partial_fit(IRIS, both, [[0, 1, 2]] * 2).predict(IRIS).shape == (150, 2)
+    importances = permutation_importance(sklearn.clone(model).fit(IRIS, CLASSES), IRIS, CLASSES, n_repeats=2)
+    assert importances.importances_mean.shape == (4,)
+    options = {"cv": 2, "shuffle": True, "random_state": 0, "train_sizes": [0.5, 1.0], "error_score": "raise"}
+    for incremental in (False, True):
+        _, _, scores = learning_curve(model, IRIS, CLASSES, exploit_incremental_learning=incremental, **options)
+        assert scores.shape == (2, 2)
 
 
 def test_the_perceptrons_import_no_more_than_they_need():
