@@ -76,6 +76,24 @@ def test_the_three_models_are_scored_side_by_side():
     assert several.scores["b"]["mean"]["R²"] < 0.01
 
 
+def test_very_many_classes_are_predicted_a_part_of_the_rows_after_another(monkeypatch):
+    given = problem([0, 1, 2, 1, 0], ("a", "b", "c"))
+    whole, seen = Judged.of(run(3), given), []
+    monkeypatch.setattr(judging, "_OUTPUTS_AT_ONCE", 6)
+    predictions = Problem.predictions
+
+    def spied(self, outputs):
+        seen.append(len(outputs))
+        return predictions(self, outputs)
+
+    monkeypatch.setattr(Problem, "predictions", spied)
+    parts = Judged.of(run(3), given)
+    assert seen == [2, 2, 1] * 2
+    for model, found in parts.predictions.items():
+        assert np.allclose(found[0], whole.predictions[model][0], atol=1e-6)
+        assert model == "majority class" or found[0].dtype == np.float32
+
+
 def test_several_labels_are_scored_each_by_its_classes(tmp_path):
     head = Head(labels=(("dry", "wet"), ("cold", "warm")))
     found = Judged.of(run(2), problem([[0, 1], [1, 1], [1, 0]], targets=("rain", "sun"), head=head))

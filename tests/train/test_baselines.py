@@ -1,5 +1,7 @@
 """The baselines are what they are called: shares and means, least squares and logistic regression."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,19 @@ def test_of_many_rows_some_are_drawn(monkeypatch):
     assert LinearModel(Head(), inputs, values).n_rows == 80
     monkeypatch.setattr(baselines, "_MOST_CELLS", 60)
     assert LinearModel(Head(), inputs, values).n_rows == 20
+
+
+def test_the_outputs_of_very_many_classes_are_in_memory_a_part_at_a_time(monkeypatch):
+    head = Head(tuple(f"c{number}" for number in range(500)))
+    inputs = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
+    actual = np.arange(2000) % 500
+    monkeypatch.setattr(baselines, "_ITERATIONS", 2)
+    found, peaks = [], []
+    for most in (10_000_000, 20_000):
+        monkeypatch.setattr(baselines, "_OUTPUTS_AT_ONCE", most)
+        tracemalloc.start()
+        found.append(LinearModel(head, inputs, actual).weight.detach().numpy())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert np.allclose(*found, atol=1e-8)
+    assert peaks[1] < peaks[0] / 5

@@ -29,6 +29,8 @@ NETWORK, LINEAR = "network", "linear model"
 _MOST_NAMED = 5
 # Predictions that importances may cost: rows of all shuffles of all columns.
 _MOST_SHUFFLED = 1_000_000
+# Outputs that are in memory at once, where there are thousands of classes.
+_OUTPUTS_AT_ONCE = 4_000_000
 # Of more columns, those whose first shuffle costs most are looked at, and of so many rows.
 MOST_RANKED, _FEW_ROWS = 100, 100
 
@@ -107,11 +109,18 @@ class Problem:
     def predictions(self, outputs: Tensor) -> list[NDArray[Any]]:
         """For each target probabilities, (m, K), or values in the data's own units, (m,), from a model's outputs."""
         if self.head.class_names:
-            return [self.head.probabilities(outputs)]
+            return [self.head.probabilities(outputs).astype(np.float32, copy=False)]
         if self.head.labels:
             return [np.stack([1 - share, share], 1) for share in self.head.probabilities(outputs).T]
         values = outputs.detach().numpy()
         return list(self.restore(values.reshape(len(values), -1)).T)
+
+    def predicted_by(self, predict: Callable[[NDArray[Any]], Tensor]) -> list[NDArray[Any]]:
+        """What a model predicts for the held-out rows, as `predictions` gives it, a part of the rows after another."""
+        size = max(_OUTPUTS_AT_ONCE // self.head.out_features, 1)
+        firsts = range(0, len(self.inputs), size)
+        parts = [self.predictions(predict(self.inputs[first : first + size])) for first in firsts]
+        return [np.concatenate(own) for own in zip(*parts, strict=True)]
 
     def constant_guess(self) -> list[NDArray[Any]]:
         """The best guesses that ignore the inputs, for each held-out row, as `predictions` gives them."""
@@ -144,8 +153,8 @@ class Judged:
         linear = LinearModel(problem.head, problem.train_inputs, problem.train_targets, problem.categories)
         found: dict[str, Sequence[NDArray[Any]]] = {}
         if len(inputs):
-            found[NETWORK] = problem.predictions(run.predict(inputs))
-            found[LINEAR] = problem.predictions(linear.predict(inputs))
+            found[NETWORK] = problem.predicted_by(run.predict)
+            found[LINEAR] = problem.predicted_by(linear.predict)
             found["majority class" if problem.target_classes[0] else "mean"] = problem.constant_guess()
         return cls(run, problem, found, linear.n_rows)
 

@@ -16,6 +16,8 @@ from backlit.train.heads import Head
 # Of larger tables rows are drawn: a linear model has few weights, and needs no more to find them.
 _MOST_CELLS = 10_000_000
 _ITERATIONS = 200
+# Of the outputs of thousands of classes, so many are in memory at once.
+_OUTPUTS_AT_ONCE = 4_000_000
 
 
 def constant_guess(head: Head, actual: NDArray[Any]) -> NDArray[np.float64]:
@@ -61,19 +63,26 @@ class LinearModel:
         self.weight = _weights(outputs, self._numbers)
         self.tables = [_weights(count + 1, outputs) for count in categories]
         self.bias = _weights(outputs)
-        x, codes = self._parts(inputs)
-        t = from_numpy(targets.astype(np.float64) if targets.dtype.kind == "f" else targets)
+        size = max(_OUTPUTS_AT_ONCE // outputs, 1)
+        parts = [(inputs[first : first + size], targets[first : first + size]) for first in range(0, len(inputs), size)]
+        seen = [
+            (*self._parts(x), from_numpy(t.astype(np.float64) if t.dtype.kind == "f" else t), len(x) / len(inputs))
+            for x, t in parts
+        ]
         loss = head.loss()
         own = [self.weight, *self.tables]
         optimizer = optim.LBFGS([*own, self.bias], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
         def evaluate() -> Tensor:
             optimizer.zero_grad()
-            value = loss(self._outputs(x, codes), t)
-            for weights in own:
-                value = value + (weights**2).sum() / (2 * self.n_rows)
+            value = sum(((weights**2).sum() for weights in own), zeros(1, dtype=float64).sum()) / (2 * self.n_rows)
             value.backward()
-            return value
+            total = value.detach()
+            for x, codes, t, share in seen:
+                value = loss(self._outputs(x, codes), t) * share
+                value.backward()
+                total = total + value.detach()
+            return total
 
         # Not compiled: nearly all time goes into the products, and compiling would take longer than small tables do.
         optimizer.step(evaluate)
