@@ -41,7 +41,8 @@ class Targets:
 def read_targets(table: Table, names: Sequence[str], task: Task | None = None) -> Targets:
     """The targets of a table; rows in which one is missing are left out.
 
-    Text, truth values and at most 20 different whole numbers are classes; all else are values.
+    Text, truth values, at most 20 different whole numbers, and two such as 0.0 and 1.0 are classes; the rest are
+    values.
 
     Args:
         table: The table.
@@ -79,7 +80,7 @@ def _target(
     table: Table, column: Column, rows: NDArray[np.int64], task: Task | None
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     values = column.values[rows]
-    countable = column.is_text or column.boolean or (column.whole and len(np.unique(values)) <= MOST_CLASSES)
+    countable = column.is_text or column.boolean or _are_few(column, values)
     if task != "classification" and (task == "regression" or not countable):
         return _values(table, column, rows), ()
     if column.overfull:
@@ -97,6 +98,16 @@ def _target(
         )
     numbers = {value: number for number, value in enumerate(classes)}
     return np.fromiter((numbers[v] for v in told), np.int64, len(told)), tuple(map(str, classes))
+
+
+def _are_few(column: Column, values: NDArray[Any]) -> bool:
+    """Whether numbers are so few that they are classes."""
+    if column.is_time:
+        return False
+    different = np.unique(values)
+    # Where a cell is missing, other programs write 0 and 1 as 0.0 and 1.0.
+    pair = len(different) == 2 and not (different % 1).any()
+    return pair or (column.whole and len(different) <= MOST_CLASSES)
 
 
 def _values(table: Table, column: Column, rows: NDArray[np.int64]) -> NDArray[np.float64]:
