@@ -156,7 +156,7 @@ def test_of_very_many_columns_those_are_looked_at_whose_first_shuffle_costs_most
     trained.model[0].weight.data[0, 1] = 2.0
     found = Judged.of(trained, problem(2 * inputs[:, 1:2], inputs=inputs))
     assert list(found.importances()) == ["colour"]
-    assert "Of 2 columns the 1 were looked at whose first shuffle cost most." in page(found, tmp_path)
+    assert "Of 2 columns those 1 count whose first shuffle cost most." in page(found, tmp_path)
 
 
 def test_the_page_follows_the_readers_theme_unless_told_otherwise(tmp_path):

@@ -107,6 +107,16 @@ def test_percents_and_amounts_of_money_are_numbers_and_said(folder, capsys):
     assert "'share' was written as 12.5% in training, and holds plain numbers now" in capsys.readouterr().err
 
 
+def test_values_far_from_zero_keep_their_digits(folder, capsys):
+    x = np.random.default_rng(0).normal(size=N)
+    write(folder / "houses.csv", {"x": x.tolist(), "y": (1e12 + 2 * x).tolist()})
+    assert main(["train", "houses.csv", "--target", "y", "--out", "r", "--hidden", "0", "--lr", "0.05"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "r", "houses.csv"]) == 0
+    found = [float(row["prediction"]) - 1e12 for row in read(capsys.readouterr().out)]
+    assert np.allclose(found, 2 * x, atol=0.05)
+
+
 def test_predictions_in_order_with_words_about_what_is_other(houses, folder, capsys):
     assert train("--target", "price", "--drop", "note,country", "--categorical", "rooms") == 0
     columns = {name: values[:5] for name, values in mixed().items() if name not in ("price", "id")}

@@ -204,9 +204,7 @@ class _Page:
             "shuffling one of them costs little."
         )
         if len(falls) < len(self.problem.groups):
-            words += (
-                f" Of {len(self.problem.groups):,} columns the {len(falls)} were looked at whose first shuffle cost most."
-            )
+            words += f" Of {len(self.problem.groups):,} columns those {len(falls)} count whose first shuffle cost most."
         drawn = self._picture("permutation importances of the columns", view.importances, falls, score, rises=rises)
         return title, f"{words}</p>{drawn}"
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,20 @@ def _csv(columns: dict[str, NDArray[Any]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    forms = [
-        "{:.6g}" if name.startswith("p(") else "{}" if c.dtype == object else "{:.9g}" for name, c in columns.items()
-    ]
+    forms = ["{:.6g}" if name.startswith("p(") else _form(values) for name, values in columns.items()]
     for row in zip(*(column.tolist() for column in columns.values()), strict=True):
         writer.writerow([form.format(cell) for form, cell in zip(forms, row, strict=True)])
     return text.getvalue().encode()
+
+
+def _form(values: NDArray[Any]) -> str:
+    """How predictions are written: the digits that a float32 tells apart, and more for values far from 0."""
+    if values.dtype == object:
+        return "{}"
+    known = values[np.isfinite(values)]
+    spread, largest = (np.ptp(known), np.abs(known).max()) if len(known) else (0.0, 0.0)
+    more = math.ceil(math.log10(largest / spread)) if spread else 0
+    return f"{{:.{min(9 + max(more, 0), 17)}g}}"
 
 
 def _arrow(columns: dict[str, NDArray[Any]], kind: str) -> bytes:

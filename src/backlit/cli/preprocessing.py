@@ -42,7 +42,7 @@ class Preprocessing:
         return y if self.target_scaler is None else self.target_scaler.transform(y.reshape(len(y), -1)).reshape(y.shape)
 
     def original_target(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Predictions in the data's own units, (n,) or (n, targets)."""
+        """Predictions in the data's own units, (n,) or (n, targets), float64."""
         if self.target_scaler is None:
             return y
         return self.target_scaler.inverse_transform(y.reshape(len(y), -1)).reshape(y.shape)

@@ -13,7 +13,7 @@ class StandardScaler:
     """Moves each column to mean 0 and standard deviation 1, by the rows it was fitted on.
 
     Fit it on training rows only: what it learns from test rows leaks into the score. A constant column keeps its
-    scale. Statistics are kept in float64; results are float32.
+    scale. Statistics are kept in float64; standardised values are float32.
 
     Attributes:
         mean_: Each column's mean, (n_features,); None before `fit`.
@@ -56,10 +56,13 @@ class StandardScaler:
         """Returns `fit(X).transform(X)`."""
         return self.fit(X).transform(X)
 
-    def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Returns `X * scale_ + mean_`, float32: what `transform` started from. Raises what `transform` raises."""
+    def inverse_transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Returns `X * scale_ + mean_`, float64: what `transform` started from. Raises what `transform` raises.
+
+        Far from 0 float32 would be coarser than the standardised values are.
+        """
         mean, scale = self._fitted()
-        return (_table(X, len(mean)) * scale + mean).astype(np.float32)
+        return _table(X, len(mean)) * scale + mean
 
     def to_dict(self) -> dict[str, list[float]]:
         """Returns the state in lists of numbers, fit for JSON, exactly.

@@ -59,6 +59,7 @@ def test_the_task_can_be_said():
     [
         (["u", "u"], None, "must hold at least two classes, it has only u"),
         ([1, 1], "classification", "only 1"),
+        (["u", "u", None], None, "it has only u; 1 of its cells are missing, as 'none' and 'NA' are"),
         ([2.5, 2.5], None, "is 2.5 in every row"),
         ([None, None], None, "no row has a value of the target 'y'"),
         (["1", "b"], "regression", "row 3, column 'y': 'b' is not a number"),

@@ -88,8 +88,9 @@ def _target(
     told = column.told(rows)
     classes = sorted(set(told))
     if len(classes) < 2:
+        gone = f"; {column.n_missing:,} of its cells are missing, as 'none' and 'NA' are" if column.n_missing else ""
         raise DataError(
-            f"{table.source}: target {column.name!r} must hold at least two classes, it has only {classes[0]!s}"
+            f"{table.source}: target {column.name!r} must hold at least two classes, it has only {classes[0]!s}{gone}"
         )
     if len(classes) > max(MOST_CLASSES, len(told) / 2):
         raise DataError(
