@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from backlit.data.datasets.table import arrow
 
 # Where all days are at most 12, "03/04/2021" fits two orders: the first here is taken, and the order is told.
-_DATES = ("%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y")
-_DATES += ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y")
+_DATES = ("%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y",
+          "%d %b %Y", "%d-%b-%Y", "%b %d, %Y")  # fmt: skip
 ORDERS = tuple(date + clock for clock in ("", " %H:%M", " %H:%M:%S") for date in _DATES)
-_WORDS = {"%d": "day", "%m": "month", "%b": "name of month", "%Y": "year", "%y": "year", " %H:%M": "", ":%S": ""}
+_WORDS = {"%d": "day", "%m": "month", "%b": "month", "%Y": "year", "%y": "year", " %H:%M": "", ":%S": ""}
 # Four figures were asked for and two were there.
 _FIRST = np.datetime64("1000-01-01")
 
