@@ -1,9 +1,11 @@
 """What a function finds by name: which changes are seen, and what is left alone."""
 
 import functools
+import importlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -213,6 +215,14 @@ def test_attributes_of_classes_and_modules_of_modules(monkeypatch: pytest.Monkey
     assert compiled(backlit.ones(1)).item() == 9
 
 
+def test_an_attribute_may_come_to_hide_that_of_the_class() -> None:
+    held = Plain()
+    compiled = backlit.compile(lambda x: x * held.factor)
+    assert compiled(backlit.ones(1)).item() == 2
+    held.factor = 3.0
+    assert compiled(backlit.ones(1)).item() == 3
+
+
 def test_arrays_and_queues_are_looked_at() -> None:
     array, queue = np.ones(2, np.float32), deque([1.0])
     compiled = backlit.compile(lambda x: x * backlit.tensor(array) * queue[0])
@@ -220,3 +230,19 @@ def test_arrays_and_queues_are_looked_at() -> None:
     array[1] = 5
     queue[0] = 2.0
     assert compiled(backlit.ones(2)).tolist() == [2, 10]
+
+
+@pytest.mark.parametrize(("knows", "expected"), [("import backlit", 6), ("", 4)])
+def test_only_packages_that_know_tensors_are_followed(
+    knows: str, expected: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    name = "knows_tensors" if knows else "knows_none"
+    (folder / f"{name}.py").write_text(f"{knows}\nheld_here = 2.0\ndef times_held(x):\n    return x * held_here\n")
+    monkeypatch.syspath_prepend(folder)
+    package = importlib.import_module(name)
+    compiled = backlit.compile(lambda x: package.times_held(x))
+    assert compiled(backlit.ones(1)).item() == 2
+    package.held_here = 3.0
+    assert compiled(2 * backlit.ones(1)).item() == expected

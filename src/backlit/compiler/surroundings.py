@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import CellType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
@@ -30,6 +31,8 @@ _SIZES |= {"split", "tensor_split", "vsplit", "hsplit", "dsplit"}
 _FIXED = {"backlit", "numpy"}
 # Python's own tests are in nobody's program; a user's module may well be called so.
 _LIBRARIES = {*_FIXED, *sys.stdlib_module_names} - {"test"}
+# Where packages are installed.
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 class _Slots:
@@ -154,7 +157,7 @@ class Surroundings:
         if not isinstance(function, FunctionType) or key in self._seen:
             return
         self._seen[key] = function, owner
-        if _of(function, _LIBRARIES):
+        if _of(function, _LIBRARIES) or _is_foreign(function.__globals__.get("__name__", "")):
             return
         names = set(_names(function.__code__))
         self._found |= names
@@ -180,6 +183,8 @@ class Surroundings:
             elif isinstance(shared, MemberDescriptorType):
                 self._note(_Slots(owner), name)
             elif shared is not None:
+                # One of its own may come to hide it.
+                self._note(own, name)
                 for kind in type(owner).__mro__:
                     if name in vars(kind) and not _of(kind, _LIBRARIES):
                         self._note(vars(kind), name)
@@ -198,6 +203,16 @@ def _of(value: Any, libraries: set[str]) -> bool:
     named = value if isinstance(value, FunctionType | type) else type(value)
     name = value.__name__ if isinstance(value, ModuleType) else named.__module__
     return (name or "").partition(".")[0] in libraries
+
+
+@functools.cache
+def _is_foreign(name: str) -> bool:
+    """Whether a module was installed and does not know tensors: whole packages hang on its names, and no settings."""
+    module = sys.modules.get(name)
+    if _INSTALLED.isdisjoint(Path(getattr(module, "__file__", None) or "").parts):
+        return False
+    named = (value for value in vars(module).values() if isinstance(value, ModuleType | FunctionType | type))
+    return not any(_of(value, {"backlit"}) for value in named)
 
 
 def _function_of(attribute: Any) -> Any:
