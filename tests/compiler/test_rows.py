@@ -71,3 +71,20 @@ def test_arithmetic_with_the_number_of_rows() -> None:
         23, 46, 69, 24, 46, 0.5, 7,
     ]  # fmt: skip
     assert (str(size), str(Affine(1)), str(Inverse(2.0))) == ("2r+3", "r", "2.0/r")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: backlit.ones(len(x), len(x), dtype=x.dtype) @ x,
+        lambda x: x.t()[:, :, None] * x.t()[:, None, :],
+        lambda x: ((x[:, None] - x[None]) ** 2).sum(-1),
+        lambda x: x.sum(1).repeat(len(x), 2),
+        lambda x: (x.t()[:, :, None] @ x.t()[:, None, :]).softmax(-1) @ x.t()[:, :, None],
+    ],
+)
+def test_sizes_that_grow_with_the_square_of_the_rows(function: Any) -> None:
+    compiled = backlit.compile(function)
+    for rows in (9, 1, 40):
+        x = backlit.randn(rows, 4, dtype=backlit.float64)
+        np.testing.assert_allclose(compiled(x).numpy(), function(x).numpy(), rtol=1e-12, atol=1e-12)

@@ -131,8 +131,8 @@ class KernelFrame:
         if isinstance(value, int):
             return number(value)
         if value not in self._numbers:
-            scaled = self.head.mul(self.rows, number(value.scale))
-            self._numbers[value] = self.head.add(scaled, number(value.offset))
+            scaled = self.head.mul(self.rows, self.size(value.scale))
+            self._numbers[value] = self.head.add(scaled, self.size(value.offset))
         return self._numbers[value]
 
     def pointer(self, place: tuple[str, int]) -> Any:

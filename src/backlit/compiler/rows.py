@@ -32,7 +32,7 @@ class Affine:
 
     def at(self, rows: int) -> Any:
         """The number for so many rows."""
-        return self.scale * rows + self.offset
+        return at(self.scale, rows) * rows + at(self.offset, rows)
 
     def __add__(self, other: Any) -> "Affine":
         if isinstance(other, Affine):
