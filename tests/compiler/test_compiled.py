@@ -67,6 +67,21 @@ def same_networks(one: Training, other: Training) -> None:
 # -- what a call looks like ------------------------------------------------------------------------------------------
 
 
+def test_one_tensor_as_two_arguments() -> None:
+    def product(x: Any, y: Any) -> Any:
+        (x * y).sum().backward()
+        return x.add(y)
+
+    x = backlit.tensor([1.0, 2.0]).requires_grad_()
+    assert backlit.compile(product)(x, x).tolist() == [2, 4]
+    assert x.grad is not None
+    assert x.grad.tolist() == [2, 4]
+    added = backlit.compile(lambda x, y: x.add_(y))
+    z = backlit.tensor([1.0, 2.0])
+    added(z, backlit.ones(2))
+    assert added(z, z).tolist() == z.tolist() == [4, 6]
+
+
 def test_nested_arguments_and_results() -> None:
     def function(batch: Any, *, scale: float, more: Any) -> Any:
         x, (y, *_) = batch["x"], batch["y"]

@@ -65,6 +65,14 @@ def test_dicts_keep_their_kind(tree: Any) -> None:
     assert equal(unflatten(skeleton, iter(tensors)), tree)
 
 
+def test_one_tensor_in_several_places() -> None:
+    x, y = backlit.ones(1), backlit.zeros(1)
+    tensors, skeleton = flatten([x, {"a": (y, x)}, y], "a tree", once=True)
+    assert len(tensors) == 2
+    assert equal(unflatten(skeleton, iter(tensors)), [x, {"a": (y, x)}, y])
+    assert skeleton != flatten([x, {"a": (y, y)}, y], "a tree", once=True)[1]
+
+
 @pytest.mark.parametrize("once", [iter([1]), (n for n in (1, 2)), map(abs, (1, 2)), zip((1,), (2,), strict=True)])
 def test_what_can_be_read_only_once_is_refused(once: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"a tree: .* can be read only once; make it a list"):

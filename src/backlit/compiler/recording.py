@@ -51,7 +51,7 @@ def record_call(
     owned = [tensor for owner in code.used for tensor in owner.state_tensors()]
     outside = {id(t): t for t in (*code.states, *owned, *(t for t, _ in code.traced.found))}
     outside |= {id(t): t for t in code.traced.grad_owners if isinstance(t, TensorBase)}
-    tensors, skeleton = flatten((tuple(args), dict(kwargs)), "the arguments of a compiled function")
+    tensors, skeleton = flatten((tuple(args), dict(kwargs)), "the arguments of a compiled function", once=True)
     copied_args, copied_kwargs = unflatten(skeleton, map(_copy, tensors))
     kept = [_Kept(t) for t in outside.values()]
     undo_steps = code.traced.schedule.undo()

@@ -1,6 +1,7 @@
 """Arguments and results as trees: tensors in nested tuples, lists and dicts, and constants between them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,20 +31,32 @@ class Constant:
 TENSOR = object()
 
 
-def flatten(tree: Any, what: str) -> tuple[list[TensorBase], Any]:
+@dataclass(frozen=True)
+class Again:
+    """Where a tensor stands in a skeleton that has come before, as the one of this number."""
+
+    number: int
+
+
+def flatten(tree: Any, what: str, *, once: bool = False) -> tuple[list[TensorBase], Any]:
     """The tensors of a tree in order, and its skeleton, which can be hashed and compared.
 
     Args:
         tree: Tensors and constants in tuples, named tuples, lists and dicts.
         what: What the tree is, for the message.
+        once: Whether a tensor that stands in several places is given only once.
 
     Raises:
         ArgumentTypeError: Something that is no tensor cannot be a constant.
     """
     tensors: list[TensorBase] = []
+    numbers: dict[int, int] = {}
 
     def walk(part: Any) -> Any:
         if isinstance(part, TensorBase):
+            if once and id(part) in numbers:
+                return Again(numbers[id(part)])
+            numbers[id(part)] = len(tensors)
             tensors.append(part)
             return TENSOR
         if isinstance(part, tuple | list):
@@ -76,12 +89,19 @@ def constants(skeleton: Any) -> Iterator[Any]:
 
 def unflatten(skeleton: Any, tensors: Iterator[Any]) -> Any:
     """The tree of a skeleton with these tensors in it."""
+    return _filled(skeleton, tensors, [])
+
+
+def _filled(skeleton: Any, tensors: Iterator[Any], seen: list[Any]) -> Any:
     if skeleton is TENSOR:
-        return next(tensors)
+        seen.append(next(tensors))
+        return seen[-1]
+    if isinstance(skeleton, Again):
+        return seen[skeleton.number]
     if isinstance(skeleton, Constant):
         return skeleton.value
     kind, *parts = skeleton
-    values = [unflatten(part, tensors) for part in parts[-1]]
+    values = [_filled(part, tensors, seen) for part in parts[-1]]
     if issubclass(kind, dict):
         made = kind.__new__(kind)
         made.update(zip((key.value for key in parts[0]), values, strict=True))
