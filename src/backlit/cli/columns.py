@@ -24,13 +24,13 @@ class ColumnsFound:
     """The columns of a table but the targets, and what is done with them.
 
     Attributes:
-        count: How many there are.
+        title: How many there are, in words.
         used: For each that is shown, whether the network learns from it.
         rows: For each that is shown its name, kind, numbers of different and of missing values, and what is done.
         told: Sentences about the rest, about the targets and about the rows.
     """
 
-    count: int
+    title: str
     used: Sequence[bool]
     rows: Sequence[tuple[str, str, str, str, str]]
     told: Sequence[str]
@@ -45,7 +45,8 @@ class ColumnsFound:
             for c in shown
         ]
         rest = [f"and {hidden:,} more columns of numbers, all there, standardised too"] if hidden else []
-        return cls(len(found), [each.name in done for each in shown], rows, [*rest, *told])
+        title = f"{len(found):,} column{'s' * (len(found) != 1)} besides the target"
+        return cls(title, [each.name in done for each in shown], rows, [*rest, *told])
 
 
 HEADS = ("column", "kind", "distinct", "missing", "what is done")
@@ -56,8 +57,7 @@ def print_columns(name: str, columns: ColumnsFound, settings: TrainSettings, mod
     from rich.console import Console
     from rich.table import Table
 
-    count = "1 column" if columns.count == 1 else f"{columns.count:,} columns"
-    table = Table(title=f"{name}: {count} besides the target", title_justify="left")
+    table = Table(title=f"{name}: {columns.title}", title_justify="left")
     for head in HEADS:
         table.add_column(
             head,

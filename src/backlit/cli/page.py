@@ -39,6 +39,7 @@ thead th { white-space: normal; vertical-align: bottom; }
 tbody th { font-weight: normal; }
 td { max-width: 26rem; overflow: hidden; text-overflow: ellipsis; }
 .words td:nth-child(2), .words th:nth-child(2), .words td:last-child, .words th:last-child { text-align: left; }
+.words td:last-child { max-width: none; }
 .wide { overflow-x: auto; margin: 0.9rem 0; }
 .wide:focus-visible { outline: 2px solid #80868b; }
 .beside { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
@@ -123,7 +124,7 @@ class _Page:
     def columns(self, about: ColumnsFound) -> tuple[str, str]:
         """What each column of a table is and what is done with it."""
         lines = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in about.told)
-        table = _table(f"{about.count:,} columns besides the target", HEADS, about.rows)
+        table = _table(about.title, HEADS, about.rows)
         return "The table", f'<ul>{lines}</ul>\n<div class="words">{table}</div>'
 
     def summary(self) -> tuple[str, str]:
