@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -246,3 +247,15 @@ def test_only_packages_that_know_tensors_are_followed(
     assert compiled(backlit.ones(1)).item() == 2
     package.held_here = 3.0
     assert compiled(2 * backlit.ones(1)).item() == expected
+
+
+def test_the_main_module_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A notebook's main module has the file of what runs notebooks, which is installed.
+    main = ModuleType("__main__")
+    main.__file__ = "/somewhere/site-packages/launcher.py"
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    exec("factor = 2.0\ndef scaled(x):\n    return x * factor", main.__dict__)
+    compiled = backlit.compile(main.scaled)
+    assert compiled(backlit.ones(1)).item() == 2
+    main.factor = 3.0
+    assert compiled(backlit.ones(1)).item() == 3

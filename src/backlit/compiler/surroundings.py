@@ -209,7 +209,8 @@ def _of(value: Any, libraries: set[str]) -> bool:
 def _is_foreign(name: str) -> bool:
     """Whether a module was installed and does not know tensors: whole packages hang on its names, and no settings."""
     module = sys.modules.get(name)
-    if _INSTALLED.isdisjoint(Path(getattr(module, "__file__", None) or "").parts):
+    # What is typed into a notebook is in the main module, whose file may be an installed one: the notebook's own.
+    if name == "__main__" or _INSTALLED.isdisjoint(Path(getattr(module, "__file__", None) or "").parts):
         return False
     named = (value for value in vars(module).values() if isinstance(value, ModuleType | FunctionType | type))
     return not any(_of(value, {"backlit"}) for value in named)
