@@ -11,6 +11,7 @@ import pytest
 
 import backlit
 from backlit import nn, optim
+from backlit.compiler import costs as costs_module
 from backlit.compiler.costs import TALL, ways, work
 from backlit.compiler.plan import Plan
 from backlit.compiler.rows import Affine
@@ -76,6 +77,13 @@ def test_threads_are_taken_for_large_kernels_only() -> None:
     assert max(c for c, s in zip(costs, shared, strict=True) if not s) < min(
         c for c, s in zip(costs, shared, strict=True) if s
     )
+    # Kernels that would not be worth a team of threads by themselves are shared where there is one.
+    mixed = planned(50, 100, 2)
+    both = [(work(mixed, k, 200).microseconds, w.shared) for k, w in zip(mixed.kernels, ways(mixed, 200), strict=True)]
+    assert any(shared and cost < costs_module._WORTH_THREADS for cost, shared in both)
+    few = planned(8, 64, 64)
+    assert 2.5 < max(work(few, kernel, 64).microseconds for kernel in few.kernels) < costs_module._WORTH_THREADS
+    assert not any(way.shared for way in ways(few, 64))
 
 
 def test_large_matrices_are_copied_for_many_rows_or_where_they_lie_the_wrong_way_round() -> None:

@@ -1,13 +1,16 @@
-"""The native loop over batches: asked to stop at any time, all of its threads end together."""
+"""The native loop over batches: the rows it gathers; asked to stop at any time, all of its threads end together."""
 
 import threading
 
 import numpy as np
 import pytest
 
+import backlit
+from backlit import nn, optim
 from backlit.compiler.compiled import Specialised
 from backlit.core.tensor_base import Symbol, make
 from backlit.ops import from_numpy
+from backlit.train import Trainer
 
 RNG = np.random.default_rng(0)
 ROWS, BATCH = 4096, 32
@@ -44,3 +47,16 @@ def test_threads_end_together_whenever_they_are_asked_to(executable):
         run.join(30)
         assert not run.is_alive()
         assert 0 < executable.control.done <= len(losses)
+
+
+@pytest.mark.parametrize("rows", [1300, 2600])
+def test_batches_of_data_that_no_cache_holds(rows):
+    X, y = RNG.normal(size=(rows, 200)).astype("f"), RNG.integers(0, 3, rows)
+    weights = []
+    for compiled in (True, False):
+        backlit.manual_seed(1)
+        model = nn.Linear(200, 3)
+        trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
+        trainer.fit((X, y), epochs=2, batch_size=97, progress=False, compile=compiled)
+        weights.append(model.weight.detach().numpy())
+    np.testing.assert_allclose(*weights, rtol=1e-4, atol=1e-6)

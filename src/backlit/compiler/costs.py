@@ -15,8 +15,9 @@ from backlit.compiler.values import item_size
 _PRODUCT_RATE, _RATE, _BYTES_RATE = 55_000, 32_000, 60_000
 # Words that a generator draws in a microsecond.
 _WORDS_RATE = 1_000
-# Microseconds that a kernel must take, so that meeting twice and handing memory over are worth it.
-_WORTH_SHARING = 8.0
+# Microseconds that some kernel must take, so that further threads are taken at all: they hand memory over to each other
+# all the time. And those that every shared one must take, so that meeting twice is worth it.
+_WORTH_THREADS, _WORTH_SHARING = 8.0, 2.5
 # Kernels of these kinds run on one thread.
 _ALONE = ("call", "scatter", "scan", "measure")
 # Rows from which on a large second matrix is worth copying, though it lies as it should.
@@ -94,11 +95,13 @@ def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
 
 def ways(plan: Plan, rows: int) -> tuple[Way, ...]:
     """The way of each kernel of a plan, for batches of so many rows."""
-    return tuple(_way(plan, kernel, rows) for kernel in plan.kernels)
+    costs = [_shareable(plan, kernel, rows) for kernel in plan.kernels]
+    least = _WORTH_SHARING if max(costs, default=0.0) > _WORTH_THREADS else math.inf
+    return tuple(_way(plan, kernel, rows, cost > least) for kernel, cost in zip(plan.kernels, costs, strict=True))
 
 
-def _way(plan: Plan, kernel: Kernel, rows: int) -> Way:
-    shared, found = _is_shared(plan, kernel, rows), _product(plan, kernel, rows)
+def _way(plan: Plan, kernel: Kernel, rows: int, shared: bool) -> Way:
+    found = _product(plan, kernel, rows)
     if found is None:
         return Way(shared)
     m, n, _ = found
@@ -112,13 +115,14 @@ def _size(plan: Plan, number: int, rows: int) -> int:
     return math.prod(int(at(n, rows)) for n in plan.program.steps[number].shape)
 
 
-def _is_shared(plan: Plan, kernel: Kernel, rows: int) -> bool:
+def _shareable(plan: Plan, kernel: Kernel, rows: int) -> float:
+    """Microseconds on one thread of what threads could share."""
     kind = None if kernel.core is None else plan.program.steps[kernel.core].kind
     if not kernel.shape or kind in _ALONE:
-        return False
+        return 0.0
     if kind == "random":
-        return _size(plan, kernel.roots[0], rows) > _WORTH_SHARING * _WORDS_RATE
-    return work(plan, kernel, rows).microseconds > _WORTH_SHARING
+        return _size(plan, kernel.roots[0], rows) / _WORDS_RATE
+    return work(plan, kernel, rows).microseconds
 
 
 def _product(plan: Plan, kernel: Kernel, rows: int) -> tuple[int, int, int] | None:

@@ -116,6 +116,9 @@ class Control:
 
 # Instructions of a module, of which each costs as much as a hundred more of these, but has a thread for itself.
 _MODULE = 600
+# Rows that are asked for in advance, and of each so many of its first lines of the cache; a line's bytes, and those of
+# data from which on that is worth it.
+_AHEAD, _LINES, _LINE, _OWN_CACHE = 16, 8, 64, 1 << 20
 # How often a thread looks at a barrier before it lets others have its processor.
 _SPINS = 4000
 _STEP = ir.FunctionType(I64, [POINTER, I64, I64, I64, POINTER])
@@ -279,7 +282,7 @@ def _emit_epoch(
     high = b.sdiv(b.mul(rows, b.add(thread, number(1))), threads)
     for one in steps:
         if one.kind == "input" and one.attrs < arguments:
-            _emit_gather(module, b, table, places, one, order, begin, low, high)
+            _emit_gather(module, b, table, places, one, order, begin, left, low, high)
     b.call(barrier, [control, threads])
     status = b.call(step, [table, rows, thread, threads, control])
     with b.if_then(b.icmp_signed("!=", status, number(0)), likely=False):
@@ -349,25 +352,51 @@ def _row_bytes(shape: tuple[Any, ...], kind: str) -> int:
 
 def _emit_gather(
     module: ir.Module, b: ir.IRBuilder, table: Any, places: dict[Any, int], one: Any, order: Any, begin: Any,
-    low: Any, high: Any,
+    left: Any, low: Any, high: Any,
 ) -> None:  # fmt: skip
-    """Copy the rows of a batch, in the order of the epoch, to where the step reads them."""
+    """Copy the rows of a batch, in the order of the epoch, to where the step reads them.
+
+    Rows that come later are asked for in advance where the data are larger than a core's own cache.
+    """
     target = _pointer(b, table, places["input", one.attrs])
     source = _pointer(b, table, places["data", one.attrs])
     size = _row_bytes(one.shape, one.dtype)
     byte = ir.IntType(8)
 
+    def row(i: Any) -> Any:
+        found = b.load(b.gep(order, [b.add(begin, i)], source_etype=I64), typ=I64)
+        return b.gep(source, [b.mul(found, number(size))], source_etype=byte)
+
     def copy(i: Any) -> None:
-        row = b.load(b.gep(order, [b.add(begin, i)], source_etype=I64), typ=I64)
-        to = b.gep(target, [b.mul(i, number(size))], source_etype=byte)
-        start = b.gep(source, [b.mul(row, number(size))], source_etype=byte)
+        start, to = row(i), b.gep(target, [b.mul(i, number(size))], source_etype=byte)
         if one.shape[1:] == () or size <= item_size(one.dtype):
             kind = memory_type(one.dtype)
             b.store(b.load(start, typ=kind, align=item_size(one.dtype)), to, align=item_size(one.dtype))
         else:
             _copy(module, b, to, start, number(size))
 
-    loop(b, low, high, 1, copy)
+    def copy_and_ask(i: Any) -> None:
+        ahead = b.add(i, number(_AHEAD))
+        ahead = row(b.select(b.icmp_signed("<", ahead, left), ahead, b.sub(left, number(1))))
+        for place in range(0, min(size, _LINES * _LINE), _LINE):
+            _prefetch(module, b, b.gep(ahead, [number(place)], source_etype=byte))
+        copy(i)
+
+    large = b.icmp_signed(">", b.mul(b.add(begin, left), number(size)), number(_OWN_CACHE))
+    with b.if_else(large) as (far, near):
+        with far:
+            loop(b, low, high, 1, copy_and_ask)
+        with near:
+            loop(b, low, high, 1, copy)
+
+
+def _prefetch(module: ir.Module, b: ir.IRBuilder, address: Any) -> None:
+    name, whole = "llvm.prefetch.p0", ir.IntType(32)
+    known = module.globals.get(name)
+    if known is None:
+        known = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, whole, whole, whole]), name)
+    # To read, into all caches, as data.
+    b.call(known, [address, *(ir.Constant(whole, value) for value in (0, 3, 1))])
 
 
 def _emit_collect(

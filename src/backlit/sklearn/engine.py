@@ -189,7 +189,7 @@ class Stepper:
         executable.control.begin(order, rows, size, first, last, losses, None, None)
         executable.status[0] = 0
         self._code.about_to_run()
-        count = threads() if self.design.work * size > WORTH_SHARING else 1
+        count = threads() if self.design.work * rows > WORTH_SHARING else 1
         if self.design.work * rows < _LONG:
             status = executable.run_epoch(count)
         else:
