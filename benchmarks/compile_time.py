@@ -10,7 +10,6 @@ nothing.
 import argparse
 import functools
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.command import names, number, screen
 from benchmarks.jobs import JOBS, load
-from benchmarks.machine import describe
+from benchmarks.machine import as_installed, describe
 from benchmarks.peers import PEERS
 from benchmarks.runner import ROOT
 
@@ -126,8 +125,7 @@ def measured(job_name: str) -> dict[str, float]:
 
 def in_a_new_process(job_name: str, cache: str, bytecode: str) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.compile_time", "--measure", job_name]
-    surroundings = {**os.environ, "BACKLIT_CACHE_DIR": cache, "PYTHONPYCACHEPREFIX": bytecode}
-    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
+    surroundings = as_installed(BACKLIT_CACHE_DIR=cache, PYTHONPYCACHEPREFIX=bytecode)
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=surroundings)
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -1,10 +1,11 @@
 """python -m benchmarks.imports: the time of `import backlit` against `import numpy`, each in fresh interpreters."""
 
-import os
 import subprocess
 import sys
 import tempfile
 from statistics import median
+
+from benchmarks.machine import as_installed
 
 BAR = 1.5
 ROUNDS = 15
@@ -14,10 +15,7 @@ PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf_
 def import_seconds(library: str, bytecode: str) -> float:
     """Seconds that one import takes in a new interpreter, its start excluded; compiled files lie in `bytecode`."""
     command = [sys.executable, "-c", PROGRAM.format(library)]
-    # An installer compiles what it installs, and an editable installation is compiled on its first import, unless the
-    # environment forbids it: then one library would be compiled in every round and the other never.
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = as_installed(PYTHONPYCACHEPREFIX=bytecode)
     return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 

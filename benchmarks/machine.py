@@ -19,6 +19,15 @@ def describe(libraries: Iterable[str]) -> str:
     return f"{_processor()}, {os.cpu_count()} cores, {platform.system()}; {', '.join(versions)}"
 
 
+def as_installed(**more: str) -> dict[str, str]:
+    """The environment of processes that keep bytecode, and variables besides.
+
+    An installer compiles what it installs, and an editable installation is compiled on its first import, unless the
+    environment forbids it: then one library would be compiled in every process and the other never.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | more
+
+
 def version_in(python: str, library: str) -> str:
     """The version of a library in the environment of another interpreter."""
     program = f"from importlib.metadata import version; print(version({library!r}))"

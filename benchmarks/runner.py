@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.jobs import Job
+from benchmarks.machine import as_installed
 from benchmarks.peers import Peer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +60,7 @@ class Worker:
             stderr=self.errors,
             text=True,
             cwd=ROOT,
+            env=as_installed(),
         )
         self.fits: list[dict[str, float]] = []
 
