@@ -241,7 +241,7 @@ if hasattr(os, "register_at_fork"):
 def _flat(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Sequence[Any], Any]:
     """The tensors of a call's arguments, and the skeleton of the others; None if there are only tensors."""
     # One tensor in two places is one, to which gradients from both flow.
-    if not kwargs and len(set(map(id, args))) == len(args):
+    if not kwargs and (len(args) < 2 or len(set(map(id, args))) == len(args)):
         for a in args:
             if not isinstance(a, TensorBase):
                 break

@@ -137,7 +137,7 @@ class Specialised:
         count = self._count = len(self.tracing.likes)
         self._slots = [code.places.get(("input", n)) for n in range(count + len(self.states))]
         self._arrays = [tensor._array for tensor in self.states]
-        self._schedule = self.traced.schedule
+        self._schedule = self.traced.schedule or None
         self._loose: dict[int, Any] = {}
         written = {number for number, _ in graph.writes}
         self._writes = [n in written for n in (*graph.arguments, *graph.states)]
@@ -231,7 +231,7 @@ class Specialised:
         if self.states:
             self.about_to_run()
         executable.prepare(rows)
-        put_back = self._schedule.take() if self._schedule else None
+        put_back = None if self._schedule is None else self._schedule.take()
         try:
             if self._can_fail:
                 self._run_or_restore(rows, arrays)

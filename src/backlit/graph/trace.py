@@ -57,6 +57,8 @@ class Traced:
         self.used = trace.used
         self.found = [(t, grad) for t, grad in trace.found.values() if not isinstance(t._array, Symbol)]
         self.schedule = trace.schedule
+        # Asked at every call.
+        self._scheduled = bool(self.schedule)
         self.states = [self.schedule.at_first(trace.captured[number]) for number in self.graph.states]
         position = {id(s): i for i, s in enumerate(stand_ins)}
         # Gradients that the program leaves on an argument go to the argument of the call.
@@ -65,7 +67,9 @@ class Traced:
 
     def is_current(self) -> bool:
         """Whether the gradients that the program adds to, and what schedulers set, are those it was traced with."""
-        return all(tensor._grad is grad for tensor, grad in self.found) and self.schedule.is_current()
+        return all(tensor._grad is grad for tensor, grad in self.found) and (
+            not self._scheduled or self.schedule.is_current()
+        )
 
     def check_arguments(self, tensors: Sequence[TensorBase]) -> None:
         """Raise `GraphError` if an argument has a gradient to which eager execution would add."""
