@@ -5,6 +5,7 @@ And a browser for the tests of pages.
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -13,6 +14,10 @@ from hypothesis import settings
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_ENABLE_X64"] = "1"
+
+# What runs in the background of a shell is born deaf to Ctrl-C, of which tests see what it does.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine must not fail a test, and one commit must give one answer.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
