@@ -10,8 +10,9 @@ from typing import Any
 import llvmlite.ir as ir
 
 from backlit.compiler.costs import Way
-from backlit.compiler.frame import POINTER, number
+from backlit.compiler.frame import pointer
 from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.values import Code
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,22 @@ def outline(plan: Plan, kernel: Kernel, way: Way) -> Outline:
 
 
 def emit_call(
-    b: ir.IRBuilder, function: Any, outlined: Outline, slots: dict[Any, int], arguments: tuple[Any, ...]
+    module: ir.Module,
+    b: ir.IRBuilder,
+    name: str,
+    outlined: Outline,
+    slots: dict[Any, int],
+    arguments: tuple[Any, ...],
 ) -> None:
     """Call a kernel's function.
 
     Args:
+        module: The module of the calling function.
         b: The builder of the calling function.
-        function: The kernel's.
+        name: The kernel's name.
         outlined: The kernel's outline.
         slots: For each place of memory, its slot in the table of addresses.
         arguments: The table, the number of rows, the thread and the number of threads.
     """
-    table = arguments[0]
-    addresses = [
-        b.load(b.gep(table, [number(slots[place])], source_etype=POINTER), typ=POINTER) for place in outlined.places
-    ]
-    b.call(function, [*arguments, *addresses])
+    addresses = [pointer(b, arguments[0], slots[place]) for place in outlined.places]
+    Code(module, b, 1).call(name, ir.VoidType(), *arguments, *addresses)

@@ -5,7 +5,6 @@ guarded value (the loss) is no finite number. `epoch(places, control, thread, th
 runs the step, notes the loss, collects further results, and looks at the stop flag; threads meet at barriers.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +14,12 @@ import numpy as np
 from backlit.compiler.alike import Outline, emit_call, outline
 from backlit.compiler.cores import emit_core
 from backlit.compiler.costs import Way
-from backlit.compiler.frame import I64, POINTER, loop, number, signature
+from backlit.compiler.frame import I64, POINTER, loop, number, pointer
+from backlit.compiler.gather import emit_collect, emit_gather
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import Plan
 from backlit.compiler.shuffle import scratch_words
-from backlit.compiler.values import item_size, memory_type, scalar_type
+from backlit.compiler.values import Code, scalar_type
 
 # Places of the control block, 64-bit integers. Batches are counted through all epochs of a run.
 (
@@ -116,9 +116,6 @@ class Control:
 
 # Instructions of a module, of which each costs as much as a hundred more of these, but has a thread for itself.
 _MODULE = 600
-# Rows that are asked for in advance, and of each so many of its first lines of the cache; a line's bytes, and those of
-# data from which on that is worth it.
-_AHEAD, _LINES, _LINE, _OWN_CACHE = 16, 8, 64, 1 << 20
 # How often a thread looks at a barrier before it lets others have its processor.
 _SPINS = 4000
 _STEP = ir.FunctionType(I64, [POINTER, I64, I64, I64, POINTER])
@@ -202,10 +199,6 @@ def _emit_barrier(module: ir.Module) -> Any:
     return function
 
 
-def _pointer(b: ir.IRBuilder, table: Any, slot: int) -> Any:
-    return b.load(b.gep(table, [number(slot)], source_etype=POINTER), typ=POINTER)
-
-
 def _emit_step(
     module: ir.Module,
     plan: Plan,
@@ -221,19 +214,18 @@ def _emit_step(
     b = ir.IRBuilder(function.append_basic_block())
     after = (*(way.shared for way in ways), False)[1:]
     for kernel, name, outlined, way, next_is_shared in zip(plan.kernels, names, outlines, ways, after, strict=True):
-        code = module.globals.get(name) or ir.Function(module, signature(len(outlined.places)), name)
         if way.shared:
-            emit_call(b, code, outlined, places, (table, count, thread, threads))
+            emit_call(module, b, name, outlined, places, (table, count, thread, threads))
         else:
             with b.if_then(b.icmp_signed("==", thread, number(0))):
-                emit_call(b, code, outlined, places, (table, count, number(0), number(1)))
+                emit_call(module, b, name, outlined, places, (table, count, number(0), number(1)))
         watched = [g for g in guards if g in kernel.roots]
         # Kernels that follow each other on one thread need nobody to wait.
         if way.shared or next_is_shared or watched:
             b.call(barrier, [control, threads])
         for guard in watched:
             kind = plan.program.steps[guard].dtype
-            value = b.load(_pointer(b, table, places[plan.memory[guard]]), typ=scalar_type(kind))
+            value = b.load(pointer(b, table, places[plan.memory[guard]]), typ=scalar_type(kind))
             bad = b.fcmp_unordered("!=", b.fsub(value, value), ir.Constant(scalar_type(kind), 0.0))
             with b.if_then(bad, likely=False):
                 b.ret(number(1))
@@ -253,7 +245,7 @@ def _emit_epoch(
     function = ir.Function(module, _EPOCH, "epoch")
     table, control, thread, threads = function.args
     b = ir.IRBuilder(function.append_basic_block())
-    steps = plan.program.steps
+    code, steps = Code(module, b, 1), plan.program.steps
 
     def word(place: int) -> Any:
         return b.gep(control, [number(place)], source_etype=I64)
@@ -282,19 +274,19 @@ def _emit_epoch(
     high = b.sdiv(b.mul(rows, b.add(thread, number(1))), threads)
     for one in steps:
         if one.kind == "input" and one.attrs < arguments:
-            _emit_gather(module, b, table, places, one, order, begin, left, low, high)
+            emit_gather(code, table, places, one, order, begin, left, (low, high))
     b.call(barrier, [control, threads])
     status = b.call(step, [table, rows, thread, threads, control])
     with b.if_then(b.icmp_signed("!=", status, number(0)), likely=False):
         b.ret(status)
     with b.if_then(b.icmp_signed("==", thread, number(0))):
         kind = steps[guards[0]].dtype
-        value = b.load(_pointer(b, table, places[plan.memory[guards[0]]]), typ=scalar_type(kind))
+        value = b.load(pointer(b, table, places[plan.memory[guards[0]]]), typ=scalar_type(kind))
         wide = value if kind == "f8" else b.fpext(value, ir.DoubleType())
         b.store(wide, b.gep(losses, [whole], source_etype=ir.DoubleType()))
-        for position, output in enumerate(plan.program.outputs):
+        for position in range(len(plan.program.outputs)):
             if ("collect", position) in places:
-                _emit_collect(module, b, table, places, plan, position, output, begin, rows)
+                emit_collect(code, table, places, plan, position, begin, rows)
         b.atomic_rmw("xchg", word(DONE), b.add(whole, number(1)), "release")
         # The flag may be set at any time: one thread looks, and all go by what it saw, or some would wait for ever.
         b.store(b.load_atomic(word(STOP), "acquire", 8, typ=I64), word(ENDS))
@@ -315,10 +307,8 @@ def _emit_new_epoch(module: ir.Module, b: ir.IRBuilder, word: Any, address: Any,
         draw = b.gep(address(SEEDS), [number(2)], source_etype=I64)
         b.store(b.add(b.load(draw, typ=I64), number(1)), draw)
         with b.if_then(b.icmp_signed("!=", b.load(word(SHUFFLES), typ=I64), number(0))):
-            permute = module.globals.get(PERMUTE) or ir.Function(
-                module, ir.FunctionType(ir.VoidType(), [POINTER, I64, POINTER, POINTER]), PERMUTE
-            )
-            b.call(permute, [address(SHUFFLES), b.load(word(COUNT), typ=I64), address(ORDER), address(SCRATCH)])
+            count = b.load(word(COUNT), typ=I64)
+            Code(module, b, 1).call(PERMUTE, ir.VoidType(), address(SHUFFLES), count, address(ORDER), address(SCRATCH))
 
 
 def _emit_rates(b: ir.IRBuilder, word: Any, address: Any, whole: Any, thread: Any) -> None:
@@ -335,78 +325,3 @@ def _emit_rates(b: ir.IRBuilder, word: Any, address: Any, whole: Any, thread: An
             b.store(value, b.load(b.gep(places, [i], source_etype=POINTER), typ=POINTER))
 
         loop(b, number(0), count, 1, put)
-
-
-def _copy(module: ir.Module, b: ir.IRBuilder, target: Any, source: Any, size: Any) -> None:
-    name = "llvm.memcpy.p0.p0.i64"
-    known = module.globals.get(name)
-    if known is None:
-        kind = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, ir.IntType(1)])
-        known = ir.Function(module, kind, name)
-    b.call(known, [target, source, size, ir.Constant(ir.IntType(1), 0)])
-
-
-def _row_bytes(shape: tuple[Any, ...], kind: str) -> int:
-    return int(math.prod(shape[1:])) * item_size(kind)
-
-
-def _emit_gather(
-    module: ir.Module, b: ir.IRBuilder, table: Any, places: dict[Any, int], one: Any, order: Any, begin: Any,
-    left: Any, low: Any, high: Any,
-) -> None:  # fmt: skip
-    """Copy the rows of a batch, in the order of the epoch, to where the step reads them.
-
-    Rows that come later are asked for in advance where the data are larger than a core's own cache.
-    """
-    target = _pointer(b, table, places["input", one.attrs])
-    source = _pointer(b, table, places["data", one.attrs])
-    size = _row_bytes(one.shape, one.dtype)
-    byte = ir.IntType(8)
-
-    def row(i: Any) -> Any:
-        found = b.load(b.gep(order, [b.add(begin, i)], source_etype=I64), typ=I64)
-        return b.gep(source, [b.mul(found, number(size))], source_etype=byte)
-
-    def copy(i: Any) -> None:
-        start, to = row(i), b.gep(target, [b.mul(i, number(size))], source_etype=byte)
-        if one.shape[1:] == () or size <= item_size(one.dtype):
-            kind = memory_type(one.dtype)
-            b.store(b.load(start, typ=kind, align=item_size(one.dtype)), to, align=item_size(one.dtype))
-        else:
-            _copy(module, b, to, start, number(size))
-
-    def copy_and_ask(i: Any) -> None:
-        ahead = b.add(i, number(_AHEAD))
-        ahead = row(b.select(b.icmp_signed("<", ahead, left), ahead, b.sub(left, number(1))))
-        for place in range(0, min(size, _LINES * _LINE), _LINE):
-            _prefetch(module, b, b.gep(ahead, [number(place)], source_etype=byte))
-        copy(i)
-
-    large = b.icmp_signed(">", b.mul(b.add(begin, left), number(size)), number(_OWN_CACHE))
-    with b.if_else(large) as (far, near):
-        with far:
-            loop(b, low, high, 1, copy_and_ask)
-        with near:
-            loop(b, low, high, 1, copy)
-
-
-def _prefetch(module: ir.Module, b: ir.IRBuilder, address: Any) -> None:
-    name, whole = "llvm.prefetch.p0", ir.IntType(32)
-    known = module.globals.get(name)
-    if known is None:
-        known = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, whole, whole, whole]), name)
-    # To read, into all caches, as data.
-    b.call(known, [address, *(ir.Constant(whole, value) for value in (0, 3, 1))])
-
-
-def _emit_collect(
-    module: ir.Module, b: ir.IRBuilder, table: Any, places: dict[Any, int], plan: Plan, position: int, output: int,
-    begin: Any, rows: Any,
-) -> None:  # fmt: skip
-    """Append a batch's result to those of the batches before."""
-    one = plan.program.steps[output]
-    size = _row_bytes(one.shape, one.dtype)
-    target = _pointer(b, table, places["collect", position])
-    source = _pointer(b, table, places[plan.memory[output]])
-    to = b.gep(target, [b.mul(begin, number(size))], source_etype=ir.IntType(8))
-    _copy(module, b, to, source, b.mul(rows, number(size)))

@@ -184,20 +184,19 @@ def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
     """Each kernel as a function of its own, and an empty one; they live as long as their library."""
     module = ir.Module("kernels")
     names: list[str] = []
-    functions: dict[str, Any] = {}
+    kernels: dict[str, str] = {}
     written: set[str] = set()
     for position, (kernel, shared) in enumerate(zip(code.plan.kernels, code.ways, strict=True)):
         way = replace(shared, shared=False)
         outlined = outline(code.plan, kernel, way)
-        if outlined.text not in functions:
-            name, width = f"kernel{position}", llvm.vector_bytes()
-            emitter = KernelEmitter(module, code.plan, kernel, name, outlined.places, width, way, written)
-            emit_core(emitter)
-            functions[outlined.text] = emitter.function
+        if outlined.text not in kernels:
+            name = kernels[outlined.text] = f"kernel{position}"
+            width = llvm.vector_bytes()
+            emit_core(KernelEmitter(module, code.plan, kernel, name, outlined.places, width, way, written))
         names.append(f"timed{position}")
         function = ir.Function(module, signature(0), names[-1])
         b = ir.IRBuilder(function.append_basic_block())
-        emit_call(b, functions[outlined.text], outlined, code.places, function.args)
+        emit_call(module, b, kernels[outlined.text], outlined, code.places, function.args)
         b.ret_void()
     # What remains of a measured time when nothing is done.
     ir.IRBuilder(ir.Function(module, signature(0), "empty").append_basic_block()).ret_void()

@@ -38,6 +38,11 @@ def number(value: int) -> ir.Constant:
     return ir.Constant(I64, value)
 
 
+def pointer(b: ir.IRBuilder, table: Any, slot: int) -> Any:
+    """The address in a slot of a table of addresses."""
+    return b.load(b.gep(table, [number(slot)], source_etype=POINTER), typ=POINTER)
+
+
 def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
     """`for i in range(start, stop, step)`; `body` emits what is done with an i."""
     before = b.block
