@@ -1,7 +1,7 @@
-"""Measures of whole arrays: moments, and the shares that reach given marks; all kernels of a module share the code."""
+"""Measures of whole arrays: moments, and the shares that reach given marks; all kernels of a program share the code."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import llvmlite.ir as ir
@@ -22,8 +22,9 @@ def emit_measure(k: KernelEmitter) -> None:
     """The core of a kernel for a "measure" step; it runs on one thread."""
     step = k.steps[k.core]
     kind, width = step.dtype, number(step.shape[1])
-    name = f"{step.op}.{kind}"
-    function = k.module.globals.get(name) or _BODIES[step.op](k, name, kind)
+    function, is_new = k.shared(f"{step.op}.{kind}", _FUNCTION)
+    if is_new:
+        _BODIES[step.op](_begin(k, function, kind), function.args)
     marks, sources = (step.args[0], step.args[1:]) if step.op == "at_least" else (k.core, step.args)
 
     def row(of: int, place: int) -> Any:
@@ -83,21 +84,18 @@ class _Reader:
         return code.builder.select(holds, code.constant(1, self.kind), code.constant(0, self.kind))
 
 
-def _begin(k: KernelEmitter, name: str, kind: str) -> tuple[Any, _Reader]:
-    function = ir.Function(k.module, _FUNCTION, name)
-    function.linkage = "internal"
+def _begin(k: KernelEmitter, function: Any, kind: str) -> _Reader:
     b = ir.IRBuilder(function.append_basic_block("entry"))
     body = function.append_basic_block("body")
     b.branch(body)
     b.position_at_end(body)
-    return function, _Reader(Code(k.module, b, 1), kind, _REGISTERS * k.width // item_size(kind))
+    return _Reader(Code(k.module, b, 1), kind, _REGISTERS * k.width // item_size(kind))
 
 
-def _moments(k: KernelEmitter, name: str, kind: str) -> Any:
+def _moments(reader: _Reader, args: Sequence[Any]) -> None:
     """Mean, standard deviation, minimum, maximum, share of zeros."""
-    function, reader = _begin(k, name, kind)
-    at, count, _, _, out = function.args
-    code, b = reader.code, reader.code.builder
+    at, count, _, _, out = args
+    code, b, kind = reader.code, reader.code.builder, reader.kind
     zero = ir.Constant(scalar_type(kind), 0.0)
     n = b.sitofp(count, scalar_type(kind))
     found = reader.fold(
@@ -120,14 +118,13 @@ def _moments(k: KernelEmitter, name: str, kind: str) -> Any:
     for place, value in enumerate((mean, deviation, found["low"], found["high"], b.fdiv(found["zeros"], n))):
         b.store(value, b.gep(out, [number(place)], source_etype=scalar_type(kind)), align=item_size(kind))
     b.ret_void()
-    return function
 
 
-def _at_least(k: KernelEmitter, name: str, kind: str) -> Any:
+def _at_least(reader: _Reader, args: Sequence[Any]) -> None:
     """For each mark the share of elements that are as large."""
-    function, reader = _begin(k, name, kind)
-    at, count, marks, n_marks, out = function.args
-    b, one = reader.code.builder, scalar_type(kind)
+    at, count, marks, n_marks, out = args
+    b, kind = reader.code.builder, reader.kind
+    one = scalar_type(kind)
     n = b.sitofp(count, one)
 
     def each(array: Any, i: Any) -> Any:
@@ -151,7 +148,6 @@ def _at_least(k: KernelEmitter, name: str, kind: str) -> Any:
 
     loop(b, number(0), count, _BLOCK, block)
     b.ret_void()
-    return function
 
 
 _BODIES = {"moments": _moments, "at_least": _at_least}

@@ -1,6 +1,7 @@
 """What sets numbers by steps that it counts, as a scheduler does: a traced program leaves these steps to Python."""
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
@@ -14,7 +15,7 @@ from backlit.errors import GraphError, user_line
 _MARK = "hands_over"
 
 
-class Stepped:
+class Stepped(ABC):
     """Base of what has a method `step` that sets 0-d tensors, such as rates, from Python numbers alone.
 
     While a program is traced, a call of `step` is handed to the trace: Python takes the step before each run, and the
@@ -28,21 +29,21 @@ class Stepped:
         if isinstance(step, FunctionType) and _MARK not in vars(step):
             cls.step = _handed_over(step)  # type: ignore[attr-defined]
 
+    @abstractmethod
     def step_owner(self) -> Stateful:
         """Whose tensors a step sets."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step_tensors(self) -> Iterable[TensorBase]:
         """The tensors that a step may set, in a fixed order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step_edits(self) -> int:
         """Number of edits so far, by steps or others, that make a trace of what the owner does out of date."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step_undo(self) -> Callable[[], None]:
         """A function that leaves this object and its owner as they are now, for after steps that shall not count."""
-        raise NotImplementedError
 
 
 def untraced(done: str) -> None:
