@@ -1,5 +1,6 @@
 """What a fit does on its way, whichever solver: it notes losses, scores and metrics, and calls back."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from backlit.sklearn.measuring import metrics_of
 Array = NDArray[Any]
 
 
-class Course:
+class Course(ABC):
     """One fit.
 
     Args:
@@ -100,9 +101,9 @@ class Course:
         e._no_improvement_count = e._no_improvement_count + 1 if worse else 0
         return best
 
+    @abstractmethod
     def run(self) -> None:
         """Train, and set the estimator's attributes."""
-        raise NotImplementedError
 
     def end(self) -> None:
         """Call the last hook."""
