@@ -113,9 +113,8 @@ class Stochastic(Course):
         order = np.arange(rows)
         for _ in range(e.max_iter):
             if e.shuffle:
-                places = np.arange(rows)
-                self.draw.shuffle(places)
-                order = order[places]
+                # In place: the rows of the order before, in the order that scikit-learn draws.
+                self.draw.shuffle(order)
             self.call("on_epoch_begin", stepper.network.arrays)
             loss, seen = self._epoch(stepper, order)
             e.t_ += rows

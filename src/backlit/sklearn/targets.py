@@ -12,6 +12,8 @@ from backlit.sklearn.refusing import refuse_target
 from backlit.sklearn.tables import one_column
 
 Array = NDArray[Any]
+# Integers of fewer values between the first and the last are looked up in a table of all of these.
+_CLOSE = 1 << 16
 
 
 def values(y: Any, dtype: str) -> Array:
@@ -67,7 +69,9 @@ class Classes:
         Raises:
             ValueError: A label is of no class.
         """
-        found = np.minimum(np.searchsorted(self.names, labels), len(self.names) - 1)
+        found = self._looked_up(labels)
+        if found is None:
+            found = np.minimum(np.searchsorted(self.names, labels), len(self.names) - 1)
         wrong = self.names[found] != labels
         if wrong.any():
             raise DataError(
@@ -75,6 +79,17 @@ class Classes:
                 f"{self.names[:10].tolist()}"
             )
         return found
+
+    def _looked_up(self, labels: Array) -> NDArray[np.intp] | None:
+        """The number of each label's class, of any class for a strange label; None where they are no close integers."""
+        if not (_are_integers(labels) and _are_integers(self.names)):
+            return None
+        first, last = map(int, self.names[[0, -1]])
+        if last - first >= _CLOSE:
+            return None
+        numbers = np.zeros(last - first + 1, np.intp)
+        numbers[_above(first, self.names)] = np.arange(len(self.names))
+        return numbers[np.clip(_above(first, labels), 0, last - first)]
 
     def encode(self, labels: Array, dtype: str) -> Array:
         """What a network learns: class numbers (n,), or zeros and ones (n, outputs).
@@ -116,9 +131,9 @@ def several_labels(count: int) -> tuple[Array, ...]:
 
 
 def _kind_and_names(labels: Any) -> tuple[str, Array]:
-    if _are_numbers_of_classes(labels):
+    if type(labels) is np.ndarray and labels.ndim == 1 and labels.dtype.kind in "biu" and len(labels) > 0:
         # scikit-learn's checks, which find the classes twice more, have nothing to say of these.
-        names: Array = np.unique(labels)
+        names = _different(labels)
         if 2 * len(names) <= len(labels):
             return "multiclass" if len(names) > 2 else "binary", names
     check_classification_targets(labels)
@@ -134,8 +149,21 @@ def _kind_and_names(labels: Any) -> tuple[str, Array]:
     return "multiclass" if len(names) > 2 else "binary", names
 
 
-def _are_numbers_of_classes(labels: Any) -> bool:
-    return type(labels) is np.ndarray and labels.ndim == 1 and labels.dtype.kind in "biu" and len(labels) > 0
+def _different(labels: Array) -> Array:
+    """The different ones of integers, in order."""
+    first, last = int(labels.min()), int(labels.max())
+    if not _are_integers(labels) or last - first >= _CLOSE:
+        return np.unique(labels)
+    return (np.flatnonzero(np.bincount(_above(first, labels))) + first).astype(labels.dtype)
+
+
+def _are_integers(labels: Array) -> bool:
+    """Whether labels are integers, or truth values, that an int64 holds."""
+    return labels.dtype.kind in "biu" and np.can_cast(labels.dtype, np.int64)
+
+
+def _above(first: int, labels: Array) -> NDArray[np.int64]:
+    return np.subtract(labels, first, dtype=np.int64)
 
 
 def first_classes(y: Any, classes: Any) -> Classes:
