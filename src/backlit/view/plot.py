@@ -61,11 +61,17 @@ class Plot(Picture):
         )
         with settings, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+            self._place()
             when = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
             self._figure.savefig(page, format=kind, dpi=_DPI, metadata=when)
-        # The parts have found their places, which takes longest.
-        self._figure.set_layout_engine("none")
         return _compact(page.getvalue()) if kind == "svg" else page.getvalue()
+
+    def _place(self) -> None:
+        """Let the parts find their places, once: it takes longest, and `savefig` would draw everything twice for it."""
+        engine = self._figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(self._figure)
+            self._figure.set_layout_engine()
 
     @property
     def png(self) -> bytes:

@@ -96,6 +96,9 @@ def theme_of(name: str) -> Theme:
         raise ArgumentError(f"theme: there is no {name!r}{suggest(str(name), THEMES)}") from None
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def number(value: Any, digits: int = 4) -> str:
     """A number to `digits` significant digits, with a true minus sign; integers and truth values in full."""
     if isinstance(value, bool | np.bool_):
@@ -107,6 +110,11 @@ def number(value: Any, digits: int = 4) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{float(value):.{digits}g}".replace("-", "−")
+
+
+def power_of_ten(exponent: int) -> str:
+    """A power of ten as `10⁻³`, letter by letter: Matplotlib's own way parses a formula for each."""
+    return f"10{str(exponent).translate(_RAISED)}"
 
 
 def figure_name(name: str) -> str:

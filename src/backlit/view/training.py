@@ -11,7 +11,7 @@ from backlit.errors import ArgumentError, ArgumentTypeError
 from backlit.train import Run, Watched, diagnose
 from backlit.train.watching import Kind
 from backlit.view.plot import Plot, bare, new_figure, series, styled
-from backlit.view.theme import Theme, figure_name, theme_of
+from backlit.view.theme import Theme, figure_name, power_of_ten, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,6 +141,7 @@ class _Layer:
         last = max((part.steps[-1] for part in watched.parts), default=0)
         for axes in row:
             axes.tick_params(labelsize=7.5)
+            axes.locator_params(nbins=5)
             axes.set_xlim(0, last + watched.every)
         has_values = self.path in watched.names("values")
         if has_values:
@@ -183,7 +184,7 @@ class _Layer:
         if len(spread) and spread.max() > _WIDE * small:
             _scale_by_powers(axes, math.floor(math.log10(small)))
         else:
-            axes.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
+            axes.ticklabel_format(axis="y", scilimits=(-3, 4))
             axes.yaxis.get_offset_text().set_fontsize(7.5)
 
     def _ribbon(self, axes: "Axes", steps: Any, edges: Any, shares: Any, color: int, log: bool = False) -> None:
@@ -212,6 +213,8 @@ class _Layer:
         )  # fmt: skip
 
     def _ratios(self, axes: "Axes") -> None:
+        from matplotlib.ticker import NullLocator
+
         names = [name for name in self.own if name in self.watched.names("updates")]
         edges, shares = self.watched.histogram("updates", names[0])
         # The outermost bins are as wide as the others; what is 0 or unbounded is in them.
@@ -225,6 +228,8 @@ class _Layer:
             axes.plot(*found.T, style, label=label, color=self.theme.ink, linewidth=1, marker=marker, markersize=3)
         axes.axhline(_HEALTHY, color=self.theme.faint, linewidth=1, linestyle=":")
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: power_of_ten(round(math.log10(value))))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylim(edges[0, 0], edges[0, -1])
         axes.set_title("update / weight (dotted: 0.001)", fontsize=8.5)
         axes.legend(fontsize=7, loc="upper right")
@@ -232,13 +237,16 @@ class _Layer:
 
 def _scale_by_powers(axes: "Axes", least: int) -> None:
     """Scale the values by powers of ten on both sides of 0, evenly below the least power, with three at most named."""
+    from matplotlib.ticker import NullLocator
+
     axes.set_yscale("symlog", linthresh=10.0**least)
     ends = axes.get_ylim()
     largest = math.floor(math.log10(max(map(abs, ends))))
     powers = range(largest, least - 1, -max(1, math.ceil((largest - least + 1) / 3)))
-    ticks = {-(10.0**power): f"$-10^{{{power}}}$" for power in powers} | {0.0: "0"}
-    ticks |= {10.0**power: f"$10^{{{power}}}$" for power in reversed(powers)}
+    ticks = {-(10.0**power): f"−{power_of_ten(power)}" for power in powers} | {0.0: "0"}
+    ticks |= {10.0**power: power_of_ten(power) for power in reversed(powers)}
     axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylim(ends)
 
 
