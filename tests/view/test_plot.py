@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from backlit import view
+from backlit import nn, view
 from backlit.train import Run
 from backlit.view.theme import power_of_ten
 
@@ -12,7 +12,7 @@ def test_a_file_costs_one_drawing_of_the_figure(monkeypatch: pytest.MonkeyPatch)
     drawn: list[str] = []
     draw = Figure.draw
     monkeypatch.setattr(Figure, "draw", lambda self, renderer: drawn.append("") or draw(self, renderer))
-    picture = view.training(Run({"loss": [3.0, 2.0, 1.0]}))
+    picture = view.training(Run({"loss": [3.0, 2.0, 1.0]}, nn.Identity()))
     first = picture.svg
     assert len(drawn) == 1
     assert picture.png
