@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from backlit.errors import DataError
 from backlit.sklearn.course import Course
 from backlit.sklearn.engine import Progress, Stepper, give_back, take_stepper
+from backlit.sklearn.orders import shuffle
 
 Array = NDArray[Any]
 _SMALLEST_RATE = 1e-6
@@ -114,7 +115,7 @@ class Stochastic(Course):
         for _ in range(e.max_iter):
             if e.shuffle:
                 # In place: the rows of the order before, in the order that scikit-learn draws.
-                self.draw.shuffle(order)
+                shuffle(self.draw, order)
             self.call("on_epoch_begin", stepper.network.arrays)
             loss, seen = self._epoch(stepper, order)
             e.t_ += rows
