@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
 # Seconds between two looks at what goes on.
-_PAUSE = 0.02
+_PAUSE = 0.05
 
 
 def run_aside(work: Callable[[], int], stop: Callable[[], None], look: Callable[[], None] = lambda: None) -> int:
