@@ -21,6 +21,7 @@ class _Kept:
         self.tensor = tensor
         self.array, self.values = tensor._array, tensor._array.copy()
         self.node, self.index = tensor._node, tensor._index
+        self.put_back_requires_grad = tensor._undo_requires_grad()
         self.grad = tensor._grad
         self.grad_values = None if self.grad is None else self.grad._array.copy()
 
@@ -31,6 +32,7 @@ class _Kept:
         if self.array.flags.writeable:
             np.copyto(self.array, self.values)
         self.tensor._node, self.tensor._index = self.node, self.index
+        self.put_back_requires_grad()
         self.tensor._grad = self.grad
         if self.grad is not None and self.grad_values is not None and self.grad._array.flags.writeable:
             about_to_write(self.grad._storage)

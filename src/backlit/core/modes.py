@@ -40,6 +40,12 @@ class Tracer(Protocol):
     def writes(self, tensor: "TensorBase") -> tuple[int, str]:
         """Number of writes to the memory of `tensor` inside the trace, and the operation of the last."""
 
+    def forget(self, tensor: "TensorBase") -> None:
+        """Record that `tensor` has no history from here on."""
+
+    def about_to_require(self, tensor: "TensorBase") -> None:
+        """Note whether `tensor` requires a gradient, before that is set inside the trace."""
+
     def refuse(self, error: "GraphError") -> "GraphError":
         """Note why there can be no program, should the traced function go on; the error."""
 

@@ -72,10 +72,19 @@ class Symbol:
 
 def needs_values(what: str) -> GraphError:
     """The error of a program that asks for values while it is traced."""
-    error = GraphError(
-        f"{user_line()}: the program asked for {what} of a tensor while it was traced, when no values are known yet; "
-        "return the tensor and read or print it outside, and choose between values with backlit.where in place of `if`"
+    return no_program(
+        f"the program asked for {what} of a tensor while it was traced, when no values are known yet; return the "
+        "tensor and read or print it outside, and choose between values with backlit.where in place of `if`"
     )
+
+
+def no_program(reason: str) -> GraphError:
+    """The error of a program that cannot be traced.
+
+    Args:
+        reason: Why, and what to do.
+    """
+    error = GraphError(f"{user_line()}: {reason}")
     return error if STATE.trace is None else STATE.trace.refuse(error)
 
 
@@ -121,7 +130,18 @@ class TensorBase:
                 f"only floating-point tensors can require gradients, this one is {self._array.dtype}; "
                 "use .float() first"
             )
+        if STATE.trace is not None:
+            STATE.trace.about_to_require(self)
         self._requires_grad = bool(needed)
+
+    def _undo_requires_grad(self) -> Callable[[], None]:
+        """A function that sets `requires_grad` to what it is now, which is no edit."""
+        before = self._requires_grad
+
+        def put_back() -> None:
+            self._requires_grad = before
+
+        return put_back
 
     @property
     def is_leaf(self) -> bool:

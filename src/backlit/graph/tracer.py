@@ -19,7 +19,7 @@ from backlit.core.rules import needs_gradient
 from backlit.core.stateful import Stateful
 from backlit.core.stepped import Stepped
 from backlit.core.tape import Binding, now
-from backlit.core.tensor_base import Storage, Symbol, TensorBase, make
+from backlit.core.tensor_base import Storage, Symbol, TensorBase, make, no_program
 from backlit.core.writing import view_write
 from backlit.errors import BacklitError, GraphError, user_line
 from backlit.graph.graph import Graph, Node, Ref, Type, types_of
@@ -59,6 +59,8 @@ class Trace:
         self.grads: dict[int, tuple[TensorBase, TensorBase | None]] = {}
         # Gradients from before the trace that the program asked for, and so depends on.
         self.found: dict[int, tuple[TensorBase, TensorBase | None]] = {}
+        # Functions that put `requires_grad` back where the program sets it.
+        self._required: dict[int, tuple[TensorBase, bool, Callable[[], None]]] = {}
         # Tables are keyed by identity, which is only unique while the objects live.
         self._alive: list[Any] = []
 
@@ -149,11 +151,9 @@ class Trace:
     def bind(self, operation: Primitive, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Record one application of an operation; see `Primitive.bind`."""
         if operation.dynamic:
-            raise self.refuse(
-                GraphError(
-                    f"{user_line()}: {operation.name}: the shape of its result depends on values, so a program that "
-                    "uses it cannot be traced; use where or a mask of fixed shape instead"
-                )
+            raise no_program(
+                f"{operation.name}: the shape of its result depends on values, so a program that uses it cannot be "
+                "traced; keep all elements and choose with backlit.where, or do it outside"
             )
         operands, inputs = list(args), list(args)
         kinds = set()
@@ -255,6 +255,16 @@ class Trace:
         memory = self.memory(tensor)
         return memory.version, memory.written_by
 
+    def forget(self, tensor: TensorBase) -> None:
+        """Record that a tensor has no history from here on."""
+        self._tapes[id(tensor)] = (None, 0, self.memory(tensor).rebased)
+        self._alive.append(tensor)
+
+    def about_to_require(self, tensor: TensorBase) -> None:
+        """Note whether a tensor requires a gradient, before that is set inside the trace."""
+        if id(tensor) not in self._required:
+            self._required[id(tensor)] = tensor, tensor._requires_grad, tensor._undo_requires_grad()
+
     def refuse(self, error: GraphError) -> GraphError:
         """Note why there can be no program, should the traced function catch the error and do something else."""
         self.refusal = self.refusal or error
@@ -296,6 +306,20 @@ class Trace:
     def set_grad(self, tensor: TensorBase, grad: TensorBase | None) -> None:
         """Replace the gradient of a tensor inside the trace alone."""
         self.grads[id(tensor)] = (tensor, grad)
+
+    def put_back(self) -> list[tuple[TensorBase, bool]]:
+        """Undo what was done to objects of the outside, at the end of the trace.
+
+        Returns:
+            (tensor, whether it requires a gradient) for those that the program sets another way.
+        """
+        self.schedule.put_back()
+        changed = []
+        for tensor, before, put_back in self._required.values():
+            if tensor._requires_grad is not before:
+                changed.append((tensor, tensor._requires_grad))
+            put_back()
+        return changed
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Parameters: the tensors that a module learns."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,17 @@ class Parameter(Tensor):
         if needed != self._requires_grad:
             TensorBase.requires_grad.fset(self, needed)  # type: ignore[attr-defined]
             self._edited_at = Edits.next()
+
+    def _undo_requires_grad(self) -> Callable[[], None]:
+        edited_at, put_back_flag = self._edited_at, super()._undo_requires_grad()
+
+        def put_back() -> None:
+            put_back_flag()
+            self._edited_at = edited_at
+            # What has been derived in between is out of date.
+            Edits.next()
+
+        return put_back
 
 
 def _rebuild(cls: type[Parameter], array: Array, requires_grad: bool, storage: Storage | None = None) -> Parameter:

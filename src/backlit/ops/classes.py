@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
-from backlit.core.tensor_base import values_of
+from backlit.core.tensor_base import no_program
 from backlit.errors import ArgumentError, IndexRangeError, ShapeError
 from backlit.ops.gathering import check_index
 from backlit.ops.indexing import pick_adjoint
@@ -93,7 +94,9 @@ def one_hot(tensor: "Tensor", num_classes: int = -1) -> "Tensor":
         check_index(tensor, np.iinfo(np.int64).max, "one_hot", "class")
         if not tensor._array.size:
             raise ArgumentError("one_hot: an empty tensor does not tell the number of classes; pass num_classes")
-        num_classes = int(values_of(tensor).max()) + 1
+        if STATE.trace is not None:
+            raise no_program("one_hot: the number of classes depends on values that no trace knows; pass num_classes=")
+        num_classes = int(tensor._array.max()) + 1
     if num_classes < 1:
         raise ArgumentError(f"one_hot: num_classes must be positive or -1, got {num_classes}")
     check_index(tensor, num_classes, "one_hot", "class")

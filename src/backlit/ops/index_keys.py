@@ -4,10 +4,11 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
-from backlit.core.tensor_base import TensorBase
+from backlit.core.tensor_base import TensorBase, no_program
 from backlit.errors import IndexRangeError
 from backlit.ops.creation import tensor
 
@@ -65,7 +66,9 @@ def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, Picks]:
             mask = index._array.dtype.kind == "b"
             taken += index._array.ndim if mask else 1
             scalar = not mask and index._array.ndim == 0 and STATE.trace is None
-            entries[position] = int(index._array) if scalar else index
+            # What an array's mask picks is known also while a program is traced.
+            known = mask and not isinstance(entry, TensorBase)
+            entries[position] = int(index._array) if scalar else np.asarray(entry) if known else index
     if taken > len(shape):
         raise IndexRangeError(f"too many indices: {taken} for a tensor of shape {shape}")
     if sum(entry is Ellipsis for entry in entries) > 1:
@@ -96,13 +99,13 @@ def split_key(key: Any, shape: tuple[int, ...]) -> tuple[Key, Picks]:
         elif isinstance(entry, int):
             basic.append(entry)
             source += 1
-        elif entry._array.dtype.kind == "b":
+        elif isinstance(entry, np.ndarray) or entry._array.dtype.kind == "b":
             found = _unmask(entry, shape, source)
             # A mask without dimensions picks from a new dimension, as True and False do.
-            basic += [(None, None, None)] * entry._array.ndim or [None]
+            basic += [(None, None, None)] * entry.ndim or [None]
             picks += [(place + offset, index) for offset, index in enumerate(found)]
             place += len(found)
-            source += entry._array.ndim
+            source += entry.ndim
         else:
             basic.append((None, None, None))
             picks.append((place, entry))
@@ -126,10 +129,17 @@ def check_mask(own: tuple[int, ...], shape: tuple[int, ...], source: int) -> Non
         )
 
 
-def _unmask(mask: "Tensor", shape: tuple[int, ...], source: int) -> list["Tensor"]:
+def _unmask(mask: "Tensor | NDArray[np.bool_]", shape: tuple[int, ...], source: int) -> list["Tensor"]:
     """A mask as one index tensor for each of its dimensions."""
-    own = mask._array.shape
+    own = tuple(mask.shape)
     check_mask(own, shape, source)
+    if isinstance(mask, np.ndarray):
+        return [as_index(places) for places in mask.reshape(own or 1).nonzero()]
+    if STATE.trace is not None:
+        raise no_program(
+            "indexing with a mask: how many elements it picks depends on values, so a program that does it cannot be "
+            "traced; keep all elements, as with backlit.where(mask, x, 0) or x * mask, or index outside"
+        )
     if not own:
         return [places_of.bind(mask.reshape(1))[:, 0]]
     found = places_of.bind(mask)

@@ -5,8 +5,18 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
-from backlit.core.tensor_base import TensorBase
+from backlit.core.modes import STATE
+from backlit.core.tensor_base import TensorBase, no_program
 from backlit.errors import ArgumentError, ArgumentTypeError
+
+
+def made_outside(owner: str) -> None:
+    """Raise `GraphError` if something that keeps state from step to step is made while a program is traced."""
+    if STATE.trace is not None:
+        raise no_program(
+            f"{owner} is made inside a compiled function, and so anew at each call; make it outside, once, and use it "
+            "inside"
+        )
 
 
 def number(owner: str, name: str, value: Any) -> float:

@@ -10,12 +10,12 @@ import numpy as np
 
 from backlit.core.composite import Update
 from backlit.core.modes import STATE, enable_grad
-from backlit.core.tensor_base import TensorBase, make
+from backlit.core.tensor_base import TensorBase, make, no_program
 from backlit.core.writing import write
 from backlit.errors import ArgumentError, ArgumentTypeError, StateError, suggest
 from backlit.ops.hooks import RemovableHandle
 from backlit.ops.tensor import Tensor
-from backlit.optim.checks import number
+from backlit.optim.checks import made_outside, number
 from backlit.optim.param_group import ParamGroup
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
@@ -47,6 +47,7 @@ class Optimizer:
     slots: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+        made_outside(self.name)
         self.defaults = dict(defaults)
         self.param_groups: list[ParamGroup] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
@@ -116,6 +117,11 @@ class Optimizer:
             ArgumentError: An option is unknown or out of range; a parameter came twice, has a history, or is one of
                 none; some have names and others have not. Nothing has changed.
         """
+        if STATE.trace is not None:
+            raise no_program(
+                f"{self.name}: parameters are added inside a compiled function, which would add them only once; add "
+                "them outside"
+            )
         if not isinstance(param_group, Mapping) or "params" not in param_group:
             raise ArgumentTypeError(f"{self.name}: a parameter group must be a dict with 'params', got {param_group!r}")
         for option in param_group:

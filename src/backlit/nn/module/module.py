@@ -9,15 +9,13 @@ import numpy as np
 from backlit.core.dtypes import as_numpy_dtype, dtype, float16, float32, float64
 from backlit.core.entrance import answer_for
 from backlit.core.modes import STATE, no_grad
-from backlit.core.tensor_base import Storage, TensorBase, values_of
+from backlit.core.tensor_base import Storage, Symbol, TensorBase, no_program, values_of
 from backlit.errors import (
     ArgumentError,
     ArgumentTypeError,
-    GraphError,
     MissingNameError,
     StateError,
     suggest,
-    user_line,
 )
 from backlit.nn.module.state_dict import StateDict
 from backlit.nn.parameter import Edits, Parameter
@@ -111,10 +109,10 @@ class Module(StateDict):
 
     def __setattr__(self, name: str, value: Any) -> None:
         fields = self.__dict__
-        if STATE.trace is not None and id(self) in (_RUNNING.paths or ()) and getattr(self, name, None) is not value:
-            raise GraphError(
-                f"{user_line()}: {type(self).__name__}.{name} was set inside a traced program, which would set it only "
-                f"once; make it a buffer and write into it with self.{name}.copy_(...), or keep it outside"
+        if STATE.trace is not None and self._is_known(name) and getattr(self, name, None) is not value:
+            raise no_program(
+                f"{type(self).__name__}.{name} was set inside a traced program, which would set it only once; make it "
+                f"a buffer and write into it with self.{name}.copy_(...), or keep it outside"
             )
         if isinstance(value, Parameter):
             if "_parameters" not in fields:
@@ -152,6 +150,13 @@ class Module(StateDict):
                 # Such as another activation, or another `forward`.
                 self._edited()
             super().__setattr__(name, value)
+
+    def _is_known(self, name: str) -> bool:
+        """Whether an attribute belongs to a module that runs, or holds a tensor with values."""
+        if id(self) in (_RUNNING.paths or ()):
+            return True
+        value = getattr(self, name, None)
+        return isinstance(value, TensorBase) and not isinstance(value._array, Symbol)
 
     def __delattr__(self, name: str) -> None:
         for kind in _MEMBERS:

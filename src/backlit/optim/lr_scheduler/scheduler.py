@@ -11,12 +11,14 @@ from backlit.core.stateful import Stateful, is_stateful
 from backlit.core.stepped import Stepped, untraced
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentTypeError, StateError
+from backlit.optim.checks import made_outside
 from backlit.optim.optimizer import Optimizer
 from backlit.optim.param_group import ParamGroup
 
 
 def check_optimizer(owner: str, optimizer: Any) -> None:
-    """Raise `ArgumentTypeError` unless `optimizer` is one."""
+    """Raise `ArgumentTypeError` unless `optimizer` is one, and `GraphError` while a program is traced."""
+    made_outside(owner)
     if not isinstance(optimizer, Optimizer):
         raise ArgumentTypeError(f"{owner}: expected an optimizer, got {type(optimizer).__name__}")
 
