@@ -73,6 +73,45 @@ def test_one_number_for_each_element():
     assert found == [Rule("ones", "(3)"), Rule("1/3 · ones", "1/3 · (3)")]
 
 
+def test_what_is_spread_is_repeated():
+    assert rules(lambda a: a.sum(1), ["a"], uniform(3, 4)) == [
+        ("dJ/dz repeated 4 times along dim 1", "(3 × 1) repeated 4 times along dim 1")
+    ]
+    assert rules(lambda a: a.mean(0), ["a"], uniform(2, 4))[0][0] == "(dJ/dz · 1/2) repeated 2 times along dim 0"
+    assert rules(lambda a: a.logsumexp(1), ["a"], uniform(3, 4))[0][0] == "dJ/dz ⊙ exp(a − z)"
+    assert rules(lambda a: a.norm(), ["a"], uniform(3)) == [("a · (dJ/dz / z)", "(3) · (1 / 1)")]
+
+
+def test_what_is_picked_gets_all():
+    where = ("dJ/dz where a = max a, else 0", "(3) where (3 × 4) = max (3 × 4), else 0")
+    assert rules(lambda a: a.amax(1), ["a"], uniform(3, 4)) == [where]
+    assert rules(lambda a: a.max(1).values, ["a"], uniform(3, 4)) == [where]
+    assert rules(lambda a: a.amax(), ["a"], uniform(2) * 0) == [
+        ("dJ/dz where a = max a, else 0 (a tie: by convention)", "1 where (2) = max (2), else 0 (a tie: by convention)")
+    ]
+
+
+def softmax_rule(operation, backward=True, change=1):
+    a = uniform(2, 3)
+    with backlit.record():
+        z = operation(a, 1)
+        if backward:
+            (z * a.detach()).sum().backward()
+    binding = flow_of(z).out.source.binding
+    binding.record.outputs[0].array[...] *= change
+    return written_rule(binding, 0, ["a"], "g", "z")
+
+
+def test_softmaxes_in_short():
+    assert softmax_rule(backlit.softmax) == Rule(
+        "z ⊙ (g − sum (g ⊙ z))", "(2 × 3) ⊙ ((2 × 3) − sum ((2 × 3) ⊙ (2 × 3)))"
+    )
+    assert softmax_rule(backlit.log_softmax) == Rule("g − exp(z) ⊙ sum g", "(2 × 3) − exp(2 × 3) ⊙ sum (2 × 3)")
+    # It is compared with what backward found: without that, or where it differs, it is not told.
+    assert softmax_rule(backlit.softmax, backward=False) is None
+    assert softmax_rule(backlit.softmax, change=1.1) is None
+
+
 def test_broadcasting_sums():
     assert rules(backlit.mul, ["a", "b"], uniform(2, 3), uniform(3)) == [
         ("dJ/dz ⊙ b", "(2 × 3) ⊙ (3)"),

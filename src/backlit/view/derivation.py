@@ -142,7 +142,8 @@ class Derivation:
 
     def formula(self, node: Node) -> Any:
         """An operation of the graph in the symbols of its inputs."""
-        return symbolic(node.binding, [self.symbols[id(e.source)] for e in node.inputs])  # type: ignore[arg-type]
+        inputs = [self.symbols[id(e.source)] for e in node.inputs]
+        return symbolic(node.binding, inputs, to_derive=False)  # type: ignore[arg-type]
 
     def _slope(self, edge: Edge) -> Any:
         """The local derivative in symbols: in terms of the result where the operation's rule is, else by SymPy."""
@@ -186,7 +187,9 @@ class Derivation:
         if rule is not None:
             return rule
         slope_name = f"∂{result}/∂{self.names[id(edge.source)]}"
-        return Rule(f"{arriving} · {slope_name}", f"{shape_brackets(node.shape)} · {shape_brackets(edge.shape)}")
+        # What a book would call the Jacobian.
+        whole = shape_brackets((*node.shape, *edge.shape))
+        return Rule(f"{arriving} · {slope_name}", f"{shape_brackets(node.shape)} · {whole}")
 
     def _of_elements(self, node: Node, slope: Any, arriving: str) -> Rule:
         """The rule of an elementwise operation; a slope that is the same for all elements is one number."""

@@ -141,8 +141,10 @@ def explain(
     scalar = all(d.scalar for d in derivations)
     if scalar and derivations and len(flow.nodes) <= MOST_STEPS:
         lines += _forward(flow, derivations[0])
+    told = False
     for derivation in derivations:
-        lines += _by_paths(derivation) if derivation.scalar else _by_rules(derivation)
+        lines += _by_paths(derivation) if derivation.scalar else _by_rules(derivation, how_to_read=not told)
+        told = told or not derivation.scalar
     return Explanation(lines, derivations, colors)
 
 
@@ -265,17 +267,18 @@ def _compared(derivation: Derivation, total: float) -> str:
 # -- arrays: rule after rule -----------------------------------------------------------------------------------------
 
 
-def _by_rules(derivation: Derivation) -> list[Line]:
+def _by_rules(derivation: Derivation, *, how_to_read: bool) -> list[Line]:
     flow, names = derivation.flow, derivation.names
     result, start = names[id(flow.out.source)], names[id(derivation.start)]
     lines = [_title(f"From {result} back to {start}")]
-    lines.append(
-        _words(
-            "J is the result" + (f", {result}" if result != "J" else "") + ". Each gradient has the shape of what it "
-            "belongs to. ⊙ multiplies element by element, A B is the matrix product, A' the transpose; rows are "
-            "examples, a vector by itself is a column."
+    if how_to_read:
+        lines.append(
+            _words(
+                "J is the result" + (f", {result}" if result != "J" else "") + ". Each gradient has the shape of what "
+                "it belongs to. ⊙ multiplies element by element, A B is the matrix product, A' the transpose; rows are "
+                "examples, a vector by itself is a column."
+            )
         )
-    )
     uses: set[int] = set()
     for edge, left, rule in derivation.steps():
         node = edge.target

@@ -67,6 +67,15 @@ def broken(array: Array) -> str:
     return " and ".join(parts)
 
 
+def few(array: Array) -> str:
+    """All numbers of a vector or a matrix of a few; nothing of others."""
+    if 0 < array.size <= 6 and array.ndim == 1:
+        return "[" + ", ".join(number(v) for v in array.tolist()) + "]"
+    if 0 < array.size <= 12 and array.ndim == 2:
+        return "[" + "; ".join(", ".join(number(v) for v in row) for row in array.tolist()) + "]"
+    return ""
+
+
 def described(array: Any) -> str:
     """An array in one line of text: the number, all of a few, else shape and statistics."""
     array = np.asarray(array)
@@ -74,10 +83,8 @@ def described(array: Any) -> str:
         return number(array.item(), 6)
     if array.size == 0:
         return f"empty ({shape_text(array.shape)})"
-    if array.size <= 6 and array.ndim == 1:
-        return "[" + ", ".join(number(v) for v in array.tolist()) + "]"
-    if array.size <= 12 and array.ndim == 2:
-        return "[" + "; ".join(", ".join(number(v) for v in row) for row in array.tolist()) + "]"
+    if found := few(array):
+        return found
     if array.dtype.kind not in "fiu" or broken(array):
         return norm_text(array)
     spread = f"{number(array.min())} … {number(array.max())}, mean {number(array.mean(dtype=np.float64))}"

@@ -13,7 +13,7 @@ from backlit.core.recording import Recording, Value
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array, TensorBase, make, tape_of
 from backlit.errors import BacklitError
-from backlit.view.local import runs_again
+from backlit.view.local import at_kink, runs_again
 from backlit.view.symbols import constant, symbolic
 from backlit.view.theme import number
 
@@ -25,6 +25,7 @@ _LEAST_SHARE = 1e-7
 # The shape of a number that has a name: not the factor 1, which is left out.
 _ONE = "\N{MATHEMATICAL DOUBLE-STRUCK DIGIT ONE}"
 _NUMBER = re.compile(r"[−-]?[\d.]+(?:/\d+|e[−+-]?\d+)?", re.ASCII)
+_SHAPE = re.compile(r"\(\d+(?: × \d+)*\)")
 _NAME = re.compile(r"[\w.∂/…]*'?")
 _NAMED_BRACKETS = re.compile(r"[\w]*\(.*\)'?")
 
@@ -79,11 +80,15 @@ def written_rule(binding: Binding, position: int, names: Sequence[str], arriving
 
     None where nothing was recorded, or where the formula would be too long to say anything.
     """
+    if binding.primitive.role == "routes" and len(binding.edges) == 1:
+        return _of_choice(binding, names[0], arriving)
     ran = _Ran.of(binding, position)
     if ran is None:
         return None
     if binding.primitive.name == "cross_entropy" and position == 0:
         return _of_cross_entropy(ran, binding.settings, names, arriving)
+    if binding.primitive.name in _SHORT:
+        return _in_short(binding, arriving, result)
     named = {id(array): name for array, name in zip(ran.inputs, names, strict=True) if array is not None}
     named[id(ran.arrived)] = arriving
     formula = ran.fold(lambda array: _Text(named.get(id(array)) or _constant(array)), _Text(result), _write)
@@ -128,6 +133,40 @@ def _of_cross_entropy(ran: "_Ran", settings: dict[str, Any], names: Sequence[str
         before + share + difference.format(f"softmax({names[0]}) − onehot({names[1]})"),
         ("1 · " if before else "") + share + difference.format(f"softmax{shape} − onehot{rows}"),
     )
+
+
+def _of_choice(binding: Binding, name: str, arriving: str) -> Rule | None:
+    """The gradient of an operation that picks elements, such as the largest of each row: it goes where they were."""
+    if binding.record is None:
+        return None
+    words = f"{{}} where {{}} = {binding.primitive.notation.format(x='{}', **binding.settings)}, else 0"
+    words += " (a tie: by convention)" if at_kink(binding) else ""
+    shape = shape_brackets(_shapes(binding)[0])
+    result = "1" if arriving == "1" else shape_brackets(binding.outputs[0][0])
+    return Rule(words.format(arriving, name, name), words.format(result, shape, shape))
+
+
+# Rules that no longer look like what one reads in books when they are written out: z is the result, g what arrives.
+_SHORT: dict[str, tuple[str, Callable[[Array, Array, Any], Array]]] = {
+    "softmax": ("{z} ⊙ ({g} − sum ({g} ⊙ {z}))", lambda g, z, dim: z * (g - (g * z).sum(dim, keepdims=True))),
+    "log_softmax": ("{g} − exp({z}) ⊙ sum {g}", lambda g, z, dim: g - np.exp(z) * g.sum(dim, keepdims=True)),
+}
+
+
+def _in_short(binding: Binding, arriving: str, result: str) -> Rule | None:
+    """The short form of a rule; None where it is not what the backward pass computed, or where none was run."""
+    words, form = _SHORT[binding.primitive.name]
+    record = binding.record
+    arrived, left = (None, None) if record is None else (record.arrived[0], record.left[0])
+    if record is None or arrived is None or left is None or not binding.outputs[0][0]:
+        return None
+    with np.errstate(all="ignore"):
+        found = form(arrived, record.outputs[0].array, binding.settings["dim"])
+    if not np.allclose(found, left, atol=1e-6, equal_nan=True):
+        return None
+    shape = shape_brackets(binding.outputs[0][0])
+    shapes = words.format(g=shape, z=shape).replace(f"({shape})", shape)
+    return Rule(words.format(g=arriving, z=result), shapes)
 
 
 def symbolic_rule(binding: Binding, position: int, inputs: Sequence[Any], result: Any) -> Any:
@@ -242,11 +281,12 @@ def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
     first = inputs[0]
     if first is not None and primitive.notation == "{x}":
         return first
-    if first is not None and primitive.name == "expand" and _NUMBER.fullmatch(first.text):
-        return first
-    if first is not None and primitive.name == "expand" and _shapes(binding) == [()]:
-        ones = shape_brackets(binding.outputs[0][0]) if _ONE in first.text else "ones"
-        return _Text(f"{first.bracketed} · {ones}")
+    if first is not None and primitive.name == "expand":
+        return _repeated(binding, first)
+    if first is not None and primitive.name == "reshape" and _only_ones(binding):
+        return _Text(shape_brackets(binding.outputs[0][0])) if _SHAPE.fullmatch(first.text) else first
+    if first is not None and primitive.name == "where" and first.text in ("true", "false"):
+        return inputs[1 if first.text == "true" else 2] or first
     if first is not None and primitive.notation == "{x}'":
         return first.transposed()
     product = _of_vectors(binding, inputs)
@@ -266,7 +306,26 @@ def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
         formula = f"{primitive.name}({', '.join(i.text for i in inputs if i)})"
     of_matrices = primitive.notation == "{x} {y}" and len(inputs) == 2 and all(inputs)
     factors = (inputs[0], inputs[1]) if of_matrices else None
-    return _Text(re.sub(r"\b1 [*·] | [*·] 1\b(?!/)", "", formula), factors)  # type: ignore[arg-type]
+    return _Text(re.sub(r"\b1 [*·] | [*·/] 1\b(?!/)", "", formula), factors)  # type: ignore[arg-type]
+
+
+def _repeated(binding: Binding, given: _Text) -> _Text:
+    """An array made larger by repeating it; a number stands for an array of it."""
+    before, after = _shapes(binding)[0], binding.outputs[0][0]
+    if _NUMBER.fullmatch(given.text):
+        return given
+    if not before:
+        return _Text(f"{given.bracketed} · {shape_brackets(after) if _ONE in given.text else 'ones'}")
+    wider = [dim for dim, (old, new) in enumerate(zip(before, after[-len(before) :], strict=True)) if old != new]
+    dims = [*range(len(after) - len(before)), *(dim + len(after) - len(before) for dim in wider)]
+    along = ", ".join(f"{after[dim]} times along dim {dim}" for dim in dims)
+    return _Text(f"{given.bracketed} repeated {along}") if along else given
+
+
+def _only_ones(binding: Binding) -> bool:
+    """Whether a reshape only adds or drops dimensions of size 1, which reads as nothing."""
+    before, after = ([size for size in shape if size != 1] for shape in (_shapes(binding)[0], binding.outputs[0][0]))
+    return before == after
 
 
 def _of_vectors(binding: Binding, inputs: list[_Text | None]) -> _Text | None:

@@ -239,7 +239,10 @@ class _Teller:
 
 
 def _brief(array: Array) -> str:
-    return number(array.item()) if array.ndim == 0 else heat.norm_text(array)
+    """A number, or all of a few; of more, shape and norm."""
+    if array.ndim == 0:
+        return number(array.item())
+    return heat.few(array) or heat.norm_text(array)
 
 
 def _bracketed(text: str) -> str:

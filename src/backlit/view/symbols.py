@@ -9,6 +9,7 @@ from backlit.core.tape import Binding
 from backlit.errors import MissingPackageError
 
 _PRODUCT = re.compile(r"(?<=[})\w]) (?!if\b|else\b|and\b|or\b)(?=[{(]|[A-Za-z]\w*\()")
+_CHOICE = re.compile(r"\bM(?:ax|in)(?=\()")
 _CONDITION_WORD = re.compile(r"\b(if|else) \* ")
 
 
@@ -27,14 +28,17 @@ def sympy_or_error() -> Any:
     return sympy
 
 
-def symbolic(binding: Binding, inputs: list[Any]) -> Any:
-    """The operation applied to SymPy expressions; an unknown function of them where its notation is no formula."""
+def symbolic(binding: Binding, inputs: list[Any], *, to_derive: bool = True) -> Any:
+    """The operation applied to SymPy expressions; an unknown function of them where its notation is no formula.
+
+    The larger or smaller of two is a choice, whose derivative is one too; without `to_derive` it is called max or min.
+    """
     sympy = sympy_or_error()
     primitive = binding.primitive
     values: dict[str, Any] = {name: _plain(sympy, value) for name, value in binding.settings.items()}
     values.update(zip(primitive.inputs, inputs, strict=False))
     try:
-        return _Reader(sympy, values).read(primitive.notation)
+        return _Reader(sympy, values, to_derive).read(primitive.notation)
     except (SyntaxError, KeyError, TypeError):
         return sympy.Function(primitive.name)(*(v for v in inputs if v is not None))
 
@@ -64,9 +68,13 @@ def constant(value: float) -> Any:
 class _Reader:
     """Reads the language of notations, which is Python's arithmetic with `^`, `|x|` and products without a sign."""
 
-    def __init__(self, sympy: Any, values: Mapping[str, Any]) -> None:
+    def __init__(self, sympy: Any, values: Mapping[str, Any], to_derive: bool) -> None:
         self.sympy = sympy
         self.values = values
+
+        def as_choice(x: Any, y: Any) -> bool:
+            return to_derive and not _chooses(x, y)
+
         self.functions: dict[str, Callable[..., Any]] = {
             **{name: getattr(sympy, name) for name in ("exp", "log", "sqrt", "sign", "erf", "erfc", "erfinv")},
             **{name: getattr(sympy, name) for name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2")},
@@ -78,8 +86,8 @@ class _Reader:
             "log2": lambda x: sympy.log(x, 2),
             "log10": lambda x: sympy.log(x, 10),
             # At a tie the first wins, so that the slope of max(0, x) at 0 is 0.
-            "max": lambda x, y: sympy.Max(x, y) if _chooses(x, y) else sympy.Piecewise((y, y > x), (x, True)),
-            "min": lambda x, y: sympy.Min(x, y) if _chooses(x, y) else sympy.Piecewise((y, y < x), (x, True)),
+            "max": lambda x, y: sympy.Piecewise((y, y > x), (x, True)) if as_choice(x, y) else sympy.Max(x, y),
+            "min": lambda x, y: sympy.Piecewise((y, y < x), (x, True)) if as_choice(x, y) else sympy.Min(x, y),
             "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
             "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
             "Phi": lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
@@ -147,4 +155,5 @@ def in_text(expression: Any) -> str:
     expression = expression.subs({sympy.zoo: sympy.Symbol("∞"), sympy.oo: sympy.Symbol("∞")})
     for part in expression.atoms(sympy.Derivative):
         expression = expression.subs(part, sympy.Symbol(f"[d {in_text(part.expr)} / d {in_text(part.variables[0])}]"))
-    return str(expression).replace("**", "^").replace("*", "·").replace("-", "−")
+    text = _CHOICE.sub(lambda found: found[0].lower(), str(expression))
+    return text.replace("**", "^").replace("*", "·").replace("-", "−")
