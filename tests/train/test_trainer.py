@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -10,7 +11,15 @@ import backlit
 from backlit import nn, optim
 from backlit.data import DataLoader, Dataset, IterableDataset, TensorDataset, permutation
 from backlit.data.datasets import digits
-from backlit.errors import ArgumentError, ArgumentTypeError, BacklitError, DataError, IndexRangeError, ShapeError
+from backlit.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BacklitError,
+    DataError,
+    IndexRangeError,
+    ShapeError,
+    StateError,
+)
 from backlit.ops import default_generator, from_numpy
 from backlit.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, StepLR
 from backlit.train import Trainer
@@ -397,3 +406,31 @@ def test_threads_are_set_for_the_fit_alone():
     small_trainer(callbacks=[Look()]).fit(line(), epochs=1, threads=1)
     assert seen == [1]
     assert backlit.get_num_threads() == before
+
+
+def test_a_second_fit_while_one_goes_on_is_refused_and_harms_nothing():
+    refused = []
+
+    def ask(trainer):
+        with pytest.raises(StateError, match=r"in the middle of a fit.*another Trainer"):
+            trainer.fit(line(30), epochs=9)
+        refused.append(trainer.epoch)
+
+    class Again:
+        def on_epoch_end(self, trainer):
+            thread = threading.Thread(target=ask, args=(trainer,))
+            thread.start()
+            thread.join()
+            ask(trainer)
+
+    trainer, alone = small_trainer(callbacks=[Again()]), small_trainer()
+    run = trainer.fit(line(), epochs=3)
+    assert len(refused) == 6
+    expected = alone.fit(line(), epochs=3)
+    assert run.history == expected.history
+    assert weights(trainer) == weights(alone)
+    # Also after a fit that failed there can be another.
+    with pytest.raises(DataError):
+        trainer.fit((np.full((4, 2), math.nan), np.zeros((4, 1))), epochs=1)
+    trainer.callbacks = alone.callbacks
+    assert len(trainer.fit(line(), epochs=1).history["loss"]) == 1

@@ -1,15 +1,16 @@
 """`Trainer`: fits a model to data, measures it, and predicts with it."""
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from backlit.core.threads import num_threads
-from backlit.errors import ArgumentError, ArgumentTypeError, GraphError
+from backlit.errors import ArgumentError, ArgumentTypeError, GraphError, StateError
 from backlit.nn import Module
 from backlit.ops import Generator, Tensor, manual_seed
 from backlit.optim import LBFGS, Optimizer
@@ -27,6 +28,10 @@ from backlit.train.step import CompiledStep, runs_eagerly
 from backlit.train.storage import as_path
 from backlit.train.targets import check_labels, check_targets
 from backlit.train.watching import Probe, Watched, WatchedStep, check_watch, every_for
+
+# The trainers that fit, by identity: a copy of one does not.
+_fitting: set[int] = set()
+_turn = threading.Lock()
 
 
 class Trainer:
@@ -147,6 +152,7 @@ class Trainer:
             DataError, ShapeError, IndexRangeError: The data cannot be used: see the message. Nothing was trained.
             NonFiniteError: A loss is NaN or infinite. The message names the cause; that step's update was not made.
             MissingFileError, FileError, StateError: `resume` is missing, damaged, or of another training.
+            StateError: The trainer is in the middle of a fit, which goes on as if nothing had been asked.
         """
         _check_count("epochs", epochs)
         _check_flag("shuffle", shuffle)
@@ -159,44 +165,45 @@ class Trainer:
         earlier = None if resume is None else as_path(resume, "fit: resume")
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise ArgumentError(f"fit: checkpoint={str(checkpoint)!r} must name a file in a folder that exists")
-        dtype = float_dtype(self.model)
-        feed = Feed(train, batch_size, shuffle=shuffle, name="train", dtype=dtype)
-        held_out = None if val is None else Feed(val, ROWS_AT_ONCE, shuffle=False, name="val", dtype=dtype)
-        names = [name for metric in ("loss", *(m.name for m in self.metrics)) for name in (metric, f"val_{metric}")]
-        self.history = {name: [] for name in names if held_out is not None or not name.startswith("val_")}
-        self.epoch, self.step, self.stop = 0, 0, False
-        work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm)
-        served = compile and self._served(work, feed)
-        if not served:
-            self._classes = check_targets(self.model, self.loss, feed)
-        elif self._classes is not None:
-            check_labels(self.loss, feed, self._classes)
-        if held_out is not None:
-            check_targets(self.model, self.loss, held_out)
-        self._work = work
-        native = self._native(work, feed, threads, served) if compile else None
-        probe = self._probe
-        if probe is not None:
-            probe.watched = Watched(every_for(self._watch, feed.n_batches and epochs * feed.n_batches))
-        fit = Fit(
-            self,
-            work,
-            feed,
-            held_out,
-            epochs=epochs,
-            checkpoint=path,
-            checkpoint_every=checkpoint_every,
-            native=native,
-            step=self._step(work, feed) if compile else None,
-            watched=None if probe is None else WatchedStep(work, probe, compile),
-        )
-        if self._unused_seed is not None:
-            manual_seed(self._unused_seed)
-            self._unused_seed = None
-        with nullcontext() if threads is None else num_threads(threads):
-            fit.run(earlier, progress)
-        watched = None if probe is None else probe.watched
-        return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted, watched)
+        with self._alone():
+            dtype = float_dtype(self.model)
+            feed = Feed(train, batch_size, shuffle=shuffle, name="train", dtype=dtype)
+            held_out = None if val is None else Feed(val, ROWS_AT_ONCE, shuffle=False, name="val", dtype=dtype)
+            names = [name for metric in ("loss", *(m.name for m in self.metrics)) for name in (metric, f"val_{metric}")]
+            self.history = {name: [] for name in names if held_out is not None or not name.startswith("val_")}
+            self.epoch, self.step, self.stop = 0, 0, False
+            work = Work(self.model, self.loss, self.optimizer, self.metrics, self.clip_grad_norm)
+            served = compile and self._served(work, feed)
+            if not served:
+                self._classes = check_targets(self.model, self.loss, feed)
+            elif self._classes is not None:
+                check_labels(self.loss, feed, self._classes)
+            if held_out is not None:
+                check_targets(self.model, self.loss, held_out)
+            self._work = work
+            native = self._native(work, feed, threads, served) if compile else None
+            probe = self._probe
+            if probe is not None:
+                probe.watched = Watched(every_for(self._watch, feed.n_batches and epochs * feed.n_batches))
+            fit = Fit(
+                self,
+                work,
+                feed,
+                held_out,
+                epochs=epochs,
+                checkpoint=path,
+                checkpoint_every=checkpoint_every,
+                native=native,
+                step=self._step(work, feed) if compile else None,
+                watched=None if probe is None else WatchedStep(work, probe, compile),
+            )
+            if self._unused_seed is not None:
+                manual_seed(self._unused_seed)
+                self._unused_seed = None
+            with nullcontext() if threads is None else num_threads(threads):
+                fit.run(earlier, progress)
+            watched = None if probe is None else probe.watched
+            return Run(self.history, self.model, self._config(feed, epochs, shuffle), fit.interrupted, watched)
 
     def evaluate(self, data: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> dict[str, float]:
         """The loss and each metric by name, averaged over the rows of `data`, in evaluation mode.
@@ -215,6 +222,21 @@ class Trainer:
     def predict(self, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE) -> Tensor:
         """The model's outputs for all rows, in evaluation mode; arguments, results and errors as `Run.predict`."""
         return predict(self.model, inputs, batch_size=batch_size)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Raises `StateError` where another fit of this trainer goes on."""
+        with _turn:
+            if id(self) in _fitting:
+                raise StateError(
+                    "fit: this trainer is in the middle of a fit, in another thread or around the callback that asks "
+                    "for one; wait for its end, or make another Trainer, with a model and an optimizer of its own"
+                )
+            _fitting.add(id(self))
+        try:
+            yield
+        finally:
+            _fitting.discard(id(self))
 
     def _step(self, work: Work, feed: Feed) -> CompiledStep | None:
         """What runs single batches as machine code, where whole epochs cannot be."""
