@@ -302,3 +302,20 @@ def test_a_run_on_a_table_predicts_for_tables(houses, capsys):
         capsys.readouterr()
         assert main(["predict", "r", data]) == 1
         assert words in capsys.readouterr().err
+
+
+def test_predictions_read_the_encoding_of_training(houses, capsys):
+    text = houses.read_text(encoding="utf-8").replace("Genf", "Genève").replace("city", "Stadtteil à part")
+    houses.write_bytes(text.encode("latin-1"))
+    assert train("--target", "price") == 1
+    assert "is not in UTF-8; name its encoding, as by --encoding latin-1" in capsys.readouterr().err
+    assert train("--target", "price", "--encoding", "latin-1", "--categorical", "Stadtteil à part") == 0
+    assert "one-hot: Bern, Chur, Genève" in capsys.readouterr().out
+    for name, encoding, more in (("a", "latin-1", []), ("b", "utf-8", ["--encoding", "utf-8"]), ("c", "utf-16", [])):
+        (houses.parent / f"{name}.csv").write_bytes(text.encode(encoding))
+        assert main(["predict", "r", f"{name}.csv", "--out", f"{name}-out.csv", *more]) == 0
+    assert capsys.readouterr().err == ""
+    written = {(houses.parent / f"{name}-out.csv").read_bytes() for name in "abc"}
+    assert len(written) == 1
+    assert main(["train", "two-moons", "--encoding", "latin-1"]) == 1
+    assert "--encoding is for table files" in capsys.readouterr().err

@@ -106,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--task", choices=("classification", "regression"), help="what to learn (default: by the target's values)"
     )
+    train.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="how the text of a CSV file is written: latin-1, cp1252, … (default: by its byte-order mark, else utf-8)",
+    )
     for name, words in (
         ("categorical", "columns of a table file that hold categories, whatever they look like"),
         ("numeric", "columns of a table file that hold numbers to learn from, even if they look like identifiers"),
@@ -181,6 +186,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a .csv, .parquet or .arrow file to write (default: CSV on standard output)",
     )
+    predict.add_argument(
+        "--encoding", metavar="NAME", help="how the text of a CSV file is written (default: as the run's own data)"
+    )
     predict.set_defaults(parser=predict)
 
     explain = commands.add_parser(
@@ -193,7 +201,11 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("values", nargs="*", metavar="NAME=VALUE", help="such as x=-2 or W=[[1,2],[3,4]]")
     explain.add_argument("--wrt", nargs="+", default=(), metavar="NAME", help="derive by these alone (default: by all)")
     explain.add_argument(
-        "--out", type=Path, default=Path("graph.svg"), metavar="FILE", help="the picture: .svg, .png, .pdf or .html"
+        "--out",
+        type=Path,
+        default=Path("graph.svg"),
+        metavar="FILE",
+        help="the picture (.svg, .png, .pdf), or a page with all of it (.html)",
     )
     explain.add_argument("--theme", default="light", choices=("light", "dark"), help="the picture's colours")
     explain.set_defaults(parser=explain)

@@ -34,7 +34,8 @@ def predict(settings: PredictSettings) -> None:
         targets = [str(name) for name in data["target_names"]]
         head = Head.of_config(data)
         preprocessing = Preprocessing.from_dict(run.config["preprocessing"])
-        features = preprocessing.features(_rows(settings.data, data, preprocessing))
+        encoding = settings.encoding or (run.config.get("command") or {}).get("encoding")
+        features = preprocessing.features(_rows(settings.data, data, preprocessing, encoding))
     except (KeyError, TypeError) as error:
         raise FileError(f"{settings.run}: not a run of the command, its configuration lacks {error}") from error
     outputs = run.predict(features)
@@ -49,7 +50,7 @@ def predict(settings: PredictSettings) -> None:
         write_whole(settings.out, written)
 
 
-def _rows(place: str, data: dict[str, Any], preprocessing: Preprocessing) -> Any:
+def _rows(place: str, data: dict[str, Any], preprocessing: Preprocessing, encoding: str | None) -> Any:
     """The rows to predict for, as the run's preprocessing takes them; what is strange is said on standard error."""
     if not isinstance(preprocessing.encoder, TableEncoder):
         return load_features(place, data["feature_names"], tuple(data["image_shape"]))
@@ -58,7 +59,7 @@ def _rows(place: str, data: dict[str, Any], preprocessing: Preprocessing) -> Any
             raise MissingFileError(f"no file {place}")
         raise FileError(f"{place} is no table file, and the run learnt from one")
     known = (*data["target_names"], *data["other_names"])
-    table, notes = read_like(place, preprocessing.encoder, known)
+    table, notes = read_like(place, preprocessing.encoder, known, encoding)
     for note in notes:
         sys.stderr.write(f"backlit: note: {note}\n")
     return table

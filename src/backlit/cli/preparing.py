@@ -95,7 +95,7 @@ def prepare(settings: TrainSettings) -> Prepared:
     """
     if is_table(settings.data):
         return _of_table(settings)
-    for name in ("drop", "categorical", "numeric", "stratify", "group", "time"):
+    for name in ("encoding", "drop", "categorical", "numeric", "stratify", "group", "time"):
         if getattr(settings, name):
             raise ArgumentError(f"--{name} is for table files; {settings.data} is none")
     data = load(settings.data, settings.target, task=settings.task)
@@ -110,7 +110,9 @@ def _of_table(settings: TrainSettings) -> Prepared:
         if name in named:
             raise ArgumentError(f"{name!r} is the target and cannot be dropped")
     whole = () if settings.group is None else (settings.group,)
-    table = read_table(settings.data, drop=settings.drop, text=settings.categorical, whole=whole)
+    table = read_table(
+        settings.data, encoding=settings.encoding, drop=settings.drop, text=settings.categorical, whole=whole
+    )
     if table.n_rows < 2:
         raise DataError(f"{table.source}: there is one row; learning needs at least two, and one more to check it by")
     if settings.target in table.names:

@@ -31,11 +31,13 @@ class PredictSettings:
         run: The run's folder.
         data: The name of a data set, or a file.
         out: The file to write, CSV, Parquet or Arrow by its suffix; None: CSV on standard output.
+        encoding: Of the text of a CSV file; None: as in training.
     """
 
     run: Path
     data: str
     out: Path | None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class TrainSettings:
         data: The name of a data set, or a file.
         target: The column to predict, or several with commas between; None: one called so, else the last.
         task: "classification" or "regression"; None: by the target.
+        encoding: Of the text of a CSV file; None: UTF-8, or what its byte-order mark says.
         categorical: Columns of a table file that hold categories, whatever they look like.
         numeric: Columns of it that hold numbers to learn from, even if they look like identifiers.
         drop: Columns of it that are not read.
@@ -66,6 +69,7 @@ class TrainSettings:
     data: str
     target: str | None = None
     task: Task | None = None
+    encoding: str | None = None
     categorical: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()

@@ -227,10 +227,27 @@ def test_files_that_are_none(csv, tmp_path):
         read_table(tmp_path / "t.parquet")
     (tmp_path / "latin.csv").write_bytes(b"a,b\n1,caf\xe9\n")
     (tmp_path / "latin-name.csv").write_bytes(b"caf\xe9,b\n1,2\n")
-    (tmp_path / "wide.csv").write_bytes("a,b\n1,2\n".encode("utf-16"))
-    for name in ("latin.csv", "latin-name.csv", "wide.csv"):
-        with pytest.raises(FileError, match="is not in UTF-8; save it in UTF-8"):
+    for name in ("latin.csv", "latin-name.csv"):
+        with pytest.raises(FileError, match="is not in UTF-8; name its encoding, as by --encoding latin-1, or save it"):
             read_table(tmp_path / name)
+        with pytest.raises(FileError, match="is not in ascii; name its encoding"):
+            read_table(tmp_path / name, encoding="ascii")
+        with pytest.raises(ArgumentError, match="unknown encoding 'latin-11'; did you mean 'latin-1'"):
+            read_table(tmp_path / name, encoding="latin-11")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_files_in_other_encodings(tmp_path, encoding):
+    path = tmp_path / "t.csv"
+    text = "café;n\n" + "".join(f"Zürich {n % 3};{n}\n" for n in range(20_000))
+    path.write_bytes(text.encode(encoding))
+    marked = encoding in ("utf-16", "utf-32", "utf-8-sig")
+    # A mark at the begin goes before what is said of the file.
+    for said in (None, "cp1250") if marked else (encoding,):
+        table = read_table(path, encoding=said)
+        assert table.names == ("café", "n") == tuple(read_names(path, said))
+        assert table["café"].told(slice(0, 3)) == ["Zürich 0", "Zürich 1", "Zürich 2"]
+        np.testing.assert_array_equal(table["n"].values, np.arange(20_000))
 
 
 def test_cells_that_are_no_values_are_left_out_and_never_used(tmp_path):

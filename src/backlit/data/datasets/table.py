@@ -4,6 +4,7 @@ A cell that cannot be used is named with its row and column. Rows count from 1, 
 file with a header, the header is row 1.
 """
 
+import codecs
 import contextlib
 import csv
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,16 @@ _KINDS: dict[str, Kind] = {
     ".arrow": "arrow",
     ".feather": "arrow",
 }
+# Marks at a file's begin and what they say of its text; that of UTF-16 begins as one of UTF-32 does.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# Those that files have most, to choose from; any that Python knows will do.
+_ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "shift_jis", "gb18030", "big5", "euc_kr")
 Task = Literal["classification", "regression"]
 
 # Whole numbers with more distinct values than this are counts or measurements, not classes.
@@ -270,25 +281,38 @@ def arrow() -> Any:
     return pyarrow
 
 
-def csv_options(path: Path) -> tuple[dict[str, Any], int]:
+def csv_options(path: Path, encoding: str | None = None) -> tuple[dict[str, Any], int]:
     """Looks at a CSV file's first line.
+
+    Args:
+        path: The file.
+        encoding: Of its text, by Python's name for it; None: UTF-8. A byte-order mark goes before.
 
     Returns:
         Keyword arguments for pyarrow's CSV readers, and the number of the first row of data.
+
+    Raises:
+        ArgumentError: An unknown encoding.
+        DataError: The file is empty.
+        FileError: It cannot be read.
     """
     pa = arrow()
     try:
         with pa.input_stream(str(path)) as stream:
-            start = stream.read(1 << 16).decode("utf-8-sig", errors="replace")
+            begin = stream.read(1 << 16)
+        encoding = next((name for mark, name in _MARKS.items() if begin.startswith(mark)), encoding or "utf-8")
+        start = begin.decode(encoding, errors="replace").removeprefix("\ufeff")
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error}") from error
+    except LookupError as error:
+        raise ArgumentError(f"unknown encoding {encoding!r}{suggest(str(encoding), _ENCODINGS)}") from error
     line = next((line for line in start.splitlines() if line.strip()), None)
     if line is None:
         raise DataError(f"{path}: the file is empty")
     delimiter = max(",;\t|", key=line.count)
     cells = next(csv.reader([line], delimiter=delimiter))
     # Row numbers in pyarrow's messages need a single thread.
-    read: dict[str, Any] = {"use_threads": False}
+    read: dict[str, Any] = {"use_threads": False, "encoding": encoding}
     headless = all(map(_is_number, cells))
     if headless:
         read["column_names"] = [f"x{number}" for number in range(len(cells))]

@@ -16,7 +16,9 @@ from backlit.errors import DataError
 _SHOWN = 3
 
 
-def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = ()) -> tuple[Table, list[str]]:
+def read_like(
+    path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = (), encoding: str | None = None
+) -> tuple[Table, list[str]]:
     """Reads new rows of a table that an encoder was fitted on.
 
     Args:
@@ -24,16 +26,17 @@ def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = 
         encoder: What its columns become.
         known: Further columns of the first table, which are not missed and not remarkable: targets, and columns that
             were left out.
+        encoding: As for `read_table`.
 
     Returns:
         The rows, with the columns that the encoder uses; and a sentence about all that is other than it was.
 
     Raises:
         DataError: Columns are missing, or hold what cannot be made into numbers; they are named.
-        MissingFileError, FileError, MissingPackageError: As for `read_table`.
+        ArgumentError, MissingFileError, FileError, MissingPackageError: As for `read_table`.
     """
     path = Path(path)
-    names = read_names(path)
+    names = read_names(path, encoding)
     wanted = [str(column.name) for column in encoder.columns]
     absent = [name for name in wanted if name not in names]
     if absent:
@@ -52,7 +55,7 @@ def read_like(path: str | Path, encoder: TableEncoder, known: tuple[str, ...] = 
         if isinstance(column, NumberColumn)
     }
     # However many texts there are: a reader that gives up on them could not tell the known ones.
-    table = read_table(path, drop=extra, text=text, whole=text, orders=orders, forms=forms)
+    table = read_table(path, encoding=encoding, drop=extra, text=text, whole=text, orders=orders, forms=forms)
     notes = [f"ignored columns that the network did not learn from: {', '.join(strange)}"] if strange else []
     for encoding in encoder.columns:
         notes += _differences(table, table.usable(str(encoding.name)), encoding)

@@ -1,6 +1,5 @@
 """Table files read block by block into columns of few bytes: memory holds one block of text at a time."""
 
-import codecs
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ _BLOCK_ROWS = 1 << 14
 def read_table(
     path: str | Path,
     *,
+    encoding: str | None = None,
     drop: Collection[str] = (),
     text: Collection[str] = (),
     whole: Collection[str] = (),
@@ -34,6 +34,8 @@ def read_table(
         path: A file as `read_columns` takes it. Empty cells, `NA`, `null`, `nan`, `?`, `-`, `None` and the like are
             missing ones. In CSV with semicolons a comma may stand for the decimal point. Percents, amounts of money and
             numbers with thousands set apart are numbers where all cells of the column are written so.
+        encoding: Of the text of a CSV file, by Python's name for it, such as "latin-1"; None: UTF-8. A byte-order mark
+            at its begin, as UTF-16 has, goes before.
         drop: Columns that are not wanted.
         text: Columns that are read as text, whatever they look like.
         whole: Columns of text of which all values are kept, however many there are.
@@ -44,7 +46,7 @@ def read_table(
     Raises:
         MissingFileError: There is no such file.
         FileError: The file is damaged or not what its suffix says.
-        ArgumentError: `drop`, `text` or `whole` names no column.
+        ArgumentError: `drop`, `text` or `whole` names no column, or the encoding is unknown.
         DataError: No rows, two columns of one name, or an infinite number.
         MissingPackageError: pyarrow is not installed.
     """
@@ -53,7 +55,7 @@ def read_table(
         raise MissingFileError(f"no file {path}")
     pa = arrow()
     try:
-        with _open(path, lambda name: name not in drop) as (names, first_row, comma, blocks):
+        with _open(path, encoding, lambda name: name not in drop) as (names, first_row, comma, blocks):
             _check_names(path, names, (*drop, *text, *whole))
             wanted = [name for name in names if name not in drop]
             builders = {
@@ -73,10 +75,10 @@ def read_table(
         while again:
             # The text of their first blocks is gone.
             builders |= again
-            with _open(path, again.__contains__) as source:
+            with _open(path, encoding, again.__contains__) as source:
                 again = _build(again, source.blocks)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, encoding, error) from error
     # What the blocks took is of no use to arrays of NumPy.
     pa.default_memory_pool().release_unused()
     n_rows = next(iter(builders.values())).n_rows if builders else 0
@@ -124,7 +126,7 @@ class _Source(NamedTuple):
 
 
 @contextlib.contextmanager
-def _open(path: Path, wanted: Callable[[str], bool]) -> Iterator["_Source"]:
+def _open(path: Path, encoding: str | None, wanted: Callable[[str], bool]) -> Iterator["_Source"]:
     """An open file, of which the columns that are wanted are read."""
     pa = arrow()
     if path.suffix == ".npy":
@@ -136,7 +138,7 @@ def _open(path: Path, wanted: Callable[[str], bool]) -> Iterator["_Source"]:
     kind = kind_of(path)
     with contextlib.ExitStack() as stack:
         if kind == "csv":
-            options, first_row = csv_options(path)
+            options, first_row = csv_options(path, encoding)
             options["read_options"].block_size = _BLOCK_BYTES
             names = _csv_names(path, options)
             convert = pa.csv.ConvertOptions(
@@ -180,23 +182,25 @@ def _csv_names(path: Path, options: dict[str, Any]) -> list[str]:
         return list(reader.schema.names)
 
 
-def read_names(path: str | Path) -> list[str]:
+def read_names(path: str | Path, encoding: str | None = None) -> list[str]:
     """The names of a table file's columns; raises what `read_table` raises."""
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"no file {path}")
     pa = arrow()
     try:
-        with _open(path, lambda _: True) as source:
+        with _open(path, encoding, lambda _: True) as source:
             _check_names(path, source.names, ())
             return source.names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, encoding, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> FileError:
-    with path.open("rb") as file:
-        wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    foreign = wide or isinstance(error, UnicodeDecodeError) or "UTF8" in str(error)
-    words = "its text is not in UTF-8; save it in UTF-8" if foreign else str(error)
+def _unreadable(path: Path, encoding: str | None, error: Exception) -> FileError:
+    words = str(error)
+    if isinstance(error, UnicodeDecodeError) or "UTF8" in words:
+        words = (
+            f"its text is not in {encoding or 'UTF-8'}; name its encoding, as by --encoding latin-1, or "
+            "save it in UTF-8"
+        )
     return FileError(f"{path}: cannot be read as {path.suffix[1:]}: {words}")
