@@ -57,8 +57,8 @@ def read_like(
     # However many texts there are: a reader that gives up on them could not tell the known ones.
     table = read_table(path, encoding=encoding, drop=extra, text=text, whole=text, orders=orders, forms=forms)
     notes = [f"ignored columns that the network did not learn from: {', '.join(strange)}"] if strange else []
-    for encoding in encoder.columns:
-        notes += _differences(table, table.usable(str(encoding.name)), encoding)
+    for each in encoder.columns:
+        notes += _differences(table, table.usable(str(each.name)), each)
     return table, notes
 
 
