@@ -9,6 +9,7 @@ import pytest
 from backlit.cli import main
 from backlit.cli.expression import evaluate, functions, read_value
 from backlit.errors import ArgumentError
+from backlit.view.theme import THEMES
 from tests.view.programs import leaf
 
 
@@ -34,6 +35,16 @@ def test_options_choose_variables_picture_and_colors(folder, capsys):
     assert "How v reaches f" in out
     assert "How u reaches f" not in out
     assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_has_graph_steps_and_derivation(folder, capsys):
+    assert main(["explain", "max(x, y)*z", "x=1", "y=2", "z=3", "--out", "f.html", "--theme", "dark"]) == 0
+    assert capsys.readouterr().out.endswith("The page is in f.html\n")
+    text = (folder / "f.html").read_text("utf-8")
+    ground = THEMES["dark"].ground
+    for part in ("<h1>max(x, y)*z</h1>", "<svg", "const steps = [", "let at = 6;", "How y reaches f", ground):
+        assert part in text, part
+    assert text.count("<main>") == text.count("<svg") == text.count("<script>") == 1
 
 
 def test_arrays_and_functions_of_the_library(capsys):

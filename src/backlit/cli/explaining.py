@@ -1,5 +1,6 @@
 """`backlit explain`: an expression's graph, values, gradients and derivation."""
 
+import html
 import keyword
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,11 @@ from backlit import view
 from backlit.cli.expression import evaluate, read_value
 from backlit.errors import ArgumentError, suggest
 from backlit.ops import Tensor, float64, record, tensor
+from backlit.serialization import write_whole
+from backlit.view.explanation import Explanation
+from backlit.view.picture import page
+from backlit.view.stepping import Steps
+from backlit.view.theme import theme_of
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class ExplainSettings:
         expression: What to differentiate.
         values: What its variables are: `x=-2`.
         wrt: The variables to derive by; empty: all.
-        out: Where the picture is written.
+        out: Where the picture is written; with the ending .html a page, with steps and derivation.
         theme: "light" or "dark".
     """
 
@@ -31,7 +37,7 @@ class ExplainSettings:
 
 
 def explain(settings: ExplainSettings) -> None:
-    """Print the graph, the steps forward and backward and the derivation, and write the picture.
+    """Print the graph, the steps forward and backward and the derivation, and write the picture or the page.
 
     Raises:
         ArgumentError: The expression or a value cannot be read.
@@ -58,8 +64,21 @@ def explain(settings: ExplainSettings) -> None:
         result.backward()
     names = {**variables, "f": result} if "f" not in variables else variables
     wanted = [variables[name] for name in settings.wrt] or None
-    steps = view.steps(result, names)
+    steps = view.steps(result, names, theme=settings.theme)
     explanation = view.explain(result, wanted, names)
     picture = view.graph(result, names, theme=settings.theme)
-    path = picture.save(settings.out)
-    sys.stdout.write(f"{picture.text}\n\n{steps.text}\n\n{explanation.text}\n\nThe picture is in {path}\n")
+    if settings.out.suffix.lower() == ".html":
+        what = "page"
+        write_whole(settings.out, _page(settings, steps, explanation).encode())
+    else:
+        what = "picture"
+        picture.save(settings.out)
+    told = f"{picture.text}\n\n{steps.text}\n\n{explanation.text}"
+    sys.stdout.write(f"{told}\n\nThe {what} is in {settings.out}\n")
+
+
+def _page(settings: ExplainSettings, steps: Steps, explanation: Explanation) -> str:
+    """All of it on one page: the graph, which can be gone through step by step, and the derivation."""
+    parts = f"<h2>The graph, step by step</h2>\n{steps.player(whole=True)}\n<h2>The chain rule</h2>\n{explanation.body}"
+    body = f"<main>\n<h1>{html.escape(settings.expression)}</h1>\n{parts}\n</main>"
+    return page(settings.expression, body, theme_of(settings.theme))

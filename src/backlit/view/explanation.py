@@ -73,11 +73,17 @@ class Explanation(Savable):
     @property
     def html(self) -> str:
         """A page; it loads nothing from elsewhere."""
-        return page("The chain rule", f"<main>{self._repr_html_()}</main>", self._theme, _STYLE)
+        style = "main { max-width: 60rem; margin: auto }"
+        return page("The chain rule", f"<main>{self.body}</main>", self._theme, style)
 
     def _repr_html_(self) -> str:
+        return self.body
+
+    @property
+    def body(self) -> str:
+        """The lines as a part of a page."""
         marks = {
-            "title": "<h3>{}</h3>",
+            "title": '<h3 style="margin-bottom: 0.3em">{}</h3>',
             "words": "<p>{}</p>",
             "formula": f'<div style="{_FORMULA}">{{}}</div>',
         }
@@ -95,10 +101,9 @@ class Explanation(Savable):
 MOST_STEPS = 100
 # A font for mathematics, where there is one, stretches brackets.
 _FORMULA = (
-    "margin: 0.4em 0 0.4em 2em; overflow-x: auto; "
+    "margin: 0.2em 0 0.2em 2em; padding: 0.25em 0; overflow: auto hidden; "
     "font-family: 'Latin Modern Math', 'STIX Two Math', 'Cambria Math', 'DejaVu Math TeX Gyre', math"
 )
-_STYLE = "main { max-width: 60rem; margin: auto } h3 { margin-bottom: 0.3em } math { font-family: inherit }"
 
 
 def explain(

@@ -95,6 +95,17 @@ class Steps(Savable, Sequence[Step]):
         Raises:
             ArgumentError: There are more nodes than an animation can show.
         """
+        return page("Step by step", f"<main>\n<h1>Step by step</h1>\n{self.player()}\n</main>", self._theme)
+
+    def player(self, *, whole: bool = False) -> str:
+        """The animation as a part of a page, which can hold one of them.
+
+        Args:
+            whole: It stands at its end when the page opens, where the graph is seen whole; else at its start.
+
+        Raises:
+            ArgumentError: There are more nodes than an animation can show.
+        """
         nodes = len(self.data.nodes)
         if nodes > _MOST_NODES:
             raise ArgumentError(
@@ -108,8 +119,9 @@ class Steps(Savable, Sequence[Step]):
         data = json.dumps(shown, ensure_ascii=False).replace("</", "<\\/")
         folder = files("backlit.view")
         body = (folder / "steps.html").read_text("utf-8").format(svg=svg)
-        script = f"<script>\nconst steps = {data};\n{(folder / 'steps.js').read_text('utf-8')}</script>"
-        return page("Step by step", body + script, self._theme, _STYLE.format(t=self._theme))
+        first = len(shown) - 1 if whole else 0
+        script = f"const steps = {data};\nlet at = {first};\n{(folder / 'steps.js').read_text('utf-8')}"
+        return f"<style>{_STYLE.format(t=self._theme)}</style>\n{body}<script>\n{script}</script>"
 
     def _shown(self, step: Step, marks: dict[int, str]) -> dict[str, Any]:
         """A step as the page's script wants it: its words, its box, and what is visible from here on."""

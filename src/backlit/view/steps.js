@@ -2,7 +2,6 @@
 const byId = (id) => document.getElementById(id);
 const svgMark = (mark) => byId("a_" + mark);
 const marks = [...new Set(steps.flatMap((step) => step.show))];
-let at = 0;
 let timer = null;
 
 // What is known so far is shown, and the box where something happens is outlined.

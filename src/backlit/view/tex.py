@@ -114,4 +114,4 @@ def typeset(latex: str, text: str) -> str:
         word = escape(_ESCAPED.sub(r"\1", own))
         found = found.replace(f"<mi>{unknown}</mi>", f"<mtext>{word}</mtext>")
     opening = '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline">'
-    return found.replace(opening, f'<math displaystyle="true" alttext="{escape(text)}">')
+    return found.replace(opening, f'<math displaystyle="true" style="font-family: inherit" alttext="{escape(text)}">')
