@@ -319,3 +319,19 @@ def test_predictions_read_the_encoding_of_training(houses, capsys):
     assert len(written) == 1
     assert main(["train", "two-moons", "--encoding", "latin-1"]) == 1
     assert "--encoding is for table files" in capsys.readouterr().err
+
+
+def test_a_column_that_gives_the_target_away_is_told_and_learnt_from(houses, capsys):
+    columns = mixed()
+    columns["gross"] = [round(1.077 * price + 20, 2) for price in columns["price"]]
+    write(houses, columns)
+    assert train("--target", "price") == 0
+    told = (
+        "Column gross gives price away: it is 1.077 × price + 20. If it is not known before price is, the scores say "
+        "nothing; leave it out: --drop gross"
+    )
+    # Before the training, and beside the scores.
+    assert capsys.readouterr().out.count(told) == 2
+    assert "gross" in config()["data"]["feature_names"]
+    assert main(["train", "houses.csv", "--target", "price", "--drop", "gross", "--epochs", "1", "--out", "q"]) == 0
+    assert "gives" not in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """What `backlit train` says about the columns of a table file."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from backlit.data.tables import (
     CategoryColumn,
     DateColumn,
     Found,
+    Leak,
     NumberColumn,
     TableEncoder,
     form_in_words,
@@ -28,16 +30,20 @@ class ColumnsFound:
         used: For each that is shown, whether the network learns from it.
         rows: For each that is shown its name, kind, numbers of different and of missing values, and what is done.
         told: Sentences about the rest, about the targets and about the rows.
+        warnings: Sentences about columns that give a target away.
     """
 
     title: str
     used: Sequence[bool]
     rows: Sequence[tuple[str, str, str, str, str]]
     told: Sequence[str]
+    warnings: Sequence[str]
 
     @classmethod
-    def of(cls, found: Sequence[Found], encoder: TableEncoder, told: Sequence[str]) -> "ColumnsFound":
-        """What is to be said about these columns, and more sentences."""
+    def of(
+        cls, found: Sequence[Found], encoder: TableEncoder, told: Sequence[str], leaks: Sequence[Leak]
+    ) -> "ColumnsFound":
+        """What is to be said about these columns, more sentences, and the columns that give a target away."""
         done = {str(column.name): _done(column) for column in encoder.columns}
         shown, hidden = _chosen(found)
         rows = [
@@ -46,7 +52,7 @@ class ColumnsFound:
         ]
         rest = [f"and {hidden:,} more columns of numbers, all there, standardised too"] if hidden else []
         title = f"{len(found):,} column{'s' * (len(found) != 1)} besides the target"
-        return cls(title, [each.name in done for each in shown], rows, [*rest, *told])
+        return cls(title, [each.name in done for each in shown], rows, [*rest, *told], list(map(_warning, leaks)))
 
 
 HEADS = ("column", "kind", "distinct", "missing", "what is done")
@@ -68,8 +74,15 @@ def print_columns(name: str, columns: ColumnsFound, settings: TrainSettings, mod
         table.add_row(*row, style=None if used else "dim")
     console = Console(markup=False)  # names may hold brackets
     console.print(table)
-    for line in (*columns.told, _network(settings, model)):
+    for line in (*columns.told, *columns.warnings, _network(settings, model)):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _warning(leak: Leak) -> str:
+    return (
+        f"Column {leak.column} gives {leak.target} away: {leak.how}. If it is not known before {leak.target} is, the "
+        f"scores say nothing; leave it out: --drop {shlex.quote(leak.column)}"
+    )
 
 
 def _left_out(column: Found) -> str:

@@ -240,10 +240,10 @@ class Judged:
         return f"{count:,} held-out row" + "s" * (count != 1)
 
     def notes(self) -> list[str]:
-        """What limits the scores: predictions that are not finite, classes that no held-out row has, a single row."""
-        problem, notes = self.problem, []
+        """What limits the scores: columns that give a target away, predictions that are not finite, lacking rows."""
+        problem, notes = self.problem, list(self.problem.about.warnings if self.problem.about else ())
         if not len(problem.inputs):
-            return ["No rows were held out, so nothing says how good the network is on rows that it never saw."]
+            return [*notes, "No rows were held out, so nothing says how good the network is on rows that it never saw."]
         if (self.run.config.get("command") or {}).get("patience"):
             notes.append(
                 "The held-out rows also settled when training ended: the network's scores are a little too good."

@@ -21,6 +21,7 @@ from backlit.data.tables import (
     TableEncoder,
     Targets,
     find_kinds,
+    find_leaks,
     form_in_words,
     read_table,
     read_targets,
@@ -125,7 +126,7 @@ def _of_table(settings: TrainSettings) -> Prepared:
     preprocessing = Preprocessing(encoder, _target_scaler(targets, split[0]))
     used = tuple(str(column.name) for column in encoder.columns)
     other = tuple(name for name in table.names if name not in used and name not in targets.names)
-    about = ColumnsFound.of(found, encoder, _told(settings, table, targets, split))
+    about = ColumnsFound.of(found, encoder, _told(settings, table, targets, split), find_leaks(table, found, targets))
     problem = _problem(table, targets, split, preprocessing, encoder, about)
     return Prepared(problem, preprocessing, used, (*other, *settings.drop))
 

@@ -5,6 +5,7 @@ from backlit.data.tables.encoder import TableEncoder
 from backlit.data.tables.encodings import CategoryColumn, DateColumn, NumberColumn, embedding_size, is_missing
 from backlit.data.tables.forms import form_in_words
 from backlit.data.tables.kinds import Found, find_kinds
+from backlit.data.tables.leaks import Leak, find_leaks
 from backlit.data.tables.matching import read_like
 from backlit.data.tables.reading import read_names, read_table
 from backlit.data.tables.splitting import split_table
@@ -17,12 +18,14 @@ __all__ = [
     "Column",
     "DateColumn",
     "Found",
+    "Leak",
     "NumberColumn",
     "Table",
     "TableEncoder",
     "Targets",
     "embedding_size",
     "find_kinds",
+    "find_leaks",
     "form_in_words",
     "is_missing",
     "order_in_words",

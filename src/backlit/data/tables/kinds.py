@@ -14,7 +14,7 @@ Kind = Literal["number", "boolean", "category", "date", "identifier", "text", "c
 USED: tuple[Kind, ...] = ("number", "boolean", "category", "date")
 
 # A table of fewer rows tells nothing about whether values repeat.
-_FEW_ROWS = 20
+FEW_ROWS = 20
 # From this share of numbers on, a cell of text among them is an error and no category.
 _MOSTLY = 0.9
 # From this share on they are told.
@@ -98,7 +98,7 @@ def _kind(table: Table, column: Column, goals: Sequence[Column], categorical: bo
     if column.is_time:
         return "date", ""
     if column.is_text:
-        if not categorical and column.n_distinct > max(_FEW_ROWS, known / 2):
+        if not categorical and column.n_distinct > max(FEW_ROWS, known / 2):
             return "text", "hardly a text comes twice" + _numbers_among(table, column)
         return "category", ""
     if column.boolean:
@@ -119,7 +119,7 @@ def _numbers_among(table: Table, column: Column) -> str:
 def _numbers_rows(column: Column) -> bool:
     """Whether whole numbers tell rows apart and nothing else."""
     n = len(column.values)
-    if not column.whole or n < _FEW_ROWS or column.n_distinct < n:
+    if not column.whole or n < FEW_ROWS or column.n_distinct < n:
         return False
     consecutive = int(column.values.max()) - int(column.values.min()) == n - 1
     called = bool(_CALLED_ID.search(column.name) or _CAMEL_ID.search(column.name))
@@ -128,7 +128,7 @@ def _numbers_rows(column: Column) -> bool:
 
 def _same(column: Column, goal: Column) -> bool:
     """Whether a column has the target's value in every row."""
-    if len(column.values) < _FEW_ROWS or column.categories != goal.categories or column.is_time != goal.is_time:
+    if len(column.values) < FEW_ROWS or column.categories != goal.categories or column.is_time != goal.is_time:
         return False
     same = column.values == goal.values
     return bool((same | (column.missing & goal.missing)).all())
