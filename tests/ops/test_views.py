@@ -103,6 +103,14 @@ def test_contiguous_gives_the_tensor_itself_where_it_is():
     assert x.contiguous() is x
 
 
+@pytest.mark.parametrize("change", [lambda x: x.t(), lambda x: x[:, ::2], lambda x: x[:, 1], lambda x: x[:, :1]])
+def test_contiguous_puts_elements_in_row_major_order(change):
+    x = change(base())
+    assert not x.is_contiguous()
+    assert x.contiguous().is_contiguous()
+    assert x.contiguous().view(-1).tolist() == x.numpy().ravel().tolist()
+
+
 def test_memory_of_numpy_is_shared_through_views():
     array = np.zeros((2, 3))
     backlit.from_numpy(array)[1].fill_(7.0)
