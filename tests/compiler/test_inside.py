@@ -258,3 +258,111 @@ def test_masks_of_numpy() -> None:
         compiled(x_of(5, 3))
     put = backlit.compile(lambda x: x.clone().__setitem__(mask, 0) or x[np.array(True)])
     assert put(x_of(4, 3)).shape == (1, 4, 3)
+
+
+# -- tensors that are put somewhere ----------------------------------------------------------------------------------
+
+
+class Slotted:
+    __slots__ = ("state",)
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+
+class Plain:
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+
+shared: Any = None
+
+
+def put_in_dict(state: Any) -> tuple[Any, Any]:
+    kept = {"state": state}
+    return lambda x: kept.update(state=0.5 * kept["state"] + x.sum(0)), kept
+
+
+def put_in_list(state: Any) -> tuple[Any, Any]:
+    kept = [state]
+    return lambda x: kept.append(0.5 * kept[-1] + x.sum(0)), kept
+
+
+def put_in_object(state: Any, kind: Any = Plain) -> tuple[Any, Any]:
+    kept = kind(state)
+
+    def function(x: Any) -> None:
+        kept.state = 0.5 * kept.state + x.sum(0)
+
+    return function, kept
+
+
+def put_in_slot(state: Any) -> tuple[Any, Any]:
+    return put_in_object(state, Slotted)
+
+
+def put_in_pair(state: Any) -> tuple[Any, Any]:
+    kept = Plain((state, state))
+
+    def function(x: Any) -> None:
+        kept.state = (kept.state[1], x.sum(0))
+
+    return function, kept
+
+
+def put_in_cell(state: Any) -> tuple[Any, Any]:
+    def function(x: Any) -> None:
+        nonlocal state
+        state = 0.5 * state + x.sum(0)
+
+    return function, function.__closure__[0]  # type: ignore[index]
+
+
+def put_in_module(state: Any) -> tuple[Any, Any]:
+    global shared
+    shared = state
+
+    def function(x: Any) -> None:
+        global shared
+        shared = 0.5 * shared + x.sum(0)
+
+    return function, globals()
+
+
+def found_in(kept: Any) -> Any:
+    if kept is globals():
+        return shared
+    if isinstance(kept, dict | list):
+        return tuple(kept.values() if isinstance(kept, dict) else kept)
+    return kept.state if isinstance(kept, Plain | Slotted) else kept.cell_contents
+
+
+PUT = [put_in_dict, put_in_list, put_in_object, put_in_slot, put_in_pair, put_in_cell, put_in_module]
+
+
+@pytest.mark.parametrize("put", PUT)
+def test_tensors_that_are_put_outside_are_refused_and_what_was_there_stays(put: Any) -> None:
+    state = x_of(3)
+    function, kept = put(state)
+    before = found_in(kept)
+    with pytest.raises(GraphError, match=r"is given a tensor by the function.*return the tensor.*copy_\(\)"):
+        backlit.compile(function)(x_of(4, 3))
+    after = found_in(kept)
+    assert after is before or all(a is b for a, b in zip(after, before, strict=True))
+    # Eager code goes on from there.
+    function(x_of(4, 3))
+
+
+def test_a_trace_that_fails_puts_tensors_back() -> None:
+    kept = {"state": x_of(3)}
+
+    def function(x: Any) -> float:
+        kept["state"] = x.sum(0)
+        kept["more"] = x
+        return float(x.mean())
+
+    before = kept["state"]
+    with pytest.raises(GraphError, match="asked for the number"):
+        backlit.compile(function)(x_of(4, 3))
+    assert list(kept) == ["state"]
+    assert kept["state"] is before

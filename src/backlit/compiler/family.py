@@ -12,6 +12,7 @@ import numpy as np
 
 from backlit.compiler.program import Program
 from backlit.compiler.rows import SAMPLES, NotUniform, agree, stays_inside, uniform
+from backlit.compiler.surroundings import Surroundings
 from backlit.core.tensor_base import Symbol, TensorBase, make
 from backlit.errors import BacklitError, GraphError
 from backlit.graph.graph import Graph, Ref
@@ -77,10 +78,11 @@ class Tracing:
         keep_grads: bool,
         guards: int,
         facts: Callable[[], Any],
-        reads_sizes: bool,
+        surroundings: Surroundings | None,
     ) -> None:
         self._function, self._keep_grads, self._guards, self._facts = function, keep_grads, guards, facts
-        self.reads_sizes = reads_sizes
+        self._surroundings = surroundings
+        self.reads_sizes = surroundings is None or surroundings.reads_sizes
         self.rows = rows_of(args)
         self._same: Any = None
         self._first: Any = None
@@ -166,7 +168,17 @@ class Tracing:
         shapes = [t._array.shape for t in self.likes]
         if rows is not None:
             shapes = [(rows, *s[1:]) if by_row else s for s, by_row in zip(shapes, self.by_row, strict=True)]
-        traced = Traced(self._function, tuple(map(_stand_in, self.likes, shapes)), {})
+        left: list[str] = []
+        try:
+            traced = Traced(self._function, tuple(map(_stand_in, self.likes, shapes)), {})
+        finally:
+            if self._surroundings is not None:
+                left = self._surroundings.put_back()
+        if left:
+            raise GraphError(
+                f"{left[0]} is given a tensor by the function that is compiled, which would happen only while that is "
+                "traced; return the tensor, or write it into one that is there, with copy_()"
+            )
         for owner in traced.grad_owners:
             if isinstance(owner, int) and not self._leaves[owner]:
                 raise GraphError(

@@ -53,7 +53,7 @@ class Specialised:
         surroundings: Callable[[], Surroundings] | None = None,
     ) -> None:
         before = None if surroundings is None else surroundings()
-        self.tracing = Tracing(function, args, keep_grads, guards, facts, before is None or before.reads_sizes)
+        self.tracing = Tracing(function, args, keep_grads, guards, facts, before)
         self.rows = self.tracing.rows
         with _no_collections():
             check_host()

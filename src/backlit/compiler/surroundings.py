@@ -18,7 +18,7 @@ import numpy as np
 
 from backlit.core.stateful import Stateful, is_stateful
 from backlit.core.stepped import Stepped
-from backlit.core.tensor_base import TensorBase
+from backlit.core.tensor_base import Symbol, TensorBase
 
 _ABSENT = object()
 # What equals itself wherever it is made.
@@ -44,6 +44,13 @@ class _Slots:
     def get(self, name: str, default: Any) -> Any:
         """The value of an attribute."""
         return getattr(self._owner, name, default)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self._owner, name, value)
+
+    def pop(self, name: str) -> None:
+        """Delete an attribute."""
+        delattr(self._owner, name)
 
 
 class Surroundings:
@@ -109,6 +116,42 @@ class Surroundings:
             if now is not value and isinstance(value, _PLAIN) and isinstance(now, _PLAIN) and _other(now, value):
                 return name
         return None
+
+    def put_back(self) -> list[str]:
+        """Put back what was set to tensors of a program that was traced, which have no values.
+
+        Returns:
+            The names and keys of what was put back.
+        """
+        found = []
+        for place, name, value in self._names:
+            now = place.get(name, _ABSENT)
+            # What a class has is in no dict that can be written.
+            if now is not value and _valueless(now) and isinstance(place, dict | _Slots):
+                found.append(name)
+                if value is _ABSENT:
+                    place.pop(name)
+                else:
+                    place[name] = value
+        for name, cell, value in self._cells:
+            now = _content(cell)
+            if now is not value and _valueless(now):
+                found.append(name)
+                if value is _ABSENT:
+                    del cell.cell_contents
+                else:
+                    cell.cell_contents = value
+        for container, copy in self._containers:
+            if not isinstance(container, list | dict | deque):
+                continue
+            before = copy.values() if isinstance(container, dict) else copy
+            known = set(map(id, before))
+            given = [key for key, value in _items(container) if id(value) not in known and _valueless(value)]
+            if given:
+                found.append(f"[{given[0]!r}] of a {type(container).__name__}")
+                container.clear()
+                (container.update if isinstance(container, dict) else container.extend)(copy)
+        return found
 
     def _follow(self, value: Any) -> None:
         """Follow a value, and those of its attributes that are named in one of the functions."""
@@ -240,6 +283,19 @@ def _content(cell: CellType) -> Any:
         return cell.cell_contents
     except ValueError:  # A name that has no value yet.
         return _ABSENT
+
+
+def _items(container: Any) -> Iterable[tuple[Any, Any]]:
+    return container.items() if isinstance(container, dict) else enumerate(container)
+
+
+def _valueless(value: Any, depth: int = 2) -> bool:
+    """Whether a value is a tensor of a program that was traced, or holds one."""
+    if isinstance(value, TensorBase):
+        return isinstance(value._array, Symbol)
+    if not depth or not isinstance(value, list | tuple | dict) or len(value) > _LONGEST:
+        return False
+    return any(_valueless(part, depth - 1) for _, part in _items(value))
 
 
 def _other(now: Any, before: Any) -> bool:
