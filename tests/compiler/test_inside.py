@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -366,3 +367,75 @@ def test_a_trace_that_fails_puts_tensors_back() -> None:
         backlit.compile(function)(x_of(4, 3))
     assert list(kept) == ["state"]
     assert kept["state"] is before
+
+
+# -- arguments and results that are no tensors -----------------------------------------------------------------------
+
+
+@dataclass
+class Batch:
+    x: Any
+    y: Any = None
+    scale: float = 1.0
+
+    def scaled(self) -> Any:
+        return self.x * self.scale + offset
+
+
+offset = 0.0
+
+
+def test_dataclasses_are_arguments_and_results(monkeypatch: pytest.MonkeyPatch, traces: list[None]) -> None:
+    def function(batch: Batch) -> Batch:
+        return Batch(batch.scaled(), batch.y, batch.scale + 1)
+
+    compiled = backlit.compile(function)
+    for rows in (4, 4, 1, 7):
+        result = compiled(Batch(x_of(rows, 3), scale=2.0))
+        assert isinstance(result, Batch)
+        assert result.scale == 3.0
+        assert np.array_equal(result.x.numpy(), 2 * x_of(rows, 3).numpy())
+    known = len(traces)
+    compiled(Batch(x_of(4, 3), scale=2.0))
+    assert len(traces) == known
+    assert np.array_equal(compiled(Batch(x_of(4, 3), scale=3.0)).x.numpy(), 3 * x_of(4, 3).numpy())
+    # What its methods find by name is looked at too.
+    monkeypatch.setitem(globals(), "offset", 1.0)
+    assert np.array_equal(compiled(Batch(x_of(4, 3), scale=2.0)).x.numpy(), 2 * x_of(4, 3).numpy() + 1)
+
+
+def changes_dict(batch: Any) -> Any:
+    batch["out"] = batch["x"] * 2
+    return batch["out"]
+
+
+def empties_dict(batch: Any) -> Any:
+    return batch.pop("x") * 2
+
+
+def changes_list(batch: Any) -> Any:
+    batch[0] = batch[0] * 2
+    return batch[0]
+
+
+def changes_object(batch: Any) -> Any:
+    batch.x = batch.x * 2
+    return batch.x
+
+
+@pytest.mark.parametrize("function", [changes_dict, empties_dict, changes_list, changes_object])
+def test_arguments_that_are_changed_in_python_are_refused(function: Any) -> None:
+    x = x_of(4, 3)
+    batch: Any = [x] if function is changes_list else Batch(x) if function is changes_object else {"x": x}
+    with pytest.raises(GraphError, match=r"changes a list, a dict or an object among.*return what is new"):
+        backlit.compile(function)(batch)
+
+
+def test_tensors_in_a_dict_may_be_written() -> None:
+    batch = {"x": x_of(4, 3)}
+
+    def function(batch: Any) -> None:
+        batch["x"] += 1
+
+    backlit.compile(function)(batch)
+    assert np.array_equal(batch["x"].numpy(), x_of(4, 3).numpy() + 1)

@@ -1,6 +1,7 @@
 """Trees of tensors and constants: taken apart and put together again."""
 
 from collections import OrderedDict, defaultdict, namedtuple
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,36 @@ from backlit.compiler.tree import Constant, constants, flatten, unflatten
 from backlit.errors import ArgumentTypeError
 
 Pair = namedtuple("Pair", "first second")
+
+
+@dataclass
+class Batch:
+    inputs: Any
+    weight: float = 1.0
+    total: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.total = self.weight
+
+
+@dataclass(frozen=True, slots=True)
+class Slotted:
+    first: Any
+    second: Any
+
+
 LEAVES = st.one_of(
     st.builds(lambda: backlit.zeros(1)), st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()
 )
 TREES = st.recursive(
     LEAVES,
     lambda parts: st.one_of(
-        st.lists(parts), st.tuples(parts, parts), st.dictionaries(st.text(), parts), st.builds(Pair, parts, parts)
+        st.lists(parts),
+        st.tuples(parts, parts),
+        st.dictionaries(st.text(), parts),
+        st.builds(Pair, parts, parts),
+        st.builds(Batch, parts),
+        st.builds(Slotted, parts, parts),
     ),
 )
 
@@ -31,6 +55,9 @@ def equal(one: Any, other: Any) -> bool:
         return type(one) is type(other) and list(one) == list(other) and all(equal(one[k], other[k]) for k in one)
     if isinstance(one, list | tuple):
         return type(one) is type(other) and len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, Batch | Slotted):
+        names = [f.name for f in fields(one)]
+        return type(one) is type(other) and all(equal(getattr(one, n), getattr(other, n)) for n in names)
     return type(one) is type(other) and repr(one) == repr(other)
 
 
@@ -77,6 +104,17 @@ def test_one_tensor_in_several_places() -> None:
 def test_what_can_be_read_only_once_is_refused(once: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"a tree: .* can be read only once; make it a list"):
         flatten([once], "a tree")
+
+
+def test_dataclasses_keep_what_else_they_hold() -> None:
+    batch: Any = Batch(backlit.ones(1))
+    batch.note = "first"
+    tensors, skeleton = flatten(batch, "a tree")
+    again = unflatten(skeleton, iter(tensors))
+    assert vars(again).keys() == vars(batch).keys()
+    assert again.inputs is batch.inputs
+    batch.note = "second"
+    assert flatten(batch, "a tree")[1] != skeleton
 
 
 def test_constants_in_order() -> None:

@@ -55,6 +55,12 @@ class _Variant:
         else:
             args, kwargs = unflatten(self._skeleton, iter(tensors))
             result = self._function(*args, **kwargs)
+            left, skeleton = flatten((args, kwargs), "the arguments of a compiled function", once=True)
+            if skeleton != self._skeleton or any(a is not b for a, b in zip(left, tensors, strict=True)):
+                raise GraphError(
+                    "the function changes a list, a dict or an object among its arguments, which would be changed only "
+                    "while it is traced; leave that as it is, and return what is new"
+                )
         leaves, skeleton = flatten(result, "the result of a compiled function")
         places: list[Any] = []
         outside, computed = [], []
@@ -269,8 +275,8 @@ def compile(function: Callable[..., Any] | None = None, *, keep_grads: bool = Fa
 
     Args:
         function: What to compile, such as a function or a module; without it, a decorator is returned. Its arguments
-            and results are tensors in nested tuples, lists and dicts; what else is in there must be hashable and is a
-            constant of the program.
+            and results are tensors in nested tuples, lists, dicts and dataclasses, which it leaves as they are; what
+            else is in there must be hashable and is a constant of the program.
         keep_grads: Leave gradients on the parameters that the function updates; otherwise they are None afterwards,
             unless the next call would add to them.
         **others: None; those that PyTorch's `compile` has are refused in words.

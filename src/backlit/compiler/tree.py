@@ -1,11 +1,12 @@
-"""Arguments and results as trees: tensors in nested tuples, lists and dicts, and constants between them."""
+"""Arguments and results as trees: tensors in tuples, lists, dicts and dataclasses, and constants between them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
+from backlit.core.stateful import is_stateful
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentTypeError
 
@@ -42,7 +43,7 @@ def flatten(tree: Any, what: str, *, once: bool = False) -> tuple[list[TensorBas
     """The tensors of a tree in order, and its skeleton, which can be hashed and compared.
 
     Args:
-        tree: Tensors and constants in tuples, named tuples, lists and dicts.
+        tree: Tensors and constants in tuples, named tuples, lists, dicts and dataclasses that compare by their fields.
         what: What the tree is, for the message.
         once: Whether a tensor that stands in several places is given only once.
 
@@ -63,6 +64,10 @@ def flatten(tree: Any, what: str, *, once: bool = False) -> tuple[list[TensorBas
             return type(part), tuple(map(walk, part))
         if isinstance(part, dict):
             return type(part), tuple(map(Constant, part)), tuple(map(walk, part.values()))
+        if _is_record(part):
+            names = dict.fromkeys((*(f.name for f in fields(part)), *getattr(part, "__dict__", ())))
+            held = {name: getattr(part, name) for name in names if hasattr(part, name)}
+            return type(part), tuple(held), tuple(map(walk, held.values()))
         if isinstance(part, np.ndarray):
             raise ArgumentTypeError(f"{what}: got a NumPy array; make it a tensor with backlit.from_numpy(...)")
         if isinstance(part, Iterator):
@@ -71,18 +76,27 @@ def flatten(tree: Any, what: str, *, once: bool = False) -> tuple[list[TensorBas
             hash(part)
         except TypeError as error:
             raise ArgumentTypeError(
-                f"{what}: {type(part).__name__} is neither a tensor nor a constant that can be hashed"
+                f"{what}: {type(part).__name__} is neither a tensor nor a constant that can be hashed; give its "
+                "tensors one by one, or in a tuple, a dict or a dataclass"
             ) from error
         return Constant(part)
 
     return tensors, walk(tree)
 
 
+def _is_record(part: Any) -> bool:
+    """Whether something is what its fields are, and no more."""
+    kind = type(part)
+    return is_dataclass(kind) and kind.__dataclass_params__.eq and not is_stateful(part)  # type: ignore[attr-defined]
+
+
 def constants(skeleton: Any) -> Iterator[Any]:
-    """The constants in a skeleton."""
+    """The constants in a skeleton, and the classes whose methods may be called."""
     if isinstance(skeleton, Constant):
         yield skeleton.value
     elif isinstance(skeleton, tuple):
+        if is_dataclass(skeleton[0]):
+            yield skeleton[0]
         for part in skeleton[-1]:
             yield from constants(part)
 
@@ -105,6 +119,11 @@ def _filled(skeleton: Any, tensors: Iterator[Any], seen: list[Any]) -> Any:
     if issubclass(kind, dict):
         made = kind.__new__(kind)
         made.update(zip((key.value for key in parts[0]), values, strict=True))
+        return made
+    if len(parts) > 1:
+        made = object.__new__(kind)
+        for name, value in zip(parts[0], values, strict=True):
+            object.__setattr__(made, name, value)
         return made
     make: Callable[..., Any] = kind
     return make(*values) if hasattr(kind, "_fields") else make(values)
