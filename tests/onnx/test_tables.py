@@ -159,11 +159,13 @@ def folder(tmp_path_factory):
     """The run of a table of numbers, categories and times, with gaps."""
     pytest.importorskip("pyarrow", reason="tables are read through pyarrow")
     folder, rng = tmp_path_factory.mktemp("run"), np.random.default_rng(0)
-    lines = ["size,colour,built,price"]
+    lines = ["size,colour,built,open,price"]
     for _ in range(80):
         size, colour = rng.normal(3, 2), rng.choice(["red", "green", ""])
         time = np.datetime64("1950-01-01T00:00:00", "s") + rng.integers(0, 3_000_000_000)
-        lines.append(f"{'' if rng.random() < 0.1 else size},{colour},{time if rng.random() < 0.9 else ''},{size**2}")
+        clock = f"{rng.integers(24)}:{rng.integers(10, 60)}" if rng.random() < 0.9 else ""
+        built = time if rng.random() < 0.9 else ""
+        lines.append(f"{'' if rng.random() < 0.1 else size},{colour},{built},{clock},{size**2}")
     (folder / "table.csv").write_text("\n".join(lines))
     command = ["train", str(folder / "table.csv"), "--epochs", "2", "--out"]
     with pytest.MonkeyPatch.context() as patch:
@@ -178,6 +180,7 @@ NEW = {
     "size": [1.5, np.nan, 100.0, -3.0],
     "colour": ["red", "", "violet", "green"],
     "built": ["1969-12-31T23:59:59", "2000-02-29T12:30:00", "", "1900-03-01T00:00:01"],
+    "open": ["14:35", "", "0:00", "23:59:30"],
     "price": [1.0, 2.0, 3.0, 4.0],
 }
 
@@ -192,10 +195,12 @@ def test_a_run_of_a_table_takes_its_columns(name, target, folder, tmp_path, caps
     assert main(["predict", str(folder / name), str(tmp_path / "new.csv")]) == 0
     lines = [line.split(",") for line in capsys.readouterr().out.splitlines()[1:]]
     times = np.array([value or "NaT" for value in NEW["built"]], "datetime64[s]").astype(np.int64)
+    clocks = np.array([14 * 3600 + 35 * 60, np.iinfo(np.int64).min, 0, 86_370])
     given = {
         "size": np.array(NEW["size"]),
         "colour": np.array(NEW["colour"], object),
         "built": times,
+        "open": clocks,
         "price": np.array(NEW["price"]),
     }
     found = run(tmp_path / "model.onnx", [values[:, None] for n, values in given.items() if n != target])

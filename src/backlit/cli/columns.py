@@ -115,8 +115,8 @@ def _done(column: NumberColumn | DateColumn | CategoryColumn) -> str:
         return f"{form}: {shown}" + (" and missing" if column.flagged else "")
     if isinstance(column, DateColumn):
         filled = "; missing ones marked" if column.flagged else ""
-        read = f"; read as {order_in_words(column.order)}" if column.order else ""
-        return f"{', '.join(column.parts)}, standardised{filled}{read}"
+        read = f"; read as {order_in_words(column.order)}" if column.order and not column.is_clock else ""
+        return f"{', '.join(column.parts)}{' of the day' * column.is_clock}, standardised{filled}{read}"
     gaps = f"; missing: {short(column.fill)}, marked" if column.flagged else ""
     sign = "+" if column.mean < 0 else "−"
     read = f"; written as {form_in_words(column.form)}" if column.form else ""

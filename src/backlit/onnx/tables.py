@@ -2,13 +2,15 @@
 
 A network for numbers has one input, "input", (batch, features). One whose columns were encoded has an input for each
 column, called as the column is, (batch, 1): float64 for numbers, NaN where one is missing; int64 for times, seconds
-since 1970, the smallest int64 where one is missing; for categories texts, "" where one is missing, or numbers.
+since 1970, or for times of day since midnight, the smallest int64 where one is missing; for categories texts, "" where
+one is missing, or numbers.
 
 A regression has the output "prediction", (batch,) or (batch, targets). A classification has "label", (batch,), and
 "probabilities", (batch, classes); for several labels both are (batch, labels). An underscore follows a name that an
 input has already.
 """
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -179,6 +181,7 @@ def _date_parts(seconds: Any, parts: tuple[str, ...]) -> list[Any]:
     day_of_era = shifted - era * 146_097
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    share = (seconds - day * _DAY).double() / _DAY
     march = (5 * day_of_year + 2) // 153
     month = where(march < 10, march + 3, march - 9)
     found = {
@@ -186,7 +189,9 @@ def _date_parts(seconds: Any, parts: tuple[str, ...]) -> list[Any]:
         "year": year_of_era + era * 400 + (month <= 2).long(),
         "month": month,
         "weekday": (day + 3) % 7,
-        "hour": (seconds - day * _DAY).double() / 3600,
+        "hour": share * 24,
+        "sine": (share * (2 * math.pi)).sin(),
+        "cosine": (share * (2 * math.pi)).cos(),
     }
     return [found[part] for part in parts]
 

@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from backlit import nn, ops
 from backlit.data.tables import CategoryColumn, DateColumn, NumberColumn, TableEncoder, embedding_size, find_kinds
+from backlit.data.tables.times import CLOCK
 from backlit.errors import ArgumentError, DataError, StateError
 from tests.data.tables.frames import frame
 
@@ -81,6 +82,18 @@ def test_parts_of_dates_that_never_change_are_left_out():
     assert column.fill == np.datetime64("2020-03-03").astype("datetime64[s]").astype(int)
     empty = DateColumn.fit("d", np.full(3, np.datetime64("NaT", "s")))
     assert empty.parts == ("days",)
+
+
+def test_times_of_day_lie_on_a_circle():
+    clocks = np.array(["1970-01-01T06:00", "1970-01-01T23:45", "1970-01-01T00:15", "NaT"], "datetime64[s]")
+    column = DateColumn.fit("seen", clocks, CLOCK)
+    assert column.names == ["seen: hour", "seen: sine", "seen: cosine", "seen is missing"]
+    (hour, sine, cosine), scales = column.transform(frame(seen=list(clocks))["seen"], slice(None))[:3], column.scales
+    assert hour[0] * scales[0] + column.means[0] == pytest.approx(6)
+    late, early = np.array([sine, cosine]).T[1:3] * scales[1:]
+    # Half an hour lies between, across midnight.
+    assert np.hypot(*(late - early)) == pytest.approx(2 * np.sin(np.pi * 0.5 / 24))
+    assert DateColumn.fit("seen", clocks[:1], CLOCK).parts == ("hour",)
 
 
 def test_categories_that_training_did_not_know_and_missing_ones():

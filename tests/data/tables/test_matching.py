@@ -1,5 +1,8 @@
 """New rows are read as the encoder expects them; all that is other is said."""
 
+import json
+
+import numpy as np
 import pytest
 
 from backlit.data.tables import TableEncoder, building, find_kinds, read_like, read_table
@@ -71,6 +74,24 @@ def test_times_are_read_in_the_order_of_training(tmp_path):
     (tmp_path / "new.csv").write_text("when\n01/02/2021\n", encoding="utf-8")
     assert read_like(tmp_path / "new.csv", encoder)[0]["when"].told() == ["2021-02-01"]
     assert read_table(tmp_path / "new.csv")["when"].told() == ["2021-01-02"]
+
+
+def test_times_of_day_stay_ones(tmp_path):
+    (tmp_path / "t.csv").write_text("at,day,n\n14:35,2020-01-05,1\n9:05,2020-01-06,2\n", encoding="utf-8")
+    table = read_table(tmp_path / "t.csv")
+    found = find_kinds(table, ["n"])
+    assert [each.kind for each in found] == ["time", "date"]
+    encoder = TableEncoder.fit(table, found, slice(None))
+    assert TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict()))) == encoder
+    new = tmp_path / "new.csv"
+    new.write_text("at,day\n2:35 pm,2020-01-05\n", encoding="utf-8")
+    again, notes = read_like(new, encoder)
+    assert notes == []
+    np.testing.assert_array_equal(encoder.transform(again), encoder.transform(table)[:1])
+    for cells, words in (("2020-01-05,2020-01-05", "'at' held times of day"), ("9:05,9:05", "'day' held times when")):
+        new.write_text(f"at,day\n{cells}\n", encoding="utf-8")
+        with pytest.raises(DataError, match=words):
+            read_like(new, encoder)
 
 
 def test_a_column_without_values_is_said(read):

@@ -156,6 +156,42 @@ def test_dates_as_people_write_them(csv, cells, first):
     assert found.told()[0] == first
 
 
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["14:35", "09:05", ""], ["14:35", "09:05", None]),
+        (["14:35:20", "9:05"], ["14:35:20", "09:05:00"]),
+        (["2:35 pm", "12:00AM", "12:01 p.m."], ["14:35", "00:00", "12:01"]),
+        (["14:35", "2:35 pm"], ["14:35", "14:35"]),
+        (["23:59:59.25", " 0:00 "], ["23:59:59", "00:00:00"]),
+    ],
+)
+def test_times_of_day(csv, cells, told):
+    found = column(csv("\n".join(["when,n", *(f"{cell},1" for cell in cells)]) + "\n"), "when")
+    assert found.is_clock
+    assert found.told() == told == found.cells().tolist()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["14:35", "24:00"], ["2:1", "0:0"], ["13:00 pm", "1:00 am"], ["14:35", "2020-01-01"],
+     ["2020-01-01", "14:35"], ["14:35", "31.12.2020"], ["31.12.2020", "14:35"], ["14:60", "14:35"],
+     ["0:10 am", "1:00 am"]],
+)  # fmt: skip
+def test_what_is_no_time_of_day_stays_text(cells):
+    for rows in (1, 2):
+        assert built(pa.table({"a": cells * 2}), rows).is_text
+
+
+def test_times_of_day_in_parquet(tmp_path):
+    clocks = [dt.time(14, 35), None, dt.time(9, 5, 20)]
+    for kind in (pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")):
+        pq.write_table(pa.table({"a": pa.array(clocks, kind)}), tmp_path / "t.parquet")
+        found = read_table(tmp_path / "t.parquet")["a"]
+        assert found.is_clock
+        assert found.told() == ["14:35:00", None, "09:05:20"]
+
+
 def test_days_beyond_twelve_settle_the_order_of_all():
     texts = ["03/04/2021", "05/06/2021", "07/08/2021", "25/12/2021"]
     for rows in (1, 2, 4):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backlit.data.datasets.table import arrow
 from backlit.data.tables.forms import as_plain, in_form, likely_forms
 from backlit.data.tables.table import MOST_CATEGORIES, Column
-from backlit.data.tables.times import ORDERS, as_times, fitting_orders, iso_times, ordered_times
+from backlit.data.tables.times import CLOCK, ORDERS, as_times, fitting_orders, iso_times, ordered_times
 from backlit.errors import DataError
 
 # Texts that mean that nothing is there.
@@ -101,6 +101,10 @@ class Builder:
             chunk = self._parsed(array)
         elif types.is_date(array.type) or types.is_timestamp(array.type):
             chunk = self._keep("time", as_times(array.cast(pa.timestamp("us", getattr(array.type, "tz", None)))))
+        elif types.is_time(array.type):
+            self._order = CLOCK
+            seconds = array.cast(pa.time64("us"), safe=False).cast(pa.int64())
+            chunk = self._keep("time", as_times(seconds.cast(pa.timestamp("us"))))
         elif types.is_boolean(array.type):
             self._boolean = True
             chunk = self._keep("number", self._compact(array.cast(pa.int64())))
@@ -209,9 +213,11 @@ class Builder:
         """Texts as times, if all of them are."""
         times = iso_times(array)
         if times is not None:
-            return times
+            return None if self._order == CLOCK else times
         fitting = fitting_orders(array, self.orders)
-        if not fitting:
+        # Times of day are no dates.
+        dated = self._kind == "time" and self._order != CLOCK
+        if not fitting or (dated and fitting[0] == CLOCK):
             return None
         if self._order and fitting[0] != self._order:
             raise ReadAgainError(replace(self, orders=fitting))

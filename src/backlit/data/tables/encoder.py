@@ -118,7 +118,7 @@ class TableEncoder:
 
 def _fitted(column: Column, found: Found, rows: NDArray[np.int64] | slice) -> Encoding:
     values = column.values[rows]
-    if found.kind == "date":
+    if found.kind in ("date", "time"):
         return DateColumn.fit(column.name, values, column.order)
     if column.categories is None:
         return NumberColumn.fit(column.name, values, form=column.form)

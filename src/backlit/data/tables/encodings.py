@@ -1,6 +1,6 @@
 """How one column becomes numbers for a network: what was learnt from training rows, and nothing else."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.data.tables.table import Column
+from backlit.data.tables.times import CLOCK
 
 # Up to so many categories a one-hot vector is as small as a learnt one.
 MOST_ONE_HOT = 10
 _LARGEST_EMBEDDING = 50
 _DAY = np.timedelta64(1, "D")
+_DATE_PARTS = ("days", "year", "month", "weekday", "hour")
+_CLOCK_PARTS = ("hour", "sine", "cosine")
 # Below this share of a column's size its spread is rounding.
 _SPREAD = 1e-12
 
@@ -78,16 +81,18 @@ class NumberColumn:
 class DateColumn:
     """A column of times: standardised year, month, day of the week, elapsed days, and hours where there are any.
 
-    Parts that are the same in all training rows are left out, but for the days.
+    Of times of day, the hour, and where it stands in the circle of the day. Parts that are the same in all training
+    rows are left out, but for the first.
 
     Attributes:
         name: The column's name.
         fill: What a missing time becomes: seconds since 1970.
-        parts: "days" since 1970, "year", "month", "weekday" (0: Monday), "hour".
+        parts: "days" since 1970, "year", "month", "weekday" (0: Monday), "hour"; or "hour", "sine", "cosine".
         means: Each part's mean in the training rows, after filling.
         scales: Each part's standard deviation, divided by n; 1 for a constant one.
         flagged: Whether a further column says where times are missing.
-        order: In which order day, month and year were written, as in "%d/%m/%Y"; empty for ISO 8601.
+        order: In which order day, month and year were written, as in "%d/%m/%Y"; empty for ISO 8601; "%H:%M" for times
+            of day.
     """
 
     kind: ClassVar[str] = "date"
@@ -107,11 +112,17 @@ class DateColumn:
         gaps = np.isnat(seconds)
         known = seconds[~gaps].astype(np.int64)
         fill = int(np.median(known)) if len(known) else 0
-        found = _date_parts(np.where(gaps, np.datetime64(fill, "s"), seconds))
-        varying = {part: value for part, value in found.items() if part == "days" or np.ptp(value) > 0}
+        names = _CLOCK_PARTS if order == CLOCK else _DATE_PARTS
+        found = _date_parts(np.where(gaps, np.datetime64(fill, "s"), seconds), names)
+        varying = {part: value for part, value in found.items() if part == names[0] or np.ptp(value) > 0}
         moments = [_moments(value) for value in varying.values()]
         means, scales = zip(*moments, strict=True)
         return cls(name, fill, tuple(varying), means, scales, bool(gaps.any()), order)
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether it holds times of day."""
+        return self.order == CLOCK
 
     @property
     def names(self) -> list[str]:
@@ -122,7 +133,7 @@ class DateColumn:
         """Rows of a column as numbers."""
         times = column.values[rows].astype("datetime64[s]")
         gaps = np.isnat(times)
-        found = _date_parts(np.where(gaps, np.datetime64(self.fill, "s"), times))
+        found = _date_parts(np.where(gaps, np.datetime64(self.fill, "s"), times), self.parts)
         parts = zip(self.parts, self.means, self.scales, strict=True)
         scaled: list[NDArray[Any]] = [(found[part] - mean) / scale for part, mean, scale in parts]
         return [*scaled, gaps] if self.flagged else scaled
@@ -194,12 +205,17 @@ def _moments(values: NDArray[Any]) -> tuple[float, float]:
     return mean, scale if scale > _SPREAD * max(abs(mean), 1e-300) else 1.0
 
 
-def _date_parts(times: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def _date_parts(times: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Parts of times by their names."""
     months, days = times.astype("datetime64[M]").astype(np.int64), times.astype("datetime64[D]")
-    return {
-        "days": times.astype(np.int64) / 86_400,
-        "year": 1970 + months // 12,
-        "month": 1 + months % 12,
-        "weekday": (days.astype(np.int64) + 3) % 7,
-        "hour": (times - days) / _DAY * 24,
+    share = (times - days) / _DAY
+    found: dict[str, Callable[[], NDArray[Any]]] = {
+        "days": lambda: times.astype(np.int64) / 86_400,
+        "year": lambda: 1970 + months // 12,
+        "month": lambda: 1 + months % 12,
+        "weekday": lambda: (days.astype(np.int64) + 3) % 7,
+        "hour": lambda: share * 24,
+        "sine": lambda: np.sin(2 * np.pi * share),
+        "cosine": lambda: np.cos(2 * np.pi * share),
     }
+    return {name: found[name]() for name in names}

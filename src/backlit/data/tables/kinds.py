@@ -10,8 +10,10 @@ import numpy as np
 from backlit.data.tables.table import MOST_CATEGORIES, Column, Table
 from backlit.errors import ArgumentError, DataError, suggest
 
-Kind = Literal["number", "boolean", "category", "date", "identifier", "text", "constant", "missing", "copy", "other"]
-USED: tuple[Kind, ...] = ("number", "boolean", "category", "date")
+Kind = Literal[
+    "number", "boolean", "category", "date", "time", "identifier", "text", "constant", "missing", "copy", "other"
+]
+USED: tuple[Kind, ...] = ("number", "boolean", "category", "date", "time")
 
 # A table of fewer rows tells nothing about whether values repeat.
 FEW_ROWS = 20
@@ -96,7 +98,7 @@ def _kind(table: Table, column: Column, goals: Sequence[Column], categorical: bo
             raise DataError(f"{table.source}: column {column.name!r} has more than {MOST_CATEGORIES:,} categories")
         return "text", f"more than {MOST_CATEGORIES:,} different texts"
     if column.is_time:
-        return "date", ""
+        return "time" if column.is_clock else "date", ""
     if column.is_text:
         if not categorical and column.n_distinct > max(FEW_ROWS, known / 2):
             return "text", "hardly a text comes twice" + _numbers_among(table, column)

@@ -66,11 +66,10 @@ def _differences(table: Table, column: Column, encoding: Encoding) -> list[str]:
     name, gaps = column.name, column.n_missing
     if gaps == len(column.values):
         return [f"column {name!r} holds no value in any row; {_filling(encoding)}"]
-    notes = []
+    notes, wanted = [], _sort(encoding)
     if isinstance(encoding, CategoryColumn):
         notes = _unseen(table, column, encoding)
-    elif column.is_text or column.is_time != isinstance(encoding, DateColumn):
-        wanted = "times" if isinstance(encoding, DateColumn) else "numbers"
+    elif column.is_text or _sort(column) != wanted:
         if column.stray is not None and wanted == "numbers":
             row, content = column.stray
             raise DataError(f"{table.cell(name, row)}: {content!r} is not a number; mend or empty the cell")
@@ -83,6 +82,13 @@ def _differences(table: Table, column: Column, encoding: Encoding) -> list[str]:
     if gaps and not encoding.flagged:
         notes.append(f"column {name!r}: {gaps:,} missing, of which training knew none; {_filling(encoding)}")
     return notes
+
+
+def _sort(what: Column | Encoding) -> str:
+    """What a column holds, or held in training, that is no text."""
+    if isinstance(what, DateColumn) or (isinstance(what, Column) and what.is_time):
+        return "times of day" if what.is_clock else "times"
+    return "numbers"
 
 
 def _written_otherwise(column: Column, encoding: NumberColumn | DateColumn) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit.data.tables.times import CLOCK
 from backlit.errors import ArgumentError, DataError, suggest
 
 # A column of more different texts than this holds names or sentences; nothing is learnt from their numbers.
@@ -26,7 +27,8 @@ class Column:
             reader keeps: all texts then have the number 0.
         whole: Whether all numbers were written as whole numbers.
         boolean: Whether the numbers, 0 and 1, are truth values.
-        order: In which order day, month and year were written, as in "%d/%m/%Y"; empty for ISO 8601.
+        order: In which order day, month and year were written, as in "%d/%m/%Y"; empty for ISO 8601; "%H:%M" for times
+            of day, which lie on the first of January 1970.
         form: In which form numbers were written (see `forms`); empty for plain ones.
         foreign: The type of cells that are no numbers, times or texts; none of them is then kept, and all are missing.
         stray: In a column of text, row and content of the first cell that is no number.
@@ -53,6 +55,11 @@ class Column:
     def is_time(self) -> bool:
         """Whether it holds dates or times."""
         return self.values.dtype.kind == "M"
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether it holds times of day."""
+        return self.order == CLOCK
 
     @property
     def overfull(self) -> bool:
@@ -84,9 +91,14 @@ class Column:
         ordered = np.sort(known)
         return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + (len(ordered) > 0)
 
+    @cached_property
+    def _whole_minutes(self) -> bool:
+        """Whether all times are without seconds."""
+        return bool((self.values.astype("datetime64[m]") == self.values)[~self.missing].all())
+
     def cells(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[Any]:
         """The cells of rows as an array: numbers, times, or objects for text and truths, None where one is missing."""
-        if self.boolean:
+        if self.boolean or self.is_clock:
             return np.array(self.told(rows), object)
         if self.is_time and bool((self.values.astype("datetime64[D]") == self.values)[~self.missing].all()):
             return self.values[rows].astype("datetime64[D]")
@@ -101,6 +113,9 @@ class Column:
         if self.categories is not None:
             known: list[Any] = [self.categories[v] if v >= 0 and self.categories else None for v in values.tolist()]
             return known
+        if self.is_clock:
+            end = 16 if self._whole_minutes else 19
+            return [None if gone else str(time)[11:end] for time, gone in zip(values, missing, strict=True)]
         if self.is_time:
             times = zip(self.cells(rows), missing, strict=True)
             return [None if gone else str(time) for time, gone in times]
