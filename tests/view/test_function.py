@@ -150,6 +150,10 @@ def test_chosen_activations():
     assert prelu.weight.dtype == backlit.float32
     with pytest.raises(ArgumentError, match="did you mean 'Tanh'"):
         activations(["Tahn"])
+    with pytest.raises(ArgumentError, match="did you mean 'LeakyReLU'"):
+        activations(["leakyrelu"])
+    with pytest.raises(ArgumentError, match=r"no activation 'Linear'(?!.*'Module')"):
+        activations(["Linear"])
     with pytest.raises(ArgumentError, match="needs arguments"):
         activations(["Threshold"])
     with pytest.raises(ArgumentError, match="no activation is named"):

@@ -92,6 +92,21 @@ def test_the_model_is_left_as_it_was(model):
     assert not any(module._hooks_of("forward") for module in model.modules())
 
 
+def test_without_an_example_circles_are_empty(model):
+    def words(picture):
+        return [text.get_text() for text in picture._figure.axes[0].texts]
+
+    blank, whole = words(network(model)), words(network(model, backlit.zeros(3)))
+    # Biases stay.
+    assert [b for b, w in zip(blank, whole, strict=True) if b != w] == [""] * 10
+    deep = nn.Sequential(nn.Flatten(), nn.Linear(784, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    assert [layer.values.size for layer in network(deep).data] == [784, 4, 2]
+    with pytest.raises(ArgumentError, match="give an example, x"):
+        network(model, neuron=(2, 1))
+    with pytest.raises(ArgumentError, match=r"no nn\.Linear says how many inputs"):
+        network(nn.Sequential(nn.ReLU()))
+
+
 def test_a_network_without_bias():
     model = nn.Linear(2, 1, bias=False)
     assert network(model, [1.0, 2.0]).formula(2, 1).symbols == "a_1^(2) = w_11^(1) x_1 + w_21^(1) x_2"

@@ -70,12 +70,18 @@ def activations(
 def _all() -> list[tuple[str, Module]]:
     """All activations of one number that can be made without arguments, the first ones first."""
     found = []
-    for name in dict.fromkeys([*_FIRST, *sorted(nn.__all__)]):
+    for name in dict.fromkeys([*_FIRST, *sorted(_classes())]):
         try:
             found.append(_one(name))
         except ArgumentError:
             continue
     return found
+
+
+def _classes() -> dict[str, type[Module]]:
+    """The classes of activations, by name."""
+    found = {name: getattr(nn, name) for name in nn.__all__}
+    return {name: kind for name, kind in found.items() if getattr(kind, "__module__", "") == nn.ReLU.__module__}
 
 
 def _one(which: Any) -> tuple[str, Module]:
@@ -86,9 +92,10 @@ def _one(which: Any) -> tuple[str, Module]:
         return "LeakyReLU, slope 0.1", nn.LeakyReLU(0.1)
     if which == "Maxout":
         return "Maxout: max(−x/2, x)", _Maxout()
-    kind = getattr(nn, which, None) if which in nn.__all__ else None
-    if not isinstance(kind, type) or not issubclass(kind, Module) or kind.__module__ != nn.ReLU.__module__:
-        raise ArgumentError(f"view.activations: there is no activation {which!r}{suggest(str(which), nn.__all__)}")
+    kind = _classes().get(which) if isinstance(which, str) else None
+    if kind is None:
+        likely = {name.lower(): name for name in _classes()}.get(str(which).lower(), str(which))
+        raise ArgumentError(f"view.activations: there is no activation {which!r}{suggest(likely, _classes())}")
     try:
         module = kind()
     except TypeError:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backlit.errors import ArgumentError
-from backlit.nn import Module
+from backlit.nn import Linear, Module
+from backlit.ops import zeros
 from backlit.view.neurons import Formula, Neurons, check_neuron, formula, read_layers
 from backlit.view.plot import Plot, bare, new_figure, signed_colors, styled
 from backlit.view.theme import Theme, blend, number, theme_of
@@ -44,7 +45,7 @@ class Network(Plot):
 
 def network(
     model: Module,
-    x: Any,
+    x: Any = None,
     *,
     neuron: tuple[int, int] | None = None,
     most: int = 10,
@@ -59,7 +60,7 @@ def network(
     Args:
         model: Linear layers one after the other, with anything between that keeps the number of neurons.
         x: One example, without a batch dimension or with one of size 1; a tuple of them where the model takes several
-            inputs, which are one layer if it joins them before its first `Linear`.
+            inputs, which are one layer if it joins them before its first `Linear`. None: circles without values.
         neuron: (layer, neuron), both from 1, layer 1 being the input: a neuron whose formula is written below, in
             symbols and numbers, and whose edges alone are strong.
         most: The largest number of neurons drawn in a layer, at least 2.
@@ -70,20 +71,31 @@ def network(
 
     Raises:
         ArgumentTypeError: `model` is no module.
-        ArgumentError: Several examples, a network that is no chain of fully connected layers, or an unknown theme.
+        ArgumentError: Several examples, a network that is no chain of fully connected layers, an unknown theme, or
+            `neuron` without `x`.
         IndexRangeError: There is no such neuron.
         MissingPackageError: Matplotlib is not installed.
     """
     colors = theme_of(theme)
     if isinstance(most, bool) or not isinstance(most, int) or most < 2:
         raise ArgumentError(f"view.network: most: a number of neurons, at least 2, got {most!r}")
-    layers = read_layers(model, x)
+    layers = read_layers(model, _nothing(model) if x is None else x)
     if neuron is not None:
+        if x is None:
+            raise ArgumentError("view.network: neuron: a formula has numbers; give an example, x")
         if not isinstance(neuron, tuple | list) or [type(n) for n in neuron] != [int, int]:
             raise ArgumentError(f"view.network: neuron: expected (layer, neuron), such as (2, 1), got {neuron!r}")
         check_neuron(layers, *neuron)
     with styled(colors):
-        return Network(_Drawing(layers, neuron, most, colors).figure, layers, colors, "a network")
+        return Network(_Drawing(layers, neuron, most, colors, blank=x is None).figure, layers, colors, "a network")
+
+
+def _nothing(model: Module) -> Any:
+    """An example of zeros, as wide as the first fully connected layer."""
+    first = next((m for m in model.modules() if isinstance(m, Linear)), None) if isinstance(model, Module) else None
+    if isinstance(model, Module) and first is None:
+        raise ArgumentError("view.network: no nn.Linear says how many inputs the model has; give an example, x")
+    return None if first is None else zeros(1, first.in_features, dtype=first.weight.dtype)
 
 
 @dataclass(frozen=True)
@@ -106,8 +118,10 @@ class _Column:
 
 
 class _Drawing:
-    def __init__(self, layers: list[Neurons], picked: tuple[int, int] | None, most: int, theme: Theme) -> None:
-        self.layers, self.theme = layers, theme
+    def __init__(
+        self, layers: list[Neurons], picked: tuple[int, int] | None, most: int, theme: Theme, *, blank: bool
+    ) -> None:
+        self.layers, self.theme, self.blank = layers, theme, blank
         self.picked = None if picked is None else (picked[0], picked[1] - 1)
         self.columns = [_Column.of(layer.values.size, most) for layer in layers]
         words = [] if picked is None else _wrapped(formula(layers, *picked), len(layers))
@@ -175,7 +189,7 @@ class _Drawing:
         layer, column = self.layers[place], self.columns[place]
         colors, top = signed_colors(self.theme), _largest(layer.values) or 1.0
         for i, height in column.places.items():
-            value = float(layer.values[i])
+            value = 0.0 if self.blank else float(layer.values[i])
             strength = np.sign(value) * 0.55 * (abs(value) / top) ** 0.5 if np.isfinite(value) else np.nan
             picked = self.picked == (layer.number, i)
             axes.add_patch(
@@ -185,9 +199,8 @@ class _Drawing:
                 )
             )  # fmt: skip
             ink = self.theme.ink if np.isfinite(value) else self.theme.ground
-            axes.text(
-                place * _COLUMN, height, number(value, 3), fontsize=8, ha="center", va="center", zorder=3, color=ink
-            )
+            words = "" if self.blank else number(value, 3)
+            axes.text(place * _COLUMN, height, words, fontsize=8, ha="center", va="center", zorder=3, color=ink)
             if layer.biases is not None:
                 axes.text(
                     place * _COLUMN, height - _RADIUS - 0.1, f"b = {number(layer.biases[i], 3)}", fontsize=7.5,
