@@ -139,3 +139,37 @@ def test_arguments_of_other_kinds(settings, words):
     trainer = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1))
     with pytest.raises(BacklitError, match=words):
         trainer.fit(line(8), epochs=1, **settings)
+
+
+class Sequences:
+    """Batches whose first dimension is time and not the rows, as recurrent networks have them."""
+
+    def __init__(self, sizes):
+        self.sizes = sizes
+
+    def __iter__(self):
+        rng = np.random.default_rng(0)
+        for steps, rows in self.sizes:
+            yield rng.standard_normal((steps, rows, 3)), rng.integers(0, 2, rows)
+
+
+class MeanOverTime(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.linear(x).mean(0)
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, lr=0.1), lambda p: optim.LBFGS(p, max_iter=2)])
+def test_batches_whose_targets_have_another_first_size(make):
+    runs = []
+    for compile in (True, False):
+        backlit.manual_seed(0)
+        model = MeanOverTime().double()
+        trainer = Trainer(model, nn.CrossEntropyLoss(), make(model.parameters()))
+        data = Sequences([(5, 4), (5, 4), (6, 4), (5, 2), (2, 2), (7, 1), (1, 7)])
+        runs.append((trainer.fit(data, epochs=2, compile=compile).history["loss"], model.linear.weight.tolist()))
+    np.testing.assert_allclose(runs[0][0], runs[1][0], rtol=1e-9)
+    np.testing.assert_allclose(runs[0][1], runs[1][1], rtol=1e-9)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import Any, overload
 
-from backlit.compiler.family import rows_of
+from backlit.compiler.family import kinds_of, rows_of
 from backlit.compiler.specialised import Specialised, check_host
 from backlit.compiler.surroundings import Surroundings
 from backlit.compiler.tree import TENSOR, constants, flatten, unflatten
@@ -203,14 +203,7 @@ class Compiled:
         return "\n".join(map(target_machine().emit_assembly, modules))
 
     def _variant(self, tensors: Sequence[Any], skeleton: Any, rows: int | None) -> _Variant:
-        kinds = []
-        for tensor in tensors:
-            array = tensor._array
-            shape = array.shape
-            by_row = bool(shape) and shape[0] == rows
-            history = 0 if not tensor.requires_grad else 1 if tensor._node is None else 2
-            kinds.append((by_row, shape[1:] if by_row else shape, array.dtype, history))
-        key = skeleton, STATE.grad_enabled, STATE.inference, get_default_dtype(), *kinds
+        key = skeleton, STATE.grad_enabled, STATE.inference, get_default_dtype(), *kinds_of(tensors, rows)
         variants = self._known.get(key)
         if variants is None:
             if len(self._known) >= _MOST_KINDS:

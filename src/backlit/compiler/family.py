@@ -308,6 +308,18 @@ def rows_of(tensors: Sequence[TensorBase]) -> int | None:
     return None
 
 
+def kinds_of(tensors: Sequence[TensorBase], rows: int | None) -> list[tuple[Any, ...]]:
+    """What tensors must have in common, one by one, to be arguments of one program; `rows` as by `rows_of`."""
+    kinds = []
+    for tensor in tensors:
+        array = tensor._array
+        shape = array.shape
+        by_row = bool(shape) and shape[0] == rows
+        history = 0 if not tensor.requires_grad else 1 if tensor._node is None else 2
+        kinds.append((by_row, shape[1:] if by_row else shape, array.dtype, history))
+    return kinds
+
+
 def _word(value: Any) -> Any:
     """A node's input, so that different ones differ: 1, 1.0 and True are equal to Python."""
     if isinstance(value, Ref):

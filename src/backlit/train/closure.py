@@ -6,9 +6,8 @@ from typing import Any
 from backlit.compiler.compiled import compile
 from backlit.errors import GraphError
 from backlit.nn.utils import clip_grad_norm_
-from backlit.ops import Tensor
 from backlit.train.loop import Sums, Work
-from backlit.train.step import CompiledStep, runs_eagerly
+from backlit.train.step import CompiledStep, has_rows, runs_eagerly
 
 
 class CompiledClosure(CompiledStep):
@@ -34,7 +33,7 @@ class CompiledClosure(CompiledStep):
         return loss, prediction
 
     def _run(self, inputs: Any, target: Any, sums: Sums) -> bool:
-        if not (self._traceable and isinstance(inputs, Tensor) and isinstance(target, Tensor) and len(target)):
+        if not (self._traceable and has_rows(inputs, target)):
             return False
         work = self.work
         try:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from backlit.compiler.family import kinds_of, rows_of
 from backlit.compiler.specialised import Specialised
 from backlit.compiler.surroundings import Surroundings
 from backlit.errors import GraphError
@@ -39,6 +40,11 @@ def training_step(work: Work) -> tuple[Callable[[Any, Any], Any], int]:
 def surroundings(work: Work) -> Surroundings:
     """What the names in the code of a fit's model, loss and optimizer lead to now."""
     return Surroundings(work.loss, (work.model, work.optimizer))
+
+
+def has_rows(inputs: Any, target: Any) -> bool:
+    """Whether a batch is of tensors that are not empty."""
+    return isinstance(inputs, Tensor) and isinstance(target, Tensor) and target.numel() > 0 and inputs.numel() > 0
 
 
 def runs_eagerly(reason: GraphError) -> None:
@@ -85,11 +91,11 @@ class CompiledStep:
 
     def _run(self, inputs: Any, target: Any, sums: Sums) -> bool:
         """Run one batch natively, if that can be done and its results are finite."""
-        if not (self._traceable and isinstance(inputs, Tensor) and isinstance(target, Tensor) and len(target)):
+        if not (self._traceable and has_rows(inputs, target)):
             return False
         work, (function, guards) = self.work, self._program()
-        key = tuple((tuple(t.shape[1:]), t.dtype.name, t.requires_grad) for t in (inputs, target))
-        rows = len(target)
+        rows = rows_of((inputs, target))
+        key = tuple(kinds_of((inputs, target), rows))
         step = self._known.get(key)
         if step is None or not step.is_current() or not step.serves(rows):
             work.optimizer.prepare()
