@@ -132,15 +132,81 @@ def test_parameters_that_are_frozen_for_a_while_ask_for_no_other_trace(traces: l
     assert other.weight.grad is None
 
 
-def test_a_record_leaves_requires_grad() -> None:
+def test_parameters_that_are_frozen_between_calls_ask_for_no_other_trace(traces: list[None]) -> None:
+    net = linear()
+    compiled = backlit.compile(net)
+
+    def both() -> None:
+        net.weight.requires_grad_(False)
+        compiled(x_of(4, 3))
+        net.requires_grad_(True)
+        compiled(x_of(4, 3))
+
+    both()
+    known = len(traces)
+    both()
+    assert len(traces) == known
+
+
+def test_modes_that_are_set_inside(traces: list[None]) -> None:
+    def steps(compile: Any) -> tuple[Any, Any, Any]:
+        backlit.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 1)).double()
+        optimizer = optim.SGD(net.parameters(), lr=0.1)
+
+        def train(x: Any) -> Any:
+            net.train()
+            optimizer.zero_grad()
+            loss = (net(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        def evaluate(x: Any) -> Any:
+            net.eval()
+            return (net(x) ** 2).mean()
+
+        return net, compile(train), compile(evaluate)
+
+    outcomes, count = [], []
+    for compile in (lambda function: function, backlit.compile):
+        net, train, evaluate = steps(compile)
+        outcomes.append([])
+        for rows in (4, 4, 7, 4, 4):
+            for step in (train, evaluate, evaluate, train, train):
+                outcomes[-1].append((step(x_of(rows, 3)).item(), net.training, net[1].training))
+            count.append(len(traces))
+    for eager, compiled in zip(*outcomes, strict=True):
+        assert np.isclose(eager[0], compiled[0], rtol=1e-9)
+        assert eager[1:] == compiled[1:]
+    assert count[-1] == count[-2] > 0
+
+
+def test_a_trace_that_fails_leaves_the_mode() -> None:
+    net = nn.Dropout()
+
+    def function(x: Any) -> Any:
+        net.eval()
+        return x.sum().item()
+
+    with pytest.raises(GraphError, match="asked for the number"):
+        backlit.compile(function)(x_of(4, 3))
+    assert net.training
+    inner = backlit.compile(lambda x: nn.Dropout().eval()(x))
+    assert inner(x_of(4)).tolist() == x_of(4).tolist()
+
+
+def test_a_record_leaves_requires_grad_and_the_mode() -> None:
     net = linear()
 
     def function(x: Any) -> Any:
+        net.eval()
         net.weight.requires_grad_(False)
         return net(x)
 
     backlit.compile(function).record(x_of(4, 3))
     assert net.weight.requires_grad
+    assert net.training
 
 
 def test_history_that_is_forgotten_in_place() -> None:

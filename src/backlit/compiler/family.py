@@ -185,7 +185,7 @@ class Tracing:
                     f"the backward pass of a compiled function reaches argument {owner}, which operations outside of "
                     "it made; compute it inside, or pass it as .detach().requires_grad_()"
                 )
-        for owner, _ in traced.required:
+        for owner, _, _ in traced.changes:
             if isinstance(owner, int) and not self._leaves[owner]:
                 raise GraphError(
                     f"requires_grad of argument {owner}, which operations outside of the compiled function made, is "
@@ -226,8 +226,8 @@ class Tracing:
         """What machine code is made from besides the graph; asked before the function is traced again."""
         owners = tuple((o if isinstance(o, int) else None, kept) for o, kept in self.kept(traced)[0])
         schedule = traced.schedule.facts(traced.states)
-        required = tuple((o, needed) for o, needed in traced.required if isinstance(o, int))
-        return self._facts(), owners, required, self._guards, len(self.likes), traced.several, schedule
+        changes = tuple((o if isinstance(o, int) else None, *change) for o, *change in traced.changes)
+        return self._facts(), owners, changes, self._guards, len(self.likes), traced.several, schedule
 
 
 def _signature(graph: Graph) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ class _Kept:
         self.tensor = tensor
         self.array, self.values = tensor._array, tensor._array.copy()
         self.node, self.index = tensor._node, tensor._index
-        self.put_back_requires_grad = tensor._undo_requires_grad()
+        self.requires_grad = tensor._requires_grad
         self.grad = tensor._grad
         self.grad_values = None if self.grad is None else self.grad._array.copy()
 
@@ -32,7 +32,8 @@ class _Kept:
         if self.array.flags.writeable:
             np.copyto(self.array, self.values)
         self.tensor._node, self.tensor._index = self.node, self.index
-        self.put_back_requires_grad()
+        if self.tensor._requires_grad is not self.requires_grad:
+            self.tensor.requires_grad = self.requires_grad
         self.tensor._grad = self.grad
         if self.grad is not None and self.grad_values is not None and self.grad._array.flags.writeable:
             about_to_write(self.grad._storage)
@@ -56,6 +57,9 @@ def record_call(
     tensors, skeleton = flatten((tuple(args), dict(kwargs)), "the arguments of a compiled function", once=True)
     copied_args, copied_kwargs = unflatten(skeleton, map(_copy, tensors))
     kept = [_Kept(t) for t in outside.values()]
+    changed = [
+        (owner, name, getattr(owner, name)) for owner, name, _ in code.traced.changes if not isinstance(owner, int)
+    ]
     undo_steps = code.traced.schedule.undo()
     try:
         with record() as recording:
@@ -63,6 +67,8 @@ def record_call(
     finally:
         for one in kept:
             one.put_back()
+        for owner, name, value in changed:
+            setattr(owner, name, value)
         undo_steps()
     return recording
 

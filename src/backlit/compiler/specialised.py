@@ -65,7 +65,7 @@ class Specialised:
                     f"{self.traced.schedule} is called inside the model or the loss, and would count steps that a bad "
                     "loss undoes; give the scheduler to Trainer"
                 )
-            frozen = [owner for owner, _ in self.traced.required if not isinstance(owner, int)]
+            frozen = [owner for owner, _, _ in self.traced.changes if isinstance(owner, TensorBase)]
             if guards and frozen:
                 raise GraphError(
                     f"requires_grad of a tensor of shape {tuple(frozen[0]._array.shape)} is left another way by the "
@@ -260,8 +260,8 @@ class Specialised:
             for owner, kept in self._grads:
                 target = tensors[owner] if isinstance(owner, int) else owner
                 target._grad = next(left) if kept else None
-        if self.traced.required:
-            self.traced.require(tensors)
+        if self.traced.changes:
+            self.traced.change(tensors)
         return results
 
     def _run_or_restore(self, rows: int, arrays: list[Any]) -> None:

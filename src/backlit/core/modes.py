@@ -43,8 +43,8 @@ class Tracer(Protocol):
     def forget(self, tensor: "TensorBase") -> None:
         """Record that `tensor` has no history from here on."""
 
-    def about_to_require(self, tensor: "TensorBase") -> None:
-        """Note whether `tensor` requires a gradient, before that is set inside the trace."""
+    def about_to_set(self, owner: Any, name: str) -> None:
+        """Note an attribute before it is set inside the trace: undone at its end, and done after each run."""
 
     def refuse(self, error: "GraphError") -> "GraphError":
         """Note why there can be no program, should the traced function go on; the error."""

@@ -131,17 +131,8 @@ class TensorBase:
                 "use .float() first"
             )
         if STATE.trace is not None:
-            STATE.trace.about_to_require(self)
+            STATE.trace.about_to_set(self, "requires_grad")
         self._requires_grad = bool(needed)
-
-    def _undo_requires_grad(self) -> Callable[[], None]:
-        """A function that sets `requires_grad` to what it is now, which is no edit."""
-        before = self._requires_grad
-
-        def put_back() -> None:
-            self._requires_grad = before
-
-        return put_back
 
     @property
     def is_leaf(self) -> bool:

@@ -28,8 +28,7 @@ class Traced:
         several: Whether the function returns a tuple.
         found: (tensor, gradient or None) for each outside tensor of whose earlier gradient the program depends.
         grad_owners: For each of `graph.grads`, the outside tensor, or the position of the argument, that gets it.
-        required: (outside tensor or position of an argument, whether it requires a gradient after each run) for those
-            of which the program sets that.
+        changes: (owner or position of an argument, name, value) for each attribute that is set after each run.
     """
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], names: Mapping[str, TensorBase]) -> None:
@@ -55,7 +54,7 @@ class Traced:
             self.graph, owners = trace.finish(stand_ins, outputs)
         finally:
             STATE.trace = before
-            required = trace.put_back()
+            changed = trace.put_back()
         self.used = trace.used
         self.found = [(t, grad) for t, grad in trace.found.values() if not isinstance(t._array, Symbol)]
         self.schedule = trace.schedule
@@ -65,10 +64,10 @@ class Traced:
         position = {id(s): i for i, s in enumerate(stand_ins)}
         # Gradients that the program leaves on an argument go to the argument of the call.
         self.grad_owners = [position.get(id(o), o) for o in owners]
-        self.required = [
-            (position.get(id(t), t), needed)
-            for t, needed in required
-            if id(t) in position or not isinstance(t._array, Symbol)
+        self.changes = [
+            (position.get(id(owner), owner), name, value)
+            for owner, name, value in changed
+            if id(owner) in position or not isinstance(getattr(owner, "_array", None), Symbol)
         ]
         self._adding = [position[id(t)] for t, _ in trace.found.values() if id(t) in position]
 
@@ -87,11 +86,10 @@ class Traced:
                     "to None before the call"
                 )
 
-    def require(self, tensors: Sequence[TensorBase]) -> None:
-        """Set `requires_grad` as the program does, of outside tensors and of the arguments `tensors`."""
-        for owner, needed in self.required:
-            tensor = tensors[owner] if isinstance(owner, int) else owner
-            tensor.requires_grad = needed
+    def change(self, tensors: Sequence[TensorBase]) -> None:
+        """Set attributes of outside objects and of the arguments `tensors`, as the program does."""
+        for owner, name, value in self.changes:
+            setattr(tensors[owner] if isinstance(owner, int) else owner, name, value)
 
     def run(self, *args: Any) -> Any:
         """Run the graph on arguments of the traced types by the interpreter, and leave what it writes.
@@ -134,7 +132,7 @@ class Traced:
         for owner, (_, ref) in zip(self.grad_owners, self.graph.grads, strict=True):
             tensor = tensors[owner] if isinstance(owner, int) else owner
             tensor.grad = None if ref is None else make(values[ref].copy())
-        self.require(tensors)
+        self.change(tensors)
         results = [make(values[ref].copy()) for ref in self.graph.outputs]
         if not results:
             return None

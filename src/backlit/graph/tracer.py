@@ -59,8 +59,8 @@ class Trace:
         self.grads: dict[int, tuple[TensorBase, TensorBase | None]] = {}
         # Gradients from before the trace that the program asked for, and so depends on.
         self.found: dict[int, tuple[TensorBase, TensorBase | None]] = {}
-        # Functions that put `requires_grad` back where the program sets it.
-        self._required: dict[int, tuple[TensorBase, bool, Callable[[], None]]] = {}
+        # Attributes that the program sets, and what they were before.
+        self._set: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         # Tables are keyed by identity, which is only unique while the objects live.
         self._alive: list[Any] = []
 
@@ -260,10 +260,10 @@ class Trace:
         self._tapes[id(tensor)] = (None, 0, self.memory(tensor).rebased)
         self._alive.append(tensor)
 
-    def about_to_require(self, tensor: TensorBase) -> None:
-        """Note whether a tensor requires a gradient, before that is set inside the trace."""
-        if id(tensor) not in self._required:
-            self._required[id(tensor)] = tensor, tensor._requires_grad, tensor._undo_requires_grad()
+    def about_to_set(self, owner: Any, name: str) -> None:
+        """Note an attribute before it is set inside the trace."""
+        if (id(owner), name) not in self._set:
+            self._set[id(owner), name] = owner, name, getattr(owner, name)
 
     def refuse(self, error: GraphError) -> GraphError:
         """Note why there can be no program, should the traced function catch the error and do something else."""
@@ -307,18 +307,19 @@ class Trace:
         """Replace the gradient of a tensor inside the trace alone."""
         self.grads[id(tensor)] = (tensor, grad)
 
-    def put_back(self) -> list[tuple[TensorBase, bool]]:
-        """Undo what was done to objects of the outside, at the end of the trace.
+    def put_back(self) -> list[tuple[Any, str, Any]]:
+        """Undo what was done to objects of the outside, once the trace is over.
 
         Returns:
-            (tensor, whether it requires a gradient) for those that the program sets another way.
+            (owner, name, value) for each attribute that the program leaves another way.
         """
         self.schedule.put_back()
         changed = []
-        for tensor, before, put_back in self._required.values():
-            if tensor._requires_grad is not before:
-                changed.append((tensor, tensor._requires_grad))
-            put_back()
+        for owner, name, before in self._set.values():
+            value = getattr(owner, name)
+            if value is not before:
+                changed.append((owner, name, value))
+                setattr(owner, name, before)
         return changed
 
     # -- the end -----------------------------------------------------------------------------------------------------

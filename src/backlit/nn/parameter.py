@@ -1,7 +1,6 @@
 """Parameters: the tensors that a module learns."""
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,8 +43,6 @@ class Parameter(Tensor):
         DtypeError: `requires_grad` with elements that are not floating-point numbers.
     """
 
-    _edited_at: int = 0
-
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> "Parameter":
         """Share the memory of `data`."""
         if data is None:
@@ -72,25 +69,14 @@ class Parameter(Tensor):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether it is learnt. A change counts as an edit of the modules that hold the parameter."""
+        """Whether it is learnt. A change is one of the modules that hold the parameter."""
         return super().requires_grad
 
     @requires_grad.setter
     def requires_grad(self, needed: bool) -> None:
         if needed != self._requires_grad:
             TensorBase.requires_grad.fset(self, needed)  # type: ignore[attr-defined]
-            self._edited_at = Edits.next()
-
-    def _undo_requires_grad(self) -> Callable[[], None]:
-        edited_at, put_back_flag = self._edited_at, super()._undo_requires_grad()
-
-        def put_back() -> None:
-            put_back_flag()
-            self._edited_at = edited_at
-            # What has been derived in between is out of date.
             Edits.next()
-
-        return put_back
 
 
 def _rebuild(cls: type[Parameter], array: Array, requires_grad: bool, storage: Storage | None = None) -> Parameter:

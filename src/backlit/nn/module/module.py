@@ -63,6 +63,7 @@ class Module(StateDict):
         fields["_tree"] = None
         fields["_versions"] = {}
         fields["_edited_at"] = Edits.next()
+        fields["_is_traced"] = STATE.trace is not None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it.
@@ -143,6 +144,8 @@ class Module(StateDict):
         else:
             before = fields.get(name, value)
             if name == "training" and before != value:
+                if STATE.trace is not None and not self._is_traced:
+                    STATE.trace.about_to_set(self, name)
                 Edits.next()
             elif isinstance(value, _SETTINGS) and (type(before) is not type(value) or before != value):
                 self._edited()

@@ -17,16 +17,16 @@ class Tree:
     Attributes:
         checked_at: The number of the edit at which it was last found valid.
         edited_at: The number of the last edit of the module or anything below it.
-        modes: Which of the modules are in training mode.
+        flags: Which of the modules are in training mode, and which of their parameters are learnt.
         paths: The path of each module below, by the module's id.
     """
 
-    __slots__ = ("checked_at", "edited_at", "modes", "paths")
+    __slots__ = ("checked_at", "edited_at", "flags", "paths")
 
-    def __init__(self, edited_at: int, modes: tuple[bool, ...], paths: dict[int, str]) -> None:
+    def __init__(self, edited_at: int, flags: tuple[bool, ...], paths: dict[int, str]) -> None:
         self.checked_at = Edits.latest
         self.edited_at = edited_at
-        self.modes = modes
+        self.flags = flags
         self.paths = paths
 
 
@@ -39,6 +39,7 @@ class Naming:
     _tree: Tree | None
     _versions: dict[tuple[int, tuple[bool, ...]], int]
     _edited_at: int
+    _is_traced: bool
     training: bool
 
     def _named_members(
@@ -155,10 +156,10 @@ class Naming:
         """A number that changes with every edit that matters to a compiled program.
 
         It changes when parameters, buffers or modules come, go or are replaced, when a parameter starts or stops
-        being learnt, and when the mode changes; it is the same again when only the mode was changed, and back.
+        being learnt, and when the mode changes; it is the same again when only the latter two were changed, and back.
         """
         tree = self._current_tree()
-        return self._versions.setdefault((tree.edited_at, tree.modes), Edits.latest)
+        return self._versions.setdefault((tree.edited_at, tree.flags), Edits.latest)
 
     def state_tensors(self) -> Iterable[Tensor]:
         """All parameters and buffers, in a fixed order."""
@@ -169,13 +170,12 @@ class Naming:
         if tree is not None and tree.checked_at == Edits.latest:
             return tree
         edited_at = 0
-        modes: list[bool] = []
+        flags: list[bool] = []
         paths: dict[int, str] = {}
         for path, module in self.named_modules():
             paths[id(module)] = path
-            modes.append(module.training)
             # Tensors may stand in for parameters, as in a function of the parameters that is to be differentiated.
-            edits = [p._edited_at for p in module._parameters.values() if isinstance(p, Parameter)]
-            edited_at = max(edited_at, module._edited_at, *edits)
-        tree = self._tree = Tree(edited_at, tuple(modes), paths)
+            flags += [module.training, *(p._requires_grad for p in module._parameters.values() if p is not None)]
+            edited_at = max(edited_at, module._edited_at)
+        tree = self._tree = Tree(edited_at, tuple(flags), paths)
         return tree

@@ -54,7 +54,7 @@ class AutogradMethods(TensorBase):
         if self._base is not None and self._node is not None:
             raise GradientError("detach_: a view cannot forget its history in place, use detach()")
         if STATE.trace is not None:
-            STATE.trace.about_to_require(self)
+            STATE.trace.about_to_set(self, "requires_grad")
             STATE.trace.forget(self)
         self._node, self._index, self._requires_grad = None, 0, False
         return self
