@@ -149,6 +149,7 @@ def test_importances_show_what_tells_a_rare_class_that_is_never_predicted():
 
 
 def test_of_very_many_columns_those_are_looked_at_whose_first_shuffle_costs_most(monkeypatch, tmp_path):
+    monkeypatch.setattr(judging, "MANY_COLUMNS", 1)
     monkeypatch.setattr(judging, "MOST_RANKED", 1)
     inputs = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
     trained = run(1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.cli.columns import ColumnsFound
+from backlit.cli.nearby import Nearby
 from backlit.cli.preprocessing import Preprocessing
 from backlit.data.datasets import ArrayData
 from backlit.ops import Tensor
@@ -31,8 +32,8 @@ _MOST_NAMED = 5
 _MOST_SHUFFLED = 1_000_000
 # Outputs that are in memory at once, where there are thousands of classes.
 _OUTPUTS_AT_ONCE = 4_000_000
-# Of more columns, those whose first shuffle costs most are looked at, and of so many rows.
-MOST_RANKED, _FEW_ROWS = 100, 100
+# Of more columns, those whose first shuffle of so many rows costs most are looked at.
+MANY_COLUMNS, MOST_RANKED, _FEW_ROWS = 100, 40, 100
 
 
 @dataclass(frozen=True)
@@ -211,21 +212,22 @@ class Judged:
     def importances(self) -> dict[str, NDArray[np.float64]]:
         """By how much R² falls or log loss rises, mean over the targets, when a column is shuffled over held-out rows.
 
-        Log loss, for accuracy hardly falls where one class is rare. Of very many columns, the `MOST_RANKED` whose first
-        shuffle costs most.
+        Log loss, for accuracy hardly falls where one class is rare. Of more than `MANY_COLUMNS`, the `MOST_RANKED`
+        whose first shuffle costs most.
 
         Raises:
             DataError: Fewer than two rows.
         """
         problem = self.problem
         figure, sign = ("log loss", -1) if problem.target_classes[0] else ("R²", 1)
+        near = Nearby(self.run)
 
         def score(inputs: NDArray[Any], rows: NDArray[np.int64]) -> float:
-            pairs = zip(self.actual, problem.predictions(self.run.predict(inputs)), strict=True)
+            pairs = zip(self.actual, problem.predictions(near.predict(inputs)), strict=True)
             return sign * float(np.mean([_scores(actual[rows], found)[figure] for actual, found in pairs]))
 
         groups, repeats = problem.groups, 5
-        if len(groups) > MOST_RANKED:
+        if len(groups) > MANY_COLUMNS:
             once = permutation_importances(score, problem.inputs, groups, repeats=1, most_rows=_FEW_ROWS, seed=1)
             # In the table's order, by which equal ones are shown.
             ranked = sorted(groups, key=lambda name: -once[name][0])[:MOST_RANKED]
