@@ -1,6 +1,7 @@
 """What a compiled function does to objects of the outside besides computing: as eager code does it, or refused."""
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -505,3 +506,29 @@ def test_tensors_in_a_dict_may_be_written() -> None:
 
     backlit.compile(function)(batch)
     assert np.array_equal(batch["x"].numpy(), x_of(4, 3).numpy() + 1)
+
+
+# -- numbers that change each time -----------------------------------------------------------------------------------
+
+
+def test_numbers_that_change_each_time_are_told_of_once() -> None:
+    kept = {"weight": 0.0}
+
+    def function(x: Any, factor: Any = 1.0) -> Any:
+        return x * factor * kept["weight"]
+
+    x, told = x_of(4), backlit.tensor(0.0)
+    for kind in ("argument", "outside", "tensor", "sizes"):
+        kept["weight"] = 1.0
+        compiled = backlit.compile(function)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for call in range(12):
+                if kind == "outside":
+                    kept["weight"] = float(call)
+                factor = told.fill_(call) if kind == "tensor" else float(call) if kind == "argument" else 1.0
+                given = x_of(4, call + 1) if kind == "sizes" else x
+                assert np.allclose(compiled(given, factor).numpy(), function(given, factor).numpy(), rtol=1e-12)
+        words = {"argument": "a number among its arguments.*tensor", "outside": "'weight' is another one.*fill_"}
+        assert len(caught) == (kind in words)
+        assert all(re.search(words[kind], str(one.message)) and one.filename == __file__ for one in caught)

@@ -3,7 +3,9 @@
 import functools
 import os
 import threading
+import warnings
 import weakref
+from collections import Counter
 from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import Any, overload
@@ -11,7 +13,7 @@ from typing import Any, overload
 from backlit.compiler.family import kinds_of, rows_of
 from backlit.compiler.specialised import Specialised, check_host
 from backlit.compiler.surroundings import Surroundings
-from backlit.compiler.tree import TENSOR, constants, flatten, unflatten
+from backlit.compiler.tree import TENSOR, constants, flatten, outline, unflatten
 from backlit.core.dtypes import get_default_dtype
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import Symbol, TensorBase
@@ -24,6 +26,8 @@ __all__ = ["Compiled", "Specialised", "compile"]
 _MOST_ALIKE = 8
 # Kinds of arguments.
 _MOST_KINDS = 64
+# Programs that differ in numbers alone, from which on each new one is a waste to be told of.
+_MANY = 8
 
 
 class _Variant:
@@ -101,6 +105,7 @@ class Compiled:
         self._keep_grads = keep_grads
         self._known: dict[Any, list[_Variant]] = {}
         self._last: tuple[Specialised, int | None] | None = None
+        self._made: Counter[Any] = Counter()
         self._lock = threading.RLock()
         _all.add(self)
 
@@ -216,12 +221,31 @@ class Compiled:
                 break
         else:
             # A function that was not the same for other numbers of rows may have a branch on it.
+            self._mind_numbers((outline(skeleton), *key[1:]), variants)
             exact = bool(variants) and not any(v.code.uniform for v in variants)
             variant = _Variant(self._function, skeleton, tensors, self._keep_grads, exact)
             variants.insert(0, variant)
             del variants[_MOST_ALIKE:]
         self._last = variant.code, rows
         return variant
+
+    def _mind_numbers(self, kind: Any, variants: Sequence[_Variant]) -> None:
+        """Say so once where one number after the other asks for a program of its own."""
+        self._made[kind] += 1
+        if self._made[kind] != _MANY:
+            return
+        # Programs for other arguments are kept elsewhere.
+        what, mend = "a number among its arguments", "pass it as a tensor, such as backlit.tensor(0.5)"
+        if variants:
+            names = [name for variant in variants if (name := variant.code.number_that_changed()) is not None]
+            if not names:
+                return
+            what, mend = names[0], "keep it in a tensor, written with fill_()"
+        warnings.warn(
+            f"{self!r} was compiled {_MANY} times, as {what} is another one each time and numbers are constants of a "
+            f"program: {mend}, and its value may change freely",
+            stacklevel=4,
+        )
 
 
 _all: "weakref.WeakSet[Compiled]" = weakref.WeakSet()

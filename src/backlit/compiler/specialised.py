@@ -114,6 +114,10 @@ class Specialised:
                 return False
         return self.traced.is_current() and not (self._surroundings and self._surroundings.changed())
 
+    def number_that_changed(self) -> str | None:
+        """The name of a number or word that the function finds outside and that is another one now."""
+        return None if self._surroundings is None else self._surroundings.counted()
+
     def serves(self, rows: int | None) -> bool:
         """Whether the code is right for so many rows."""
         if not self.uniform:

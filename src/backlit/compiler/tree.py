@@ -101,6 +101,14 @@ def constants(skeleton: Any) -> Iterator[Any]:
             yield from constants(part)
 
 
+def outline(skeleton: Any) -> Any:
+    """A skeleton with the kinds of numbers in their places."""
+    if isinstance(skeleton, Constant):
+        number = isinstance(skeleton.value, int | float | np.number) and not isinstance(skeleton.value, bool)
+        return type(skeleton.value) if number else skeleton
+    return tuple(map(outline, skeleton)) if isinstance(skeleton, tuple) else skeleton
+
+
 def unflatten(skeleton: Any, tensors: Iterator[Any]) -> Any:
     """The tree of a skeleton with these tensors in it."""
     return _filled(skeleton, tensors, [])
