@@ -23,6 +23,10 @@ LAYERS = [
     ("Embedding(6, 3)", [("labels", (2, 4), 6)]),
     ("Embedding(6, 3, padding_idx=1)", [("labels", (5,), 6)]),
     ("Embedding(6, 3, padding_idx=-1)", [("labels", (5,), 6)]),
+    ("EmbeddingBag(6, 3)", [("labels", (2, 4), 6)]),
+    ("EmbeddingBag(6, 3, mode='sum')", [("labels", (2, 4), 6)]),
+    ("EmbeddingBag(6, 3, padding_idx=1)", [("labels", (2, 4), 6)]),
+    ("EmbeddingBag(6, 3, mode='max')", [("labels", (2, 4), 6)]),
     ("BatchNorm1d(4)", [(5, 4)]),
     ("BatchNorm1d(4, eps=0.01, momentum=None)", [(5, 4, 3)]),
     ("BatchNorm1d(4, momentum=0.5, affine=False)", [(5, 4)]),
@@ -33,6 +37,21 @@ LAYERS = [
     ("LayerNorm((3, 4), eps=0.001)", [(2, 3, 4)]),
     ("LayerNorm(4, elementwise_affine=False)", [(2, 3, 4)]),
     ("LayerNorm(4, bias=False)", [(5, 4)]),
+    ("RMSNorm(4)", [(5, 4)]),
+    ("RMSNorm((3, 4), eps=0.001)", [(2, 3, 4)]),
+    ("RMSNorm(4, elementwise_affine=False)", [(5, 4)]),
+    ("CosineSimilarity()", [(3, 4), (3, 4)]),
+    ("CosineSimilarity(dim=0)", [(3, 4), (3, 4)]),
+    ("PairwiseDistance()", [(3, 4), (3, 4)]),
+    ("PairwiseDistance(p=1.0, keepdim=True)", [(3, 4), (3, 4)]),
+    ("GLU()", [(3, 4)]),
+    ("GLU(dim=1)", [(3, 4, 2)]),
+    ("TripletMarginLoss(margin=3.0)", [(5, 4), (5, 4), (5, 4)]),
+    ("TripletMarginLoss(swap=True, reduction='sum')", [(5, 4), (5, 4), (5, 4)]),
+    ("MarginRankingLoss(margin=1.0, reduction='none')", [(6, 2), (6, 2), ("labels of signs", (6, 2))]),
+    ("CosineEmbeddingLoss(margin=-0.3)", [(6, 4), (6, 4), ("labels of signs", (6,))]),
+    ("GaussianNLLLoss()", [(5, 3), (5, 3), ("probabilities", (5, 3))]),
+    ("GaussianNLLLoss(full=True, reduction='none')", [(5, 3), (5, 3), ("probabilities", (5, 1))]),
     ("Threshold(0.1, 20)", [(3, 4)]),
     ("Sigmoid()", [(3, 4)]),
     ("Tanh()", [(3, 4)]),
@@ -99,6 +118,11 @@ LOSSES = [
         for reduction in ("none", "mean", "sum")
     ],
     *[
+        (f"PoissonNLLLoss(reduction='{reduction}'{more})", ("probabilities", (5, 3)), ("labels", (5, 3), 5))
+        for more in ("", ", full=True", ", log_input=False")
+        for reduction in ("none", "mean", "sum")
+    ],
+    *[
         (f"BCELoss(reduction='{reduction}'{more})", ("probabilities", (5, 3)), ("labels01", (5, 3)))
         for more in ("", ", weight=tensor([2.0, 0.5, 1.0])")
         for reduction in ("none", "mean", "sum")
@@ -144,6 +168,8 @@ def inputs(specs):
         elif spec[0] == "probabilities":
             scores = np.exp(numbers(spec[1], 11))
             arrays.append(scores / scores.sum(axis=-1, keepdims=True))
+        elif spec[0] == "labels of signs":
+            arrays.append(np.where(numbers(spec[1], 3) > 0, 1, -1))
         elif spec[0] == "labels01":
             arrays.append((numbers(spec[1], 3) > 0).astype(np.float64))
         else:

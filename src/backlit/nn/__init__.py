@@ -9,6 +9,7 @@ from backlit.nn.layers.activation import (
     CELU,
     ELU,
     GELU,
+    GLU,
     SELU,
     Hardshrink,
     Hardsigmoid,
@@ -35,23 +36,29 @@ from backlit.nn.layers.activation import (
     Threshold,
 )
 from backlit.nn.layers.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from backlit.nn.layers.distance import CosineSimilarity, PairwiseDistance
 from backlit.nn.layers.linear import Identity, Linear
 from backlit.nn.layers.loss import (
     BCELoss,
     BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
     CrossEntropyLoss,
+    GaussianNLLLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
+    MarginRankingLoss,
     MSELoss,
     NLLLoss,
+    PoissonNLLLoss,
     SmoothL1Loss,
+    TripletMarginLoss,
 )
-from backlit.nn.layers.normalization import BatchNorm1d, LayerNorm
+from backlit.nn.layers.normalization import BatchNorm1d, LayerNorm, RMSNorm
 from backlit.nn.layers.perceptron import Perceptron, PerceptronFit
 from backlit.nn.layers.regularization import Dropout
 from backlit.nn.layers.shape import Flatten, Unflatten
-from backlit.nn.layers.table import Bilinear, Embedding, TableInput
+from backlit.nn.layers.table import Bilinear, Embedding, EmbeddingBag, TableInput
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 
@@ -59,15 +66,20 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "Bilinear",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
+    "GaussianNLLLoss",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -82,6 +94,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "Maxout",
     "Mish",
     "Module",
@@ -89,11 +102,14 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
     "Perceptron",
     "PerceptronFit",
+    "PoissonNLLLoss",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -110,6 +126,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TripletMarginLoss",
     "Unflatten",
     "functional",
     "init",

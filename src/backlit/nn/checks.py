@@ -57,3 +57,16 @@ def require_floats(layer: Any, **values: object) -> None:
             raise DtypeError(
                 f"{where(layer)}: {name} must be a floating-point tensor, got {value._array.dtype}; use .float()"
             )
+
+
+def require_integers(layer: Any, input: object) -> None:
+    """Raise unless `input` is a tensor of an integer type.
+
+    Raises:
+        ArgumentTypeError: It is no tensor.
+        DtypeError: It holds other numbers.
+    """
+    if not isinstance(input, TensorBase):
+        raise not_a_tensor(layer, input)
+    if input._array.dtype.kind not in "iu":
+        raise DtypeError(f"{where(layer)}: got an input of type {input._array.dtype}, expected integers; use .long()")

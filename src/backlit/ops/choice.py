@@ -118,11 +118,12 @@ def minimum(input: "Tensor", other: "Tensor") -> "Tensor":
 
 
 def as_row(xp: Any, bound: Any, x: Any) -> Any:
-    """A number as one row of a wide array `x`, anything else as it is.
+    """A number as one row of a wide matrix `x`, anything else as it is.
 
-    NumPy compares row with row by vector instructions, but row with number element by element.
+    NumPy compares row with row by vector instructions, but row with number element by element. A vector is left alone:
+    a row of its length would be as long as a batch.
     """
-    wide = x.ndim and x.shape[-1] >= 64 and isinstance(bound, int | float)
+    wide = x.ndim > 1 and x.shape[-1] >= 64 and isinstance(bound, int | float)
     return xp.full(x.shape[-1:], bound, x.dtype) if wide else bound
 
 

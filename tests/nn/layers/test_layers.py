@@ -204,3 +204,24 @@ def test_rows_of_a_table_that_do_not_fit():
             nn.TableInput(*arguments)
     with pytest.raises(ShapeError, match=r"TableInput: .*\(2, 3\), expected \(n, 2\)"):
         nn.TableInput(1, [2], [0])(backlit.ones(2, 3))
+
+
+@pytest.mark.parametrize("padding", [None, 2])
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+def test_bags_parted_by_offsets_are_bags_in_rows(mode, padding):
+    numbers, offsets = backlit.tensor([0, 2, 2, 4, 1, 2, 3, 3, 0]), backlit.tensor([0, 3, 6])
+    bag = nn.EmbeddingBag(5, 3, mode=mode, padding_idx=padding)
+    compiled = backlit.compile(bag)
+    wanted = bag(numbers.reshape(3, 3))
+    assert backlit.allclose(bag(numbers, offsets), wanted)
+    assert backlit.allclose(compiled(numbers, offsets), wanted)
+    (bag(numbers, offsets) ** 2).sum().backward()
+    found, bag.weight.grad = bag.weight.grad, None
+    (bag(numbers.reshape(3, 3)) ** 2).sum().backward()
+    assert backlit.allclose(found, bag.weight.grad)
+
+
+def test_bags_of_different_sizes():
+    bag = nn.EmbeddingBag(3, 1, sparse=True)
+    bag.load_state_dict({"weight": backlit.tensor([[1.0], [2.0], [4.0]])})
+    assert bag(backlit.tensor([0, 1, 2]), backlit.tensor([0, 1])).tolist() == [[1.0], [3.0]]

@@ -7,6 +7,7 @@ from backlit.core.missing import missing_name
 from backlit.nn.functional.activation import (
     celu,
     elu,
+    glu,
     hardsigmoid,
     hardswish,
     hardtanh,
@@ -23,6 +24,7 @@ from backlit.nn.functional.activation import (
     threshold,
 )
 from backlit.nn.functional.classification import cross_entropy, nll_loss
+from backlit.nn.functional.likelihood import gaussian_nll_loss, poisson_nll_loss
 from backlit.nn.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -32,15 +34,17 @@ from backlit.nn.functional.loss import (
     mse_loss,
     smooth_l1_loss,
 )
+from backlit.nn.functional.margin import cosine_embedding_loss, margin_ranking_loss, triplet_margin_loss
 from backlit.nn.functional.normalization import (
     batch_norm,
     cosine_similarity,
     layer_norm,
     normalize,
     pairwise_distance,
+    rms_norm,
 )
 from backlit.nn.functional.regularization import dropout
-from backlit.nn.functional.table import bilinear, pad
+from backlit.nn.functional.table import bilinear, embedding_bag, pad
 from backlit.ops import (
     embedding,
     gelu,
@@ -64,12 +68,16 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
     "embedding",
+    "embedding_bag",
+    "gaussian_nll_loss",
     "gelu",
+    "glu",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -82,6 +90,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "maxout",
     "mish",
     "mse_loss",
@@ -90,9 +99,11 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
     "selu",
     "sigmoid",
     "silu",
@@ -106,6 +117,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
 ]
 
 answer_at(globals(), __all__)

@@ -47,6 +47,20 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     return _given(input, activation.silu(input), inplace, "silu_")
 
 
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """Gated linear unit: a sigmoid(b), where a and b are the halves of `input` along `dim` (Dauphin et al., 2016).
+
+    Raises:
+        ShapeError: The size along `dim` is odd.
+    """
+    require_tensors("glu", input=input)
+    size = input.size(dim)
+    if size % 2:
+        raise ShapeError(f"glu: dim {dim} of shape {tuple(input._array.shape)} cannot be halved: {size} is odd")
+    value, gate = input.chunk(2, dim)
+    return value * gate.sigmoid()
+
+
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """Mish: x tanh(softplus(x)) (Misra, 2019)."""
     return _given(input, activation.mish(input), inplace, "mish_")

@@ -97,15 +97,42 @@ def layer_norm(
     Raises:
         ShapeError: The input's last dimensions, or weight or bias, are not of `normalized_shape`.
     """
-    require_floats("layer_norm", input=input)
+    dims = _normalized_dims("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    return _standardize.bind(input, weight, bias, dims=dims, eps=eps)
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Divide each row's last dimensions by the root of their mean square, then scale (Zhang and Sennrich, 2019).
+
+    Args:
+        input: (*, *normalized_shape).
+        normalized_shape: Sizes of the dimensions over which the mean is taken.
+        weight: Scales of that shape, or None.
+        eps: Added to the mean square; None: the smallest step from 1 of the input's type.
+
+    Raises:
+        ShapeError: The input's last dimensions, or the weight, are not of `normalized_shape`.
+    """
+    dims = _normalized_dims("rms_norm", input, normalized_shape, weight=weight)
+    least = float(np.finfo(input._array.dtype).eps) if eps is None else eps
+    out = input * (input.square().mean(dims, keepdim=True) + least).rsqrt()
+    return out if weight is None else out * weight
+
+
+def _normalized_dims(
+    operation: str, input: Tensor, normalized_shape: Sequence[int], **parameters: Tensor | None
+) -> tuple[int, ...]:
+    """The last dimensions, over which is normalised, after a look at all shapes."""
+    require_floats(operation, input=input)
     wanted, shape = tuple(normalized_shape), tuple(input._array.shape)
     if not wanted or shape[-len(wanted) :] != wanted:
-        raise ShapeError(f"layer_norm: got an input of shape {shape}, expected its last dimensions to be {wanted}")
-    for name, tensor in (("weight", weight), ("bias", bias)):
+        raise ShapeError(f"{operation}: got an input of shape {shape}, expected its last dimensions to be {wanted}")
+    for name, tensor in parameters.items():
         if tensor is not None and tuple(tensor._array.shape) != wanted:
-            raise ShapeError(f"layer_norm: {name} has shape {tuple(tensor._array.shape)}, expected {wanted}")
-    dims = tuple(range(len(shape) - len(wanted), len(shape)))
-    return _standardize.bind(input, weight, bias, dims=dims, eps=eps)
+            raise ShapeError(f"{operation}: {name} has shape {tuple(tensor._array.shape)}, expected {wanted}")
+    return tuple(range(len(shape) - len(wanted), len(shape)))
 
 
 def batch_norm(

@@ -256,6 +256,15 @@ class Softmin(_Activation):
         super().__init__(dim=dim)
 
 
+class GLU(_Activation):
+    """a sigmoid(b), where a and b are the halves of x along `dim` (Dauphin et al., 2016)."""
+
+    function = staticmethod(F.glu)
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__(dim=dim)
+
+
 class PReLU(Module):
     """x where x > 0, else `weight` x, with a slope that is learnt (He et al., 2015).
 

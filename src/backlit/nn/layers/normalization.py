@@ -176,3 +176,48 @@ class LayerNorm(Module):
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
             f"bias={self.bias is not None}"
         )
+
+
+class RMSNorm(Module):
+    """Divides the last dimensions of each row by the root of their mean square; see `functional.rms_norm`.
+
+    Args:
+        normalized_shape: Sizes of those dimensions, or the size of the last one.
+        eps: Added to the mean square; None: the smallest step from 1 of the input's type.
+        elementwise_affine: Whether to scale by `weight`, which is learnt.
+        device: "cpu" or None.
+        dtype: Type of the parameter, the default type if None.
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        size = self.normalized_shape
+        self.register_parameter(
+            "weight", Parameter(empty(*size, device=device, dtype=dtype)) if elementwise_affine else None
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Scale 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(*, *normalized_shape) to the same shape."""
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from backlit.core.modes import no_grad
-from backlit.errors import ArgumentError, DtypeError, ShapeError
+from backlit.errors import ArgumentError, ShapeError
 from backlit.nn import functional as F
 from backlit.nn import init
-from backlit.nn.checks import check_sizes, require_floats, require_tensors, where
+from backlit.nn.checks import check_sizes, require_floats, require_integers, where
 from backlit.nn.layers.containers import ModuleList
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
@@ -85,17 +85,46 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Integers (*) to vectors (*, embedding_dim)."""
-        require_tensors(self, input=input)
-        if input._array.dtype.kind not in "iu":
-            raise DtypeError(
-                f"{where(self)}: got an input of type {input._array.dtype}, expected integers; use .long()"
-            )
+        require_integers(self, input)
         return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         """The sizes."""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+class EmbeddingBag(Module):
+    """The table of an `Embedding`, of which each bag of numbers gets one vector; see `functional.embedding_bag`.
+
+    Sizes, `padding_idx`, `device`, `dtype` and `weight` are those of `Embedding`; numbers of padding are left out.
+
+    Args:
+        mode: "mean", "sum" or "max".
+        sparse: Has no effect: gradients are dense.
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, *, mode: str = "mean", sparse: bool = False,
+        padding_idx: int | None = None, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        table = Embedding(num_embeddings, embedding_dim, padding_idx, device=device, dtype=dtype)
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.padding_idx = table.padding_idx
+        self.mode = mode
+        self.weight = table.weight
+
+    def forward(self, input: Tensor, offsets: Tensor | None = None) -> Tensor:
+        """Integers (bags, n), or (n,) with `offsets` (bags,), to (bags, embedding_dim)."""
+        require_integers(self, input)
+        return F.embedding_bag(input, self.weight, offsets, mode=self.mode, padding_idx=self.padding_idx)
+
+    def extra_repr(self) -> str:
+        """The sizes and the mode."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}, mode={self.mode!r}{padding}"
 
 
 class TableInput(Module):

@@ -4,6 +4,7 @@ from typing import NoReturn
 
 from backlit.core.entrance import answer_at
 from backlit.core.missing import missing_name
+from backlit.nn.utils import rnn
 from backlit.nn.utils.clipping import clip_grad_norm_, clip_grad_value_, get_total_norm
 from backlit.nn.utils.vectors import parameters_to_vector, vector_to_parameters
 
@@ -12,6 +13,7 @@ __all__ = [
     "clip_grad_value_",
     "get_total_norm",
     "parameters_to_vector",
+    "rnn",
     "vector_to_parameters",
 ]
 
