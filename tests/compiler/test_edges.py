@@ -97,3 +97,14 @@ def test_products_of_integers_wrap_and_are_native(kind, shapes):
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found.numpy(), expected.numpy())
     assert not product.explain().called_back
+
+
+@pytest.mark.parametrize("dtype", [backlit.float32, backlit.float64])
+def test_quotients_and_remainders_in_one_program(dtype):
+    x = backlit.tensor([-3.5, -1.0, -0.3, 0.0, 0.7, 2.0, 9.9], dtype=dtype)
+
+    def function(x):
+        return x % 2, x // 0.5, x % 0.5, x // 2, backlit.fmod(x, 2)
+
+    for found, expected in zip(compile(function)(x), function(x), strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())

@@ -10,7 +10,7 @@ import pytest
 import scipy.special
 
 from backlit.compiler import division, functions, llvm, trigonometry
-from backlit.compiler.reals import function
+from backlit.compiler.reals import Function, function
 from backlit.compiler.values import Code, item_size, memory_type
 
 INF, NAN = np.inf, np.nan
@@ -237,6 +237,15 @@ def test_sign_bit_is_numpys(kind):
     x = spread(kind) if kind[0] == "f" else np.arange(-3, 4).astype(kind)
     for lanes in (8, 1):
         np.testing.assert_array_equal(native(division.signbit, kind, lanes, 1, "b1")(x), np.signbit(x))
+
+
+def test_no_two_functions_of_a_program_have_one_name():
+    """A program that used both would compute one of them twice."""
+    found = {id(f): f for module in (division, functions, trigonometry) for f in vars(module).values()}
+    names = [f.__name__ for f in found.values() if isinstance(f, Function)]
+    assert len(names) > 20
+    assert "<lambda>" not in names
+    assert len(set(names)) == len(names)
 
 
 def test_a_coefficient_that_is_wrong_in_its_eighth_digit_is_seen():

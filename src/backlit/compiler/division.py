@@ -48,14 +48,20 @@ def _float_division(x: Real, y: Real) -> tuple[Real, Real]:
     return (y == 0.0).where(x / y, floor), rest
 
 
-_floor_divide = function(lambda x, y: _float_division(x, y)[0])
-_remainder = function(lambda x, y: _float_division(x, y)[1])
+@function
+def _float_floor_divide(x: Real, y: Real) -> Real:
+    return _float_division(x, y)[0]
+
+
+@function
+def _float_remainder(x: Real, y: Real) -> Real:
+    return _float_division(x, y)[1]
 
 
 def floor_divide(code: "Code", kind: str, x: Any, y: Any) -> Any:
     """The largest whole number not above x / y."""
     if kind[0] == "f":
-        return _floor_divide(code, kind, x, y)
+        return _float_floor_divide(code, kind, x, y)
     quotient, rest = _whole_division(code, kind, x, y)
     b = code.builder
     return b.select(_borrows(code, kind, rest, y), b.sub(quotient, code.constant(1, kind)), quotient)
@@ -64,7 +70,7 @@ def floor_divide(code: "Code", kind: str, x: Any, y: Any) -> Any:
 def remainder(code: "Code", kind: str, x: Any, y: Any) -> Any:
     """What remains of x when whole multiples of y are taken away; of the sign of y."""
     if kind[0] == "f":
-        return _remainder(code, kind, x, y)
+        return _float_remainder(code, kind, x, y)
     rest = _whole_division(code, kind, x, y)[1]
     b = code.builder
     return b.select(_borrows(code, kind, rest, y), b.add(rest, y), rest)
