@@ -532,3 +532,75 @@ def test_numbers_that_change_each_time_are_told_of_once() -> None:
         words = {"argument": "a number among its arguments.*tensor", "outside": "'weight' is another one.*fill_"}
         assert len(caught) == (kind in words)
         assert all(re.search(words[kind], str(one.message)) and one.filename == __file__ for one in caught)
+
+
+# -- optimizers and modules of the user's own ------------------------------------------------------------------------
+
+
+class Momentum(optim.Optimizer):
+    """Its state is made at the first step, as in many a program."""
+
+    def __init__(self, params: Any, state: Any = None) -> None:
+        super().__init__(params, {"lr": 0.1})
+        self.calls = 0
+        for p in self.param_groups[0]["params"] if state else ():
+            self.state[p] = {"momentum": backlit.zeros_like(p)}
+
+    def step(self, closure: Any = None) -> None:
+        with backlit.no_grad():
+            for p in self.param_groups[0]["params"]:
+                if not self.state[p]:
+                    self.state[p] = {"momentum": backlit.zeros_like(p)}
+                self.state[p]["momentum"].mul_(0.9).add_(p.grad)
+                p.sub_(0.1 * self.state[p]["momentum"])
+
+
+class Counting(Momentum):
+    def step(self, closure: Any = None) -> None:
+        self.calls += 1
+        super().step(closure)
+
+
+def step_of(net: Any, optimizer: Any) -> Any:
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = (net(x) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def test_an_optimizer_of_ones_own() -> None:
+    one, other = linear(), linear()
+    eager = step_of(one, Momentum(one.parameters()))
+    compiled = backlit.compile(step_of(other, Momentum(other.parameters(), state=True)))
+    for rows in (4, 4, 7):
+        assert np.isclose(compiled(x_of(rows, 3)).item(), eager(x_of(rows, 3)).item(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("make", "words"), [(Momentum, "is given a tensor by"), (Counting, "calls is set by")])
+def test_an_optimizer_of_ones_own_that_would_be_stale(make: Any, words: str) -> None:
+    net = linear()
+    optimizer = make(net.parameters(), make is Counting)
+    before = net.weight.tolist()
+    with pytest.raises(GraphError, match=words):
+        backlit.compile(step_of(net, optimizer))(x_of(4, 3))
+    assert net.weight.tolist() == before
+    step_of(net, optimizer)(x_of(4, 3))
+
+
+def test_an_attribute_that_a_module_gets_later_is_noticed() -> None:
+    class Scaled(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x * self.factor if hasattr(self, "factor") else x
+
+    net = Scaled()
+    compiled = backlit.compile(net)
+    x = backlit.ones(2)
+    assert compiled(x).tolist() == [1, 1]
+    net.factor = 3.0
+    assert compiled(x).tolist() == [3, 3]
+    del net.factor
+    assert compiled(x).tolist() == [1, 1]

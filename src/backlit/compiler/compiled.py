@@ -231,16 +231,19 @@ class Compiled:
 
     def _mind_numbers(self, kind: Any, variants: Sequence[_Variant]) -> None:
         """Say so once where one number after the other asks for a program of its own."""
+        names = [variant.code.number_that_changed() for variant in variants]
+        if None in names:
+            # What made them out of date is something else.
+            return
         self._made[kind] += 1
         if self._made[kind] != _MANY:
             return
         # Programs for other arguments are kept elsewhere.
-        what, mend = "a number among its arguments", "pass it as a tensor, such as backlit.tensor(0.5)"
-        if variants:
-            names = [name for variant in variants if (name := variant.code.number_that_changed()) is not None]
-            if not names:
-                return
-            what, mend = names[0], "keep it in a tensor, written with fill_()"
+        what, mend = (
+            (names[0], "keep it in a tensor, written with fill_()")
+            if names
+            else ("a number among its arguments", "pass it as a tensor, such as backlit.tensor(0.5)")
+        )
         warnings.warn(
             f"{self!r} was compiled {_MANY} times, as {what} is another one each time and numbers are constants of a "
             f"program: {mend}, and its value may change freely",

@@ -148,7 +148,8 @@ class Surroundings:
             known = set(map(id, before))
             given = [key for key, value in _items(container) if id(value) not in known and _valueless(value)]
             if given:
-                found.append(f"[{given[0]!r}] of a {type(container).__name__}")
+                place = f"[{given[0]!r}]" if isinstance(given[0], _PLAIN) else "an element"
+                found.append(f"{place} of a {type(container).__name__}")
                 container.clear()
                 (container.update if isinstance(container, dict) else container.extend)(copy)
         return found
@@ -178,6 +179,8 @@ class Surroundings:
                 self._follow(part)
         elif is_stateful(value):
             self.owners.append(value)
+            # That of an optimizer of the user's may count, or make its state late.
+            self._follow_function(getattr(type(value), "step", None), value)
             modules = getattr(type(value), "modules", None)
             for part in (value,) if modules is None else modules(value):
                 self._follow_function(getattr(type(part), "forward", None), part)

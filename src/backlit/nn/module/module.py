@@ -142,7 +142,7 @@ class Module(StateDict):
         elif name in fields.get("_buffers", ()):
             self.register_buffer(name, value, persistent=name not in self._non_persistent)
         else:
-            before = fields.get(name, value)
+            before = fields.get(name, fields)
             if name == "training" and before != value:
                 if STATE.trace is not None and not self._is_traced:
                     STATE.trace.about_to_set(self, name)
