@@ -67,7 +67,7 @@ class Epochs:
             self.executable.put(("input", place), array.ctypes.data)
         for place, array in enumerate((X, y)):
             self.executable.put(("data", place), array.ctypes.data)
-        self.executable.prepare(job.batch_size)
+        self.executable.prepare(job.batch_size, THREADS)
 
     def seconds(self) -> float:
         """Of an epoch."""
@@ -102,7 +102,7 @@ def specialised(job: Job, X: Any, y: Any) -> Any:
 
 def choices(job: Job, rounds: int) -> Iterator[Choice]:
     """The kernels of a job's step for which threads are a question, and what each choice costs."""
-    from backlit.compiler.costs import work
+    from backlit.compiler.costs import Share, work
     from backlit.compiler.executable import Code
     from backlit.compiler.explain import Explanation
 
@@ -119,7 +119,8 @@ def choices(job: Job, rounds: int) -> Iterator[Choice]:
         first = places[0]
         if not reports[first].shape or not LEAST <= costs[first] <= MOST:
             continue
-        ways = [replace(w, shared=not w.shared) if p in places else w for p, w in enumerate(code.ways)]
+        other = Share.ALONE if code.ways[first].shared else Share.SPREAD
+        ways = [replace(w, share=other) if p in places else w for p, w in enumerate(code.ways)]
         turned = Code(plan, ways=tuple(ways), guards=code.guards, arguments=code.arguments)
         found = in_turn(rule, Epochs(turned, own, job, X, y), rounds)
         steps = [1e6 * seconds / job.batches for seconds in found]

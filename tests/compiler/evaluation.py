@@ -84,7 +84,7 @@ def native(program: Program, inputs: list[Any], threads: int = 1) -> list[Any]:
     """The same, by machine code made of the program as it is, on so many threads."""
     executable = Executable(code_for(program, rows=1, guards=0, arguments=0))
     arrays = [a.copy() for a in inputs]
-    executable.prepare(1)
+    executable.prepare(1, threads)
     for number, array in enumerate(arrays):
         executable.put(("input", number), array.ctypes.data)
     with ThreadPoolExecutor(threads) as pool:

@@ -99,20 +99,20 @@ def test_large_matrices_are_copied_for_many_rows_or_where_they_lie_the_wrong_way
 
 @pytest.mark.parametrize("batch_size", [40, 1100])
 def test_threads_share_copied_matrices_by_rows_or_columns(batch_size: int) -> None:
-    X, y = backlit.randn(2200, 300), backlit.randint(0, 10, (2200,))
+    X, y = backlit.randn(2200, 300, dtype=backlit.float64), backlit.randint(0, 10, (2200,))
     weights = []
     for threads in (1, 3):
         backlit.manual_seed(0)
-        model = nn.Sequential(nn.Linear(300, 400), nn.ReLU(), nn.Linear(400, 10))
+        model = nn.Sequential(nn.Linear(300, 400), nn.ReLU(), nn.Linear(400, 10)).double()
         trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
         trainer.fit((X, y), epochs=1, batch_size=batch_size, threads=threads)
         weights.append([p.detach().numpy() for p in model.parameters()])
     for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-13)
 
 
 def test_threads_that_the_system_does_not_give_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    X, y = backlit.randn(80, 300), backlit.randint(0, 10, (80,))
+    X, y = backlit.randn(80, 300, dtype=backlit.float64), backlit.randint(0, 10, (80,))
     start, asked = threading.Thread.start, []
 
     def refused(self: threading.Thread) -> None:
@@ -124,7 +124,7 @@ def test_threads_that_the_system_does_not_give_are_not_waited_for(monkeypatch: p
     weights = []
     for few in (False, True):
         backlit.manual_seed(0)
-        model = nn.Sequential(nn.Linear(300, 400), nn.ReLU(), nn.Linear(400, 10))
+        model = nn.Sequential(nn.Linear(300, 400), nn.ReLU(), nn.Linear(400, 10)).double()
         trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
         trainer.fit((X, y), epochs=1, batch_size=40, threads=3)
         if few:
@@ -133,4 +133,4 @@ def test_threads_that_the_system_does_not_give_are_not_waited_for(monkeypatch: p
         weights.append([p.detach().numpy() for p in model.parameters()])
     assert len(asked) == 2
     for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-13)

@@ -30,7 +30,7 @@ def executable():
     data, batch = RNG.normal(size=(ROWS, 256)).astype("f"), np.empty((BATCH, 256), "f")
     code.put(("data", 0), data.ctypes.data)
     code.put(("input", 0), batch.ctypes.data)
-    code.prepare(BATCH)
+    code.prepare(BATCH, 2)
     code.kept = (data, batch)
     return code
 

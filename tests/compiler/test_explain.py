@@ -40,7 +40,7 @@ def test_the_report_of_a_training_step() -> None:
     for part in (str(found.graph), str(found.program), "Called back into Python: none"):
         assert part in text
     for number, kernel in enumerate(found.kernels):
-        assert re.search(rf"^\s+{number}\s+{kernel.kind}\s", text, re.MULTILINE)
+        assert re.search(rf"^\s+{number}\s+{kernel.phase}\s+{kernel.threads}\s+{kernel.kind}\s", text, re.MULTILINE)
     assert "nodes" in repr(found)
 
 

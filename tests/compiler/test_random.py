@@ -14,7 +14,7 @@ import backlit as bl
 from backlit.compiler import llvm, random_words, shuffle
 from backlit.compiler.compiled import compile as compile_function
 from backlit.compiler.cores import emit_core
-from backlit.compiler.costs import Way
+from backlit.compiler.costs import Share, Way
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import plan
 from backlit.compiler.program import ProgramBuilder
@@ -48,7 +48,7 @@ def random_kernel(count):
     places = list(planned.memory.values())
     module = ir.Module()
     emitter = KernelEmitter(
-        module, planned, planned.kernels[0], "kernel", places, llvm.vector_bytes(), Way(shared=True), set()
+        module, planned, planned.kernels[0], "kernel", places, llvm.vector_bytes(), Way(Share.SPREAD), set()
     )
     emit_core(emitter)
     emitter.function.linkage = "external"

@@ -4,12 +4,13 @@ Networks repeat their layers, so their programs repeat their kernels. What a ker
 and its places numbered from 0; kernels of the same text have the same machine code, which gets the places' addresses.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.costs import Way
+from backlit.compiler.costs import Share, Way
 from backlit.compiler.frame import pointer
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.values import Code
@@ -28,8 +29,8 @@ class Outline:
     places: tuple[tuple[str, int], ...]
 
 
-def outline(plan: Plan, kernel: Kernel, way: Way) -> Outline:
-    """The outline of a kernel that is computed in a way."""
+def outline(plan: Plan, kernel: Kernel, way: Way, private: Container[tuple[str, int]] = ()) -> Outline:
+    """The outline of a kernel that is computed in a way, with the places of which every thread has its own."""
     steps = plan.program.steps
     own, reads = plan.inside(kernel)
     order = sorted({*own, *reads})
@@ -43,7 +44,7 @@ def outline(plan: Plan, kernel: Kernel, way: Way) -> Outline:
     for n in order:
         step = steps[n]
         if n in reads:
-            lines.append(f"memory {put(plan.memory[n])}: {step.type()}")
+            lines.append(f"memory {put(plan.memory[n])}: {step.type()} {plan.memory[n] in private}")
             continue
         stored = [put(place) for place in plan.stores.get(n, ())] if n in kernel.roots else []
         read = put(plan.memory[n]) if n in plan.memory else None
@@ -52,6 +53,8 @@ def outline(plan: Plan, kernel: Kernel, way: Way) -> Outline:
         words = (step.kind, step.op, [numbers[a] for a in step.args], step.attrs, called, stored, read)
         lines.append(f"{words} : {step.type()}")
     core = None if kernel.core is None else numbers[kernel.core]
+    if kernel.core is not None and way.share in (Share.PARTS, Share.TOTAL):
+        put(("parts", kernel.core))
     lines.append(f"{core} {kernel.shape} {[numbers[r] for r in kernel.roots]} {kernel.columns} {way}")
     return Outline("\n".join(lines), tuple(places))
 

@@ -10,11 +10,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import llvmlite.ir as ir
+
 from backlit.compiler.costs import Way
-from backlit.compiler.frame import number
+from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.panels import Panels
-from backlit.compiler.plan import Plan
+from backlit.compiler.plan import Plan, aligned
 from backlit.compiler.products import Product
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size, scalar_type
@@ -23,8 +25,8 @@ from backlit.compiler.values import item_size, scalar_type
 _BANDS = 128
 
 
-def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int, threads: int) -> int:
-    """Bytes that the copies of the largest such product need, for a batch of `rows`."""
+def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int) -> int:
+    """Bytes that a thread's copies for the largest such product need, for a batch of `rows`."""
     most = 0
     for kernel, way in zip(plan.kernels, ways, strict=True):
         if way.block is not None and kernel.core is not None:
@@ -33,7 +35,7 @@ def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int, threads: int) -> i
             high = min(math.ceil(m / way.height), _BANDS) * way.height
             depth, columns = way.block
             most = max(most, (depth * columns + high * (columns + inner)) * item_size(step.dtype))
-    return threads * most
+    return aligned(most)
 
 
 class BlockedProduct(Product):
@@ -45,7 +47,8 @@ class BlockedProduct(Product):
             raise ValueError("a product without blocks is no blocked product")
         self.depth, self.columns = k.way.block
         self.element = scalar_type(self.kind)
-        self.end = k.size(self.inner)
+        # What is summed up is counted from its beginning.
+        self.end = self.b.sub(self.summed[1], self.summed[0])
         self._wide = self.wide(self.height)
         self.panel = self.lanes * self._wide
         # The columns of whole panels.
@@ -62,8 +65,8 @@ class BlockedProduct(Product):
         whole = b.mul(self.k.least(bands, number(_BANDS)), number(self.height))
         second = number(self.depth * self.columns)
         sums = b.mul(whole, number(self.columns))
-        area = b.add(b.add(second, sums), b.mul(whole, self.end))
-        self.seconds = b.gep(k.pointer(("scratch", 0)), [b.mul(k.thread, area)], source_etype=self.element)
+        room = b.mul(k.thread, b.load(k.fixed(b, ("scratch", 1)), typ=I64))
+        self.seconds = b.gep(k.pointer(("scratch", 0)), [room], source_etype=ir.IntType(8))
         self.sums = b.gep(self.seconds, [second], source_etype=self.element)
         self.firsts = b.gep(self.sums, [sums], source_etype=self.element)
 
@@ -126,8 +129,9 @@ class BlockedProduct(Product):
     def _copy_first(self) -> None:
         """Copy rows of the first matrix."""
         k, found = self.k, self.left
-        source = self._at(k.pointer(k.plan.memory[found.number]), k.size(found.offset))
         down, right = found.strides[-2:]
+        begin = k.plus(k.size(found.offset), k.times(self.summed[0], right))
+        source = self._at(k.pointer(k.plan.memory[found.number]), begin)
         arguments = [source, self.firsts, self.first, self.last, self.end, k.size(down), k.size(right)]
         self.b.call(self.shared.bands(down, right), arguments)
 
@@ -137,7 +141,7 @@ class BlockedProduct(Product):
         down, right = found.strides[-2:]
 
         def copy(first: Any, columns: Any, width: int, part: int) -> None:
-            place = b.add(b.mul(begin, k.size(down)), b.mul(first, k.size(right)))
+            place = b.add(k.times(k.plus(self.summed[0], begin), down), k.times(first, right))
             source = self._at(k.pointer(k.plan.memory[found.number]), b.add(k.size(found.offset), place))
             ragged = not (isinstance(self.inner, int) and self.inner % self.lanes == 0)
             function = self.shared.panels(width, part) if right == 1 else self.shared.turned_panels(width, part, ragged)

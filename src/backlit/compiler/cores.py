@@ -3,6 +3,7 @@
 import llvmlite.ir as ir
 
 from backlit.compiler.blocks import BlockedProduct
+from backlit.compiler.costs import Share
 from backlit.compiler.elementwise import emit_loop
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
@@ -23,6 +24,8 @@ def emit_core(k: KernelEmitter) -> None:
     """Emit the body of a kernel."""
     if is_transposed(k):
         emit_transpose(k)
+    elif k.way.share is Share.TOTAL:
+        emit_loop(k)
     elif k.kernel.columns is not None:
         emit_short_rows(k)
     else:

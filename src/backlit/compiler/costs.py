@@ -6,8 +6,9 @@ are of a server's core of 2022; `python -m benchmarks.threads` holds the rule ag
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
-from backlit.compiler.plan import COPIED_BYTES, Kernel, Plan, access
+from backlit.compiler.plan import COPIED_BYTES, Kernel, Plan, access, keeps_rows, summands_read, sums_rows
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size
 
@@ -34,21 +35,46 @@ _LOW = 4
 _FREE = ("cast", "where", "select")
 
 
+class Share(StrEnum):
+    """How threads share a kernel.
+
+    Attributes:
+        ALONE: One thread computes it.
+        EACH: Each computes all of it for itself.
+        SPREAD: Each computes a part of its outermost loop.
+        ROWS: Each computes the rows of the batch that are its own.
+        PARTS: Each adds up the rows of the batch that are its own; what follows the sum waits for all.
+        TOTAL: What follows such a sum: each computes a part of its outermost loop.
+    """
+
+    ALONE = "alone"
+    EACH = "each"
+    SPREAD = "spread"
+    ROWS = "rows"
+    PARTS = "parts"
+    TOTAL = "total"
+
+
 @dataclass(frozen=True)
 class Way:
     """How a kernel is computed.
 
     Attributes:
-        shared: Whether threads share its outermost loop; otherwise it runs on one.
+        share: How threads share it.
         height: The rows of a product's tiles.
         block: Rows and columns of the blocks in which a product copies its second matrix; None if it copies nothing.
         across: Whether threads share the columns of a product that copies; otherwise its rows.
     """
 
-    shared: bool = False
+    share: Share = Share.ALONE
     height: int = TALL
     block: tuple[int, int] | None = None
     across: bool = False
+
+    @property
+    def shared(self) -> bool:
+        """Whether more than one thread takes part."""
+        return self.share is not Share.ALONE
 
 
 @dataclass(frozen=True)
@@ -96,19 +122,40 @@ def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
 def ways(plan: Plan, rows: int) -> tuple[Way, ...]:
     """The way of each kernel of a plan, for batches of so many rows."""
     costs = [_shareable(plan, kernel, rows) for kernel in plan.kernels]
-    least = _WORTH_SHARING if max(costs, default=0.0) > _WORTH_THREADS else math.inf
-    return tuple(_way(plan, kernel, rows, cost > least) for kernel, cost in zip(plan.kernels, costs, strict=True))
+    threads = max(costs, default=0.0) > _WORTH_THREADS
+    return tuple(_way(plan, kernel, rows, cost, threads) for kernel, cost in zip(plan.kernels, costs, strict=True))
 
 
-def _way(plan: Plan, kernel: Kernel, rows: int, shared: bool) -> Way:
+def _way(plan: Plan, kernel: Kernel, rows: int, cost: float, threads: bool) -> Way:
+    height, block, across = TALL, None, False
     found = _product(plan, kernel, rows)
-    if found is None:
-        return Way(shared)
-    m, n, _ = found
-    height, block = _height(plan, kernel, m), _block(plan, kernel, found)
-    if block is None:
-        return Way(shared, height)
-    return Way(shared, max(height, _LOW), block, across=n >= m)
+    if found is not None:
+        height, block = _height(plan, kernel, found[0]), _block(plan, kernel, found)
+    if found is not None and block is not None:
+        height, across = max(height, _LOW), found[1] >= found[0]
+    share = _share(plan, kernel, rows, cost, across) if threads else Share.ALONE
+    return Way(share, height, block, across)
+
+
+def _share(plan: Plan, kernel: Kernel, rows: int, cost: float, across: bool) -> Share:
+    """How threads share a kernel where there are several: with as little memory handed over as can be."""
+    if keeps_rows(plan, kernel) and not across:
+        return Share.ROWS
+    if sums_rows(plan, kernel):
+        parts = 2 * plan.size(kernel.core or 0, rows)
+        if parts <= sum(plan.size(n, rows) for n in summands_read(plan, kernel)):
+            return Share.PARTS
+    if cost > _WORTH_SHARING:
+        return Share.SPREAD
+    return Share.EACH if _is_own_matter(plan, kernel) else Share.ALONE
+
+
+def _is_own_matter(plan: Plan, kernel: Kernel) -> bool:
+    """Whether every thread may compute a kernel for itself: what it writes is of fixed size and inside."""
+    if kernel.core is not None and plan.program.steps[kernel.core].kind in _ALONE:
+        return False
+    fixed = all(isinstance(n, int) for n in kernel.shape)
+    return fixed and all(kind == "arena" for root in kernel.roots for kind, _ in plan.stores.get(root, ()))
 
 
 def _size(plan: Plan, number: int, rows: int) -> int:

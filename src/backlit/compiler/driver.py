@@ -6,6 +6,7 @@ runs the step, notes the loss, collects further results, and looks at the stop f
 """
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import llvmlite.ir as ir
@@ -13,10 +14,11 @@ import numpy as np
 
 from backlit.compiler.alike import Outline, emit_call, outline
 from backlit.compiler.cores import emit_core
-from backlit.compiler.costs import Way
-from backlit.compiler.frame import I64, POINTER, loop, number, pointer
+from backlit.compiler.costs import Share
+from backlit.compiler.frame import I64, POINTER, loop, number, own_copy, own_rows, pointer
 from backlit.compiler.gather import emit_collect, emit_gather
 from backlit.compiler.kernels import KernelEmitter
+from backlit.compiler.phases import Item, Phases
 from backlit.compiler.plan import Plan
 from backlit.compiler.shuffle import scratch_words
 from backlit.compiler.values import Code, scalar_type
@@ -123,13 +125,7 @@ _EPOCH = ir.FunctionType(I64, [POINTER, POINTER, I64, I64])
 
 
 def emit(
-    plan: Plan,
-    places: dict[Any, int],
-    width: int,
-    *,
-    ways: tuple[Way, ...],
-    guards: tuple[int, ...],
-    arguments: int,
+    plan: Plan, places: dict[Any, int], width: int, *, phases: Phases, guards: tuple[int, ...], arguments: int
 ) -> Iterator[ir.Module]:
     """The modules of a plan, which are compiled side by side: `step` and `epoch` in the first, kernels in all.
 
@@ -137,25 +133,27 @@ def emit(
         plan: The plan.
         places: For each place of memory, its slot in the table.
         width: Bytes of a vector register.
-        ways: How each kernel is computed.
+        phases: What threads do between meetings, and how.
         guards: The steps whose values must be finite before anything outside is written; the first is the loss.
         arguments: How many of the inputs, counted from the first, are rows of batches.
     """
-    outlines = [outline(plan, kernel, way) for kernel, way in zip(plan.kernels, ways, strict=True)]
-    # The first kernel of each outline stands for all.
-    first: dict[str, int] = {}
-    names = [f"kernel{first.setdefault(one.text, n)}" for n, one in enumerate(outlines)]
+    items = [item for phase in phases.items for item in phase]
+    outlines = {item: outline(plan, plan.kernels[item.kernel], item.way, phases.private) for item in items}
+    # The first item of each outline stands for all.
+    first: dict[str, Item] = {}
+    names = {item: f"kernel{items.index(first.setdefault(outlines[item].text, item))}" for item in items}
     module = ir.Module("backlit")
     barrier = _emit_barrier(module)
-    step = _emit_step(module, plan, names, outlines, barrier, places, ways, guards)
+    step = _emit_step(module, plan, phases, names, outlines, barrier, places, guards)
     if guards:
         _emit_epoch(module, plan, step, barrier, places, guards, arguments)
     # The driver comes first, since nobody should have to wait for it in the end.
     size = sum(len(block.instructions) for function in module.functions for block in function.blocks)
     written: set[str] = set()
-    for n in first.values():
-        before = len(module.functions)
-        emitter = KernelEmitter(module, plan, plan.kernels[n], names[n], outlines[n].places, width, ways[n], written)
+    for item in first.values():
+        before, kernel = len(module.functions), plan.kernels[item.kernel]
+        name, own = names[item], outlines[item].places
+        emitter = KernelEmitter(module, plan, kernel, name, own, width, item.way, written, phases.private)
         emit_core(emitter)
         added = [emitter.function, *module.functions[before:]]
         size += sum(len(block.instructions) for function in added for block in function.blocks)
@@ -202,33 +200,42 @@ def _emit_barrier(module: ir.Module) -> Any:
 def _emit_step(
     module: ir.Module,
     plan: Plan,
-    names: list[str],
-    outlines: list[Outline],
+    phases: Phases,
+    names: dict[Item, str],
+    outlines: dict[Item, Outline],
     barrier: Any,
     places: dict[Any, int],
-    ways: tuple[Way, ...],
     guards: tuple[int, ...],
 ) -> Any:
     function = ir.Function(module, _STEP, "step")
     table, count, thread, threads, control = function.args
     b = ir.IRBuilder(function.append_basic_block())
-    after = (*(way.shared for way in ways), False)[1:]
-    for kernel, name, outlined, way, next_is_shared in zip(plan.kernels, names, outlines, ways, after, strict=True):
-        if way.shared:
-            emit_call(module, b, name, outlined, places, (table, count, thread, threads))
-        else:
-            with b.if_then(b.icmp_signed("==", thread, number(0))):
-                emit_call(module, b, name, outlined, places, (table, count, number(0), number(1)))
-        watched = [g for g in guards if g in kernel.roots]
-        # Kernels that follow each other on one thread need nobody to wait.
-        if way.shared or next_is_shared or watched:
+
+    def check(guard: int) -> None:
+        kind, place = plan.program.steps[guard].dtype, plan.memory[guard]
+        at = own_copy(b, pointer(b, table, places[place]), thread, phases.private.get(place))
+        value = b.load(at, typ=scalar_type(kind))
+        bad = b.fcmp_unordered("!=", b.fsub(value, value), ir.Constant(scalar_type(kind), 0.0))
+        with b.if_then(bad, likely=False):
+            b.ret(number(1))
+
+    for position, items in enumerate(phases.items):
+        if position:
             b.call(barrier, [control, threads])
-        for guard in watched:
-            kind = plan.program.steps[guard].dtype
-            value = b.load(pointer(b, table, places[plan.memory[guard]]), typ=scalar_type(kind))
-            bad = b.fcmp_unordered("!=", b.fsub(value, value), ir.Constant(scalar_type(kind), 0.0))
-            with b.if_then(bad, likely=False):
-                b.ret(number(1))
+        for guard in (g for g, phase in phases.checks.items() if phase == position):
+            check(guard)
+        for alone, some in groupby(items, lambda item: not item.way.shared):
+            if alone:
+                with b.if_then(b.icmp_signed("==", thread, number(0))):
+                    for item in some:
+                        emit_call(module, b, names[item], outlines[item], places, (table, count, number(0), number(1)))
+                continue
+            for item in some:
+                emit_call(module, b, names[item], outlines[item], places, (table, count, thread, threads))
+                if item.way.share is Share.EACH:
+                    for guard in guards:
+                        if guard in plan.kernels[item.kernel].roots:
+                            check(guard)
     b.ret(number(0))
     return function
 
@@ -264,18 +271,19 @@ def _emit_epoch(
     b.cbranch(b.icmp_signed("<", whole, last), body, after)
     b.position_at_end(body)
     s = b.srem(whole, each)
-    _emit_new_epoch(module, b, word, address, s, thread)
-    _emit_rates(b, word, address, whole, thread)
-    b.call(barrier, [control, threads])
+    begins = b.icmp_signed("==", s, number(0))
+    given = b.icmp_signed("!=", b.load(word(RATES), typ=I64), number(0))
+    with b.if_then(b.or_(begins, given), likely=False):
+        _emit_new_epoch(module, b, word, address, begins, thread)
+        _emit_rates(b, word, address, given, whole, thread)
+        b.call(barrier, [control, threads])
     begin = b.mul(s, batch)
     left = b.sub(total, begin)
     rows = b.select(b.icmp_signed("<", left, batch), left, batch)
-    low = b.sdiv(b.mul(rows, thread), threads)
-    high = b.sdiv(b.mul(rows, b.add(thread, number(1))), threads)
+    own = own_rows(b, rows, thread, threads)
     for one in steps:
         if one.kind == "input" and one.attrs < arguments:
-            emit_gather(code, table, places, one, order, begin, left, (low, high))
-    b.call(barrier, [control, threads])
+            emit_gather(code, table, places, one, order, begin, left, own)
     status = b.call(step, [table, rows, thread, threads, control])
     with b.if_then(b.icmp_signed("!=", status, number(0)), likely=False):
         b.ret(status)
@@ -298,9 +306,8 @@ def _emit_epoch(
     b.ret(number(0))
 
 
-def _emit_new_epoch(module: ir.Module, b: ir.IRBuilder, word: Any, address: Any, s: Any, thread: Any) -> None:
+def _emit_new_epoch(module: ir.Module, b: ir.IRBuilder, word: Any, address: Any, begins: Any, thread: Any) -> None:
     """Where an epoch begins: count the loader's draw, and draw the order."""
-    begins = b.icmp_signed("==", s, number(0))
     mine = b.icmp_signed("==", thread, number(0))
     counted = b.icmp_signed("!=", b.load(word(SEEDS), typ=I64), number(0))
     with b.if_then(b.and_(b.and_(begins, mine), counted)):
@@ -311,10 +318,9 @@ def _emit_new_epoch(module: ir.Module, b: ir.IRBuilder, word: Any, address: Any,
             Code(module, b, 1).call(PERMUTE, ir.VoidType(), address(SHUFFLES), count, address(ORDER), address(SCRATCH))
 
 
-def _emit_rates(b: ir.IRBuilder, word: Any, address: Any, whole: Any, thread: Any) -> None:
+def _emit_rates(b: ir.IRBuilder, word: Any, address: Any, given: Any, whole: Any, thread: Any) -> None:
     """Set the rates of a batch, where a schedule is given."""
     double = ir.DoubleType()
-    given = b.icmp_signed("!=", b.load(word(RATES), typ=I64), number(0))
     with b.if_then(b.and_(given, b.icmp_signed("==", thread, number(0)))):
         count = b.load(word(RATE_COUNT), typ=I64)
         row = b.mul(b.sub(whole, b.load(word(RATES_FROM), typ=I64)), count)

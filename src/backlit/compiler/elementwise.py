@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backlit.compiler.costs import Share
 from backlit.compiler.frame import elements, plain_strides
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import access
@@ -10,7 +11,7 @@ from backlit.compiler.plan import access
 def _flat(k: KernelEmitter, n: int, seen: set[int]) -> bool:
     """Whether a step can be computed by going through memory once from end to end."""
     step = k.steps[n]
-    if n in seen:
+    if n in seen or (n == k.kernel.core and k.way.share is Share.TOTAL):
         return True
     seen.add(n)
     if n in k.stored and n not in k.kernel.roots:
@@ -29,14 +30,15 @@ def kinds(k: KernelEmitter, roots: list[int]) -> set[str]:
 
 
 def emit_roots(k: KernelEmitter, index: Any) -> None:
-    """Compute and store all roots but the core at an index; one may read what another one overwrites."""
-    values = [(root, k.value(root, index)) for root in k.kernel.roots if root != k.kernel.core]
+    """Compute and store all roots at an index but a core that is; one may read what another one overwrites."""
+    held = None if k.way.share is Share.TOTAL else k.kernel.core
+    values = [(root, k.value(root, index)) for root in k.kernel.roots if root != held]
     for root, value in values:
         k.store(root, index, value)
 
 
 def emit_loop(k: KernelEmitter) -> None:
-    """Emit the loops of a kernel without a core."""
+    """Emit the loops of a kernel without a core, or whose core is there in parts."""
     shape = k.kernel.shape
     seen: set[int] = set()
     if len(shape) > 1 and all(_flat(k, r, seen) for r in k.kernel.roots):
@@ -49,6 +51,8 @@ def emit_loop(k: KernelEmitter) -> None:
     if not k.flat and _crosses(k):
         lanes = 1
     start, stop = k.share(k.size(shape[0]))
+    if k.flat and k.way.share is Share.ROWS:
+        start, stop = (k.times(row, elements(k.kernel.shape[1:])) for row in (start, stop))
 
     def body(outer: list[Any]) -> None:
         def turn(i: Any) -> None:

@@ -19,7 +19,8 @@ from backlit.compiler.cores import CALL_BACK
 from backlit.compiler.costs import Way, ways
 from backlit.compiler.driver import PERMUTE, YIELD
 from backlit.compiler.frame import FIXED
-from backlit.compiler.plan import ALIGNMENT, Plan, plan
+from backlit.compiler.phases import parts_sizes, phases
+from backlit.compiler.plan import ALIGNMENT, Plan, layout, plan
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
 from backlit.compiler.shuffle import emit_permute
@@ -88,6 +89,7 @@ class Code:
         ways: How each kernel is computed.
         guards: Steps that must be finite before anything outside is written.
         arguments: How many of the inputs, from the first, are rows of batches.
+        phases: What threads do between meetings.
         places: For each place of memory, its slot in the table of addresses.
         threads: How many threads are worth having.
         imports: Addresses of the process's functions that the code calls.
@@ -104,11 +106,13 @@ class Code:
         places = [*FIXED, *self.plan.memory.values()]
         places += [("input", i) for i, _ in program.writes]
         places += [(kind, i) for i in range(arguments) for kind in ("input", "data")]
+        places += [("parts", core) for core in parts_sizes(plan, ways)]
         places += [("collect", j) for j, o in enumerate(program.outputs) if _per_row(program, o)]
         for place in places:
             self.places.setdefault(place, len(self.places))
         self.threads = MOST_THREADS if any(way.shared for way in ways) else 1
         # Not the program alone: a plan made in another way must not meet this one's code.
+        self.phases = phases(plan, ways, guards, arguments)
         made_from = (self.plan.kernels, self.plan.stores, self.plan.memory, self.places, ways, guards, arguments)
         key = f"{program}\n{made_from}"
         machine_code = cache.load(key)
@@ -134,8 +138,27 @@ class Code:
 
     def _modules(self) -> Iterator[ir.Module]:
         return driver.emit(
-            self.plan, self.places, llvm.vector_bytes(), ways=self.ways, guards=self.guards, arguments=self.arguments
+            self.plan,
+            self.places,
+            llvm.vector_bytes(),
+            phases=self.phases,
+            guards=self.guards,
+            arguments=self.arguments,
         )
+
+    def layout(self, rows: int, threads: int = 1) -> tuple[dict[int, int], int]:
+        """Offsets in the arena of all steps in it, and its size in bytes, for so many rows and threads."""
+        lifetimes = self.phases.lifetimes
+        sizes = {n: self.plan.size(n, rows) for n in lifetimes}
+        sizes |= {n: threads * size for (_, n), size in self.phases.private.items()}
+        offsets: dict[int, int] = {}
+        end = 0
+        for group in sorted({one.group for one in lifetimes.values()}):
+            spans = {n: (one.first, one.last) for n, one in lifetimes.items() if one.group == group}
+            inside, size = layout(spans, sizes)
+            offsets |= {n: end + offset for n, offset in inside.items()}
+            end += size
+        return offsets, end
 
     def modules(self) -> list[Any]:
         """The optimised LLVM modules, made when asked for: code from the disk comes without any."""
@@ -197,7 +220,8 @@ class Executable:
         self.code = code
         self.table = (ctypes.c_void_p * len(code.places))()
         self._address = ctypes.addressof(self.table)
-        self.capacity = -1
+        # Rows and threads for which there is memory.
+        self.capacity = (-1, 1)
         self.status = np.zeros(1, np.int64)
         self.control = driver.Control()
         self._error: BaseException | None = None
@@ -217,18 +241,27 @@ class Executable:
         self.control, self.status = other.control, other.status
         self.put(("status", 0), self.status.ctypes.data)
 
-    def prepare(self, rows: int) -> None:
-        """Lay out the arena for up to so many rows."""
-        if rows <= self.capacity:
+    def prepare(self, rows: int, threads: int = 1) -> None:
+        """Lay out the arena for up to so many rows and threads."""
+        code, (most_rows, most_threads) = self.code, self.capacity
+        rows, threads = max(rows, most_rows), max(min(threads, code.threads), most_threads)
+        if (rows, threads) == self.capacity:
             return
-        offsets, size = self.code.plan.layout(rows)
-        scratch = scratch_bytes(self.code.plan, self.code.ways, rows, self.code.threads)
-        self._memory = [np.empty(count + ALIGNMENT, np.uint8) for count in (size, scratch)]
-        base, copies = (-(-array.ctypes.data // ALIGNMENT) * ALIGNMENT for array in self._memory)
+        offsets, size = code.layout(rows, threads)
+        scratch = scratch_bytes(code.plan, code.ways, rows)
+        # What threads have added up apart does not grow with the rows.
+        sizes = parts_sizes(code.plan, code.ways)
+        parts = threads * sum(sizes.values())
+        self._memory = [np.empty(count + ALIGNMENT, np.uint8) for count in (size, threads * scratch, parts)]
+        base, copies, apart = (-(-array.ctypes.data // ALIGNMENT) * ALIGNMENT for array in self._memory)
         self.put(("scratch", 0), copies)
+        self.put(("scratch", 1), scratch)
+        for core, bytes_ in sizes.items():
+            self.put(("parts", core), apart)
+            apart += threads * bytes_
         for number, offset in offsets.items():
             self.put(("arena", number), base + offset)
-        self.capacity = rows
+        self.capacity = (rows, threads)
 
     def step(self, rows: int) -> int:
         """Run the step once on the arrays that are put already; returns the native status."""
@@ -238,11 +271,14 @@ class Executable:
         return int(status)
 
     def run_epoch(self, threads: int) -> int:
-        """Run the batches that the control block names, with up to so many threads; returns the native status.
+        """Run the batches that the control block names; returns the native status.
 
         Where the system gives no further threads, those that there are do the work.
+
+        Args:
+            threads: As many at most, and as the memory was prepared for.
         """
-        count = min(threads, self.code.threads)
+        count = min(threads, self.capacity[1])
         if count == 1:
             return int(self.code.epoch(self._address, self.control.address, 0, 1))
         decided, team = threading.Event(), 0

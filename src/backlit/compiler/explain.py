@@ -13,11 +13,12 @@ import numpy as np
 from backlit.compiler import llvm
 from backlit.compiler.alike import emit_call, outline
 from backlit.compiler.cores import emit_core
-from backlit.compiler.costs import work
+from backlit.compiler.costs import Share, work
 from backlit.compiler.executable import Code, Executable
 from backlit.compiler.frame import signature
 from backlit.compiler.kernels import KernelEmitter
-from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.phases import Item
+from backlit.compiler.plan import Plan
 from backlit.compiler.program import Program
 from backlit.compiler.rows import SAMPLES, at
 from backlit.compiler.specialised import Specialised
@@ -36,6 +37,10 @@ class KernelReport:
     Attributes:
         kind: What is at its core: "product", "reduce", "scatter", "scan", "call", "random", "measure"; "loop" for
             elementwise work.
+        threads: How threads share it, where there are several: "alone" (one computes it), "each" (each computes it for
+            itself), "spread" (each a part of its loop), "rows" (each its own rows of the batch), "parts" (each adds up
+            its own rows, and what follows the sum waits for all).
+        phase: When it begins: threads meet between one phase and the next.
         operations: The operations that it computes, with the module each came from.
         shape: The shape of its loops.
         flops: Floating-point operations for one batch; a function such as exp counts as one.
@@ -45,6 +50,8 @@ class KernelReport:
     """
 
     kind: str
+    threads: str
+    phase: int
     operations: tuple[str, ...]
     shape: tuple[int, ...]
     flops: int
@@ -97,15 +104,23 @@ class Explanation:
         rows = rows or 1
         seconds = _measure(own, code, rows)
         total = math.fsum(seconds) or 1.0
+        begun = [
+            (item, phase)
+            for phase, items in enumerate(own.phases.items)
+            for item in items
+            if item.way.share is not Share.TOTAL
+        ]
         self.kernels = [
-            _report(plan, kernel, rows, s, s / total) for kernel, s in zip(plan.kernels, seconds, strict=True)
+            _report(plan, item, phase, rows, seconds[item.kernel], seconds[item.kernel] / total)
+            for item, phase in begun
         ]
         steps = plan.program.steps
         self.called_back = sorted({steps[n].op for n in plan.program.alive() if steps[n].kind == "call"})
-        offsets, self.arena = plan.layout(rows)
+        offsets, self.arena = own.layout(rows)
+        uses = _uses(plan, [item.kernel for item, _ in begun])
         self.buffers = [
-            BufferReport(n, first, last, offsets[n], plan.size(n, rows))
-            for n, (first, last) in sorted(plan.lifetimes.items(), key=lambda item: item[1])
+            BufferReport(n, min(uses[n]), max(uses[n]), offsets[n], plan.size(n, rows))
+            for n in sorted(offsets, key=lambda n: (min(uses[n]), max(uses[n])))
         ]
 
     def __str__(self) -> str:
@@ -143,10 +158,20 @@ class Explanation:
         ]
 
     def _kernel_table(self) -> Any:
-        table = _table("#", "core", "loops", "flop", "bytes", "us", "share", "made of")
+        table = _table("#", "phase", "threads", "core", "loops", "flop", "bytes", "us", "share", "made of")
         for number, k in enumerate(self.kernels):
             shape = " x ".join(map(str, k.shape)) or "1"
-            row = (number, k.kind, shape, f"{k.flops:,}", f"{k.bytes:,}", f"{k.seconds * 1e6:.2f}", f"{k.share:.0%}")
+            row = (
+                number,
+                k.phase,
+                k.threads,
+                k.kind,
+                shape,
+                f"{k.flops:,}",
+                f"{k.bytes:,}",
+                f"{k.seconds * 1e6:.2f}",
+                f"{k.share:.0%}",
+            )
             table.add_row(*map(str, row), ", ".join(k.operations))
         return table
 
@@ -165,11 +190,22 @@ def _table(*columns: str) -> Any:
 
     table = Table(box=box.SIMPLE)
     for name in columns:
-        table.add_column(name, justify="left" if name in ("core", "made of", "made by") else "right")
+        table.add_column(name, justify="left" if name in ("threads", "core", "made of", "made by") else "right")
     return table
 
 
-def _report(plan: Plan, kernel: Kernel, rows: int, seconds: float, share: float) -> KernelReport:
+def _uses(plan: Plan, order: list[int]) -> dict[int, set[int]]:
+    """For each step, when it is written and read: places in the order of the kernels, after which outputs are read."""
+    found = {n: {len(order)} for n in plan.program.outputs}
+    for position, number in enumerate(order):
+        kernel = plan.kernels[number]
+        for n in (*kernel.roots, *plan.inside(kernel)[1]):
+            found.setdefault(n, set()).add(position)
+    return found
+
+
+def _report(plan: Plan, item: Item, phase: int, rows: int, seconds: float, share: float) -> KernelReport:
+    kernel = plan.kernels[item.kernel]
     steps, notes = plan.program.steps, plan.program.notes
     found = work(plan, kernel, rows)
     loop = "loop" if kernel.columns is None else "rows"
@@ -177,7 +213,7 @@ def _report(plan: Plan, kernel: Kernel, rows: int, seconds: float, share: float)
     operations = tuple(dict.fromkeys(note for n in found.steps if (note := notes.get(n))))
     shape = tuple(at(d, rows) for d in kernel.shape)
     flops = 2 * found.multiply_adds + found.operations
-    return KernelReport(kind, operations, shape, flops, found.bytes, seconds, share)
+    return KernelReport(kind, item.way.share.value, phase, operations, shape, flops, found.bytes, seconds, share)
 
 
 def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
@@ -187,7 +223,7 @@ def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
     kernels: dict[str, str] = {}
     written: set[str] = set()
     for position, (kernel, shared) in enumerate(zip(code.plan.kernels, code.ways, strict=True)):
-        way = replace(shared, shared=False)
+        way = replace(shared, share=Share.ALONE)
         outlined = outline(code.plan, kernel, way)
         if outlined.text not in kernels:
             name = kernels[outlined.text] = f"kernel{position}"

@@ -6,12 +6,13 @@ Every kernel is a function `kernel(table, rows, thread, threads, ...)`: `table` 
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.costs import Way
+from backlit.compiler.costs import TALL, Share, Way
 from backlit.compiler.plan import Kernel, Plan
 from backlit.compiler.program import row_major
 from backlit.compiler.values import Code, item_size, memory_type, overload
@@ -19,8 +20,9 @@ from backlit.compiler.values import Code, item_size, memory_type, overload
 I64 = ir.IntType(64)
 I32 = ir.IntType(32)
 POINTER = ir.PointerType()
-# What every executable has, at the beginning of its table of addresses.
-FIXED = (("status", 0), ("executable", 0), ("scratch", 0))
+# What every executable has, at the beginning of its table of addresses: its status and its number, where the threads'
+# room for copies begins, and how many bytes of it each has.
+FIXED = (("status", 0), ("executable", 0), ("scratch", 0), ("scratch", 1))
 
 
 def signature(places: int) -> ir.FunctionType:
@@ -43,6 +45,11 @@ def pointer(b: ir.IRBuilder, table: Any, slot: int) -> Any:
     return b.load(b.gep(table, [number(slot)], source_etype=POINTER), typ=POINTER)
 
 
+def own_copy(b: ir.IRBuilder, address: Any, thread: Any, size: int | None) -> Any:
+    """Where a thread's own copy of a place is, if each has one of so many bytes; else the place."""
+    return address if size is None else b.gep(address, [b.mul(thread, number(size))], source_etype=ir.IntType(8))
+
+
 def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
     """`for i in range(start, stop, step)`; `body` emits what is done with an i."""
     before = b.block
@@ -57,6 +64,15 @@ def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any]
     i.add_incoming(b.add(i, number(step)), b.block)
     b.branch(head)
     b.position_at_end(after)
+
+
+def own_rows(b: ir.IRBuilder, rows: Any, thread: Any, threads: Any) -> tuple[Any, Any]:
+    """The rows of a batch that are a thread's own, in whole tiles: from, to."""
+    tiles = b.sdiv(b.add(rows, number(TALL - 1)), number(TALL))
+    start, stop = (
+        b.mul(b.sdiv(b.mul(tiles, one), threads), number(TALL)) for one in (thread, b.add(thread, number(1)))
+    )
+    return start, b.select(b.icmp_signed("<", stop, rows), stop, rows)
 
 
 def number32(value: int) -> ir.Constant:
@@ -86,6 +102,7 @@ class KernelFrame:
         width: Bytes of a vector register.
         way: How the kernel is computed.
         written: Names of the functions that kernels share and the program's modules have so far.
+        private: Places of which every thread has its own, with the bytes of each.
     """
 
     def __init__(
@@ -98,6 +115,7 @@ class KernelFrame:
         width: int,
         way: Way,
         written: set[str],
+        private: Mapping[tuple[str, int], int] = MappingProxyType({}),
     ) -> None:
         self.way = way
         self.plan = plan
@@ -116,7 +134,10 @@ class KernelFrame:
         self.code = Code(module, self.builder, 1)
         self.mask: Any = None
         self.flat = False
-        self._pointers: dict[Any, Any] = dict(zip(places, addresses, strict=True))
+        self._pointers: dict[Any, Any] = {
+            place: own_copy(self.head, address, self.thread, private.get(place))
+            for place, address in zip(places, addresses, strict=True)
+        }
         self._numbers: dict[Any, Any] = {}
         self.stored = set(plan.memory)
         self.read = self.stored - set(kernel.roots)
@@ -286,13 +307,19 @@ class KernelFrame:
         loop(self.builder, start, stop, step, body)
 
     def share(self, size: Any) -> tuple[Any, Any]:
-        """This thread's part of a loop: from, to."""
+        """This thread's part of a kernel's outermost loop: from, to."""
         b = self.builder
-        if not self.way.shared:
+        if self.way.share is Share.ROWS:
+            return self.own_rows()
+        if self.way.share not in (Share.SPREAD, Share.TOTAL):
             return number(0), size
         start = b.sdiv(b.mul(size, self.thread), self.threads)
         stop = b.sdiv(b.mul(size, b.add(self.thread, number(1))), self.threads)
         return start, stop
+
+    def own_rows(self) -> tuple[Any, Any]:
+        """The rows of the batch that are this thread's own: from, to."""
+        return own_rows(self.builder, self.rows, self.thread, self.threads)
 
     def lanes(self, last: Any, kinds: set[str]) -> int:
         """How many lanes suit a loop over `last` elements of these kinds."""

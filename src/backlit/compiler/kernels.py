@@ -6,12 +6,13 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.costs import Share
 from backlit.compiler.failures import INDEX
-from backlit.compiler.frame import Index, KernelFrame, number, plain_strides
-from backlit.compiler.plan import Access, access, same_dims
+from backlit.compiler.frame import I64, Index, KernelFrame, elements, number, plain_strides
+from backlit.compiler.plan import Access, access, aligned, row_major, same_dims
 from backlit.compiler.rows import Affine, Inverse
 from backlit.compiler.squares import butterfly, columns_of, first_lanes
-from backlit.compiler.values import COMBINED, OPERATIONS, scalar_type
+from backlit.compiler.values import COMBINED, OPERATIONS, item_size, scalar_type
 
 # So many columns of short rows are read and written number by number; more of them in whole rows.
 FEW_COLUMNS = 4
@@ -65,6 +66,8 @@ class KernelEmitter(KernelFrame):
 
     def _compute(self, n: int, index: Index) -> Any:
         step, code = self.steps[n], self.code
+        if n == self.kernel.core and self.way.share is Share.TOTAL:
+            return self._total(n, index)
         if n in self.stored and n not in self.kernel.roots:
             if self.flat:
                 return self.load(self.plan.memory[n], step.dtype, index[0][0], 1)
@@ -89,6 +92,42 @@ class KernelEmitter(KernelFrame):
         if step.op == "select":
             return self.builder.select(*values)
         return OPERATIONS[step.op](code, kind, *values)
+
+    # -- sums of which every thread has a part -----------------------------------------------------------------------
+
+    def put_part(self, index: Index, value: Any) -> None:
+        """Write what this thread has added up of the core's element at an index."""
+        step = self.steps[self.core]
+        place, lane = self.address(index, row_major(step.shape))
+        self.put(("parts", self.core), step.dtype, self.plus(self._part(self.thread), place), value, lane)
+
+    def _part(self, thread: Any) -> Any:
+        """Where the part of a thread begins."""
+        step = self.steps[self.core]
+        size = item_size(step.dtype)
+        return self.times(thread, aligned(elements(step.shape) * size) // size)
+
+    def _total(self, n: int, index: Index) -> Any:
+        """The core's element at an index: the sum of all parts, in the order of the threads."""
+        step, b = self.steps[n], self.builder
+        place, lane = (index[0][0], 1) if self.flat else self.address(index, row_major(step.shape))
+        total = self.load(("parts", n), step.dtype, place, lane)
+        combine = OPERATIONS["add" if step.kind == "product" else COMBINED[step.op]]
+        before = b.block
+        head, more, after = (b.append_basic_block(name) for name in ("parts", "more", "total"))
+        b.branch(head)
+        b.position_at_end(head)
+        thread, known = b.phi(I64), b.phi(total.type)
+        thread.add_incoming(number(1), before)
+        known.add_incoming(total, before)
+        b.cbranch(b.icmp_signed("<", thread, self.threads), more, after)
+        b.position_at_end(more)
+        part = self.load(("parts", n), step.dtype, self.plus(place, self._part(thread)), lane)
+        known.add_incoming(combine(self.code, step.dtype, known, part), b.block)
+        thread.add_incoming(b.add(thread, number(1)), b.block)
+        b.branch(head)
+        b.position_at_end(after)
+        return known
 
     def _constant(self, value: Any, kind: str) -> Any:
         if isinstance(value, Affine):

@@ -8,7 +8,7 @@ activation, the optimizer's update) is computed on the tile before it reaches me
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from backlit.compiler.costs import TALL
+from backlit.compiler.costs import TALL, Share
 from backlit.compiler.elementwise import emit_roots
 from backlit.compiler.frame import number
 from backlit.compiler.kernels import KernelEmitter
@@ -31,6 +31,8 @@ class Product:
         self.batch, (self.m, self.n) = step.shape[:-2], step.shape[-2:]
         self.inner = k.steps[step.args[0]].shape[-1]
         self.height = k.way.height
+        # Of the inner dimension, the part that is summed up: the rows that are this thread's own, or all.
+        self.summed = k.own_rows() if k.way.share is Share.PARTS else (number(0), k.size(self.inner))
         self._rooms: dict[int, Any] = {}
         self._use(k.lanes(self.n, {self.kind}))
 
@@ -74,8 +76,8 @@ class Product:
         """The rows of this thread, in whole bands."""
         k, b = self.k, self.b
         size = k.size(self.m)
-        if not shared or not k.way.shared:
-            return number(0), size
+        if not shared or k.way.share is not Share.SPREAD:
+            return k.share(size) if shared else (number(0), size)
         height = number(self.height)
         low, high = k.share(b.sdiv(b.add(size, number(self.height - 1)), height))
         last = b.mul(high, height)
@@ -177,7 +179,7 @@ class Product:
         k, width = self.k, len(masks)
         k.code.lanes = self.lanes
         initial = [k.code.constant(0, self.kind)] * (height * width)
-        results = summed(k.code, self.kind, height, width, left, right, number(0), k.size(self.inner), initial)
+        results = summed(k.code, self.kind, height, width, left, right, *self.summed, initial)
         self.complete(plain, i, j, height, masks, top, results)
 
     def complete(
@@ -221,6 +223,9 @@ class Product:
             k.mask = mask
             column = j if v == 0 else b.add(j, number(v * self.lanes))
             index = (*plain, (row, False), (column, self.lanes > 1))
+            if k.way.share is Share.PARTS:
+                k.put_part(index, value)
+                continue
             k.hold(k.core, index, value)
             if k.plan.stores.get(k.core):
                 k.store(k.core, index, value)

@@ -5,6 +5,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.costs import Share
 from backlit.compiler.elementwise import emit_roots
 from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
@@ -55,6 +56,9 @@ def emit_reduction(k: KernelEmitter) -> None:
 
     def finish(result: Any, index: Any) -> None:
         k.fresh()
+        if k.way.share is Share.PARTS:
+            k.put_part(index, result)
+            return
         k.hold(core, index, result)
         if k.plan.stores.get(core):
             k.store(core, index, result)
@@ -93,6 +97,7 @@ def emit_reduction(k: KernelEmitter) -> None:
             k.nest(
                 [shape[d] for d in inner],
                 lambda more: accumulate(memory, full(outer, dict(zip(inner, more, strict=True)), (i, lanes > 1))),
+                k.own_rows() if k.way.share is Share.PARTS else None,
             )
             index = (*[(o, False) for o in outer_list], (i, lanes > 1))
             finish(b.load(memory[0], typ=k.code.type(kind)), index)

@@ -160,7 +160,7 @@ class Specialised:
         steps = code.plan.program.steps
         self._can_fail = bool(written) and any(can_fail(steps[n]) for n in code.plan.program.alive())
         self._views: dict[int, list[Any]] = {}
-        self._capacity = -1
+        self._capacity = (-1, 1)
         for position in range(len(self.states)):
             self._place(position)
 

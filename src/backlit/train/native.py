@@ -223,7 +223,7 @@ class NativeLoop:
             self._compile(self.work, self.rows)
             self.attach(self.work, self.rows, self.threads)
         for one in self._steps:
-            one.executable.prepare(self.batch_size)
+            one.executable.prepare(self.batch_size, self.threads)
         losses = np.empty(max(epochs * last, 1))
         self.executable.control.begin(
             order, used, self.batch_size, first, last, losses,

@@ -3,6 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backlit.compiler.costs import Way
+from backlit.compiler.phases import phases
 from backlit.compiler.plan import plan
 from backlit.compiler.plan.arena import ALIGNMENT, layout
 from tests.compiler.texts import parsed
@@ -40,6 +42,7 @@ def test_memory_is_used_again():
         for n in range(1, 20, 2)
     )
     planned = plan(parsed(f"%0 = input() 0 : f4[8, 8]\n{steps}return %20"))
-    _, total = planned.layout(1)
+    lifetimes = phases(planned, [Way()] * len(planned.kernels), (), 0).lifetimes
+    _, total = layout({n: one[:2] for n, one in lifetimes.items()}, {n: planned.size(n, 1) for n in lifetimes})
     # A product, the transpose that is read with it, and the next product.
     assert total <= 4 * 8 * 8 * 4

@@ -4,11 +4,29 @@ A kernel is one nest of loops. Its core may be a product, a reduction or a scatt
 it stores. Everything that has no memory is computed where it is used.
 """
 
-from backlit.compiler.plan.arena import ALIGNMENT
+from backlit.compiler.plan.arena import ALIGNMENT, aligned, layout
 from backlit.compiler.plan.memory import COPIED_BYTES
+from backlit.compiler.plan.ownership import followers_read, keeps_rows, rows_read, summands_read, sums_rows
 from backlit.compiler.plan.planning import plan
 from backlit.compiler.plan.reading import Access, access, same_dims
 from backlit.compiler.plan.result import Kernel, Plan
 from backlit.compiler.program import row_major
 
-__all__ = ["ALIGNMENT", "COPIED_BYTES", "Access", "Kernel", "Plan", "access", "plan", "row_major", "same_dims"]
+__all__ = [
+    "ALIGNMENT",
+    "COPIED_BYTES",
+    "Access",
+    "Kernel",
+    "Plan",
+    "access",
+    "aligned",
+    "followers_read",
+    "keeps_rows",
+    "layout",
+    "plan",
+    "row_major",
+    "rows_read",
+    "same_dims",
+    "summands_read",
+    "sums_rows",
+]

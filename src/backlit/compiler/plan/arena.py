@@ -6,18 +6,23 @@ from collections.abc import Mapping
 ALIGNMENT = 64
 
 
+def aligned(size: int) -> int:
+    """A size in bytes, rounded up to whole lines of the cache."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
 def layout(lifetimes: Mapping[int, tuple[int, int]], sizes: Mapping[int, int]) -> tuple[dict[int, int], int]:
     """Offsets in the arena, and its size: the largest first, each in the first gap that is free all its life.
 
     Args:
-        lifetimes: For each step, the first and the last kernel that touch it.
+        lifetimes: For each step, the first and the last moment at which its memory must be its own.
         sizes: For each step, its bytes.
     """
     placed: list[tuple[int, int, int, int]] = []
     offsets: dict[int, int] = {}
     for number in sorted(lifetimes, key=lambda n: -sizes[n]):
         first, last = lifetimes[number]
-        size = -(-max(sizes[number], 1) // ALIGNMENT) * ALIGNMENT
+        size = aligned(max(sizes[number], 1))
         offset = 0
         for start, end, begin, stop in placed:
             if begin <= last and first <= stop:

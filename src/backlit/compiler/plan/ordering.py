@@ -106,27 +106,20 @@ def _sorted(before: list[set[int]]) -> list[int]:
 
 
 def _placed(draft: Draft, kernels: list[Kernel], stores: dict[int, list[Place]]) -> Plan:
-    """The plan: where each value is stored, and for how long if that is in the arena."""
+    """The plan: where each value is stored."""
     steps = draft.program.steps
     memory: dict[int, Place] = {n: ("input", steps[n].attrs) for n in draft.alive if steps[n].kind == "input"}
     made = {root: position for position, kernel in enumerate(kernels) for root in kernel.roots}
-    used: dict[int, int] = {}
+    used = set(draft.program.outputs)
     for position, kernel in enumerate(kernels):
         for root in kernel.roots:
-            for a in draft.leaves(root, True):
-                if made.get(a) != position:
-                    used[a] = position
-    outputs = set(draft.program.outputs)
-    lifetimes: dict[int, tuple[int, int]] = {}
-    for n, position in made.items():
+            used.update(a for a in draft.leaves(root, True) if made.get(a) != position)
+    for n in made:
         places = stores.setdefault(n, [])
-        if places and n not in outputs:
+        if places and n not in draft.program.outputs:
             memory[n] = places[0]
-            continue
-        last = len(kernels) if n in outputs else used.get(n)
         # What is only used inside its own kernel never reaches memory, if that holds it in registers.
-        if last is not None or steps[n].kind in _ONE_PLACE:
-            lifetimes[n] = (position, position if last is None else last)
+        elif n in used or steps[n].kind in _ONE_PLACE:
             memory[n] = ("arena", n)
             places.append(("arena", n))
-    return Plan(draft.program, kernels, stores, memory, lifetimes)
+    return Plan(draft.program, kernels, stores, memory)

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from backlit.compiler.plan.arena import layout
 from backlit.compiler.program import Program
 from backlit.compiler.rows import at
 
@@ -35,14 +34,12 @@ class Plan:
         kernels: In the order of execution.
         stores: For each step that a kernel computes, its places: ("arena", step) or ("input", number).
         memory: For each step that is read from memory, its place.
-        lifetimes: For each step in the arena, the first and the last kernel that touch it.
     """
 
     program: Program
     kernels: list[Kernel]
     stores: dict[int, list[tuple[str, int]]]
     memory: dict[int, tuple[str, int]]
-    lifetimes: dict[int, tuple[int, int]]
 
     def size(self, number: int, rows: int) -> int:
         """Bytes of a step's value for so many rows."""
@@ -63,7 +60,3 @@ class Plan:
                     own.add(a)
                     stack.append(a)
         return sorted(own), reads
-
-    def layout(self, rows: int) -> tuple[dict[int, int], int]:
-        """Offsets of all steps in the arena, and its size, for so many rows."""
-        return layout(self.lifetimes, {n: self.size(n, rows) for n in self.lifetimes})

@@ -25,14 +25,14 @@ def picks_in_row(program: Program, step: Step) -> bool:
     if step.kind != "take" or step.attrs != (0, 1):
         return False
     shape = program.steps[step.args[0]].shape
-    return len(shape) == 2 and _few(shape[1]) is not None and _counts_rows(program, step.args[1], shape[0])
+    return len(shape) == 2 and _few(shape[1]) is not None and counts_rows(program, step.args[1], shape[0])
 
 
 def _few(size: object) -> int | None:
     return size if isinstance(size, int) and 2 <= size <= _MOST_COLUMNS else None
 
 
-def _counts_rows(program: Program, number: int, rows: object) -> bool:
+def counts_rows(program: Program, number: int, rows: object) -> bool:
     """Whether a step's first index is its value."""
     step = program.steps[number]
     if step.kind == "iota":
@@ -40,7 +40,7 @@ def _counts_rows(program: Program, number: int, rows: object) -> bool:
     return (
         step.kind == "view"
         and keeps_row(step, program.steps[step.args[0]])
-        and _counts_rows(program, step.args[0], rows)
+        and counts_rows(program, step.args[0], rows)
     )
 
 
