@@ -61,7 +61,8 @@ def with_gradients(program):
 
 TRACED = {name: program for name, program in shape_programs.PROGRAMS.items() if REFERENCE["shapes"][name]}
 TRACED |= {name: (program, X, Y) for name, program in view_programs.PROGRAMS.items() if REFERENCE["views"][name]}
-DEPENDING_ON_VALUES = {name for name in TRACED if name.startswith(("mask ", "two masks", "nonzero", "argwhere"))}
+READ = ("mask ", "two masks", "nonzero", "argwhere", "bincount", "quantiles")
+DEPENDING_ON_VALUES = {name for name in TRACED if name.startswith(READ)}
 DEPENDING_ON_VALUES |= {"mask", "masked_select", "masked_scatter", "repeat_interleave tensor"}
 DEPENDING_ON_VALUES -= {"mask and number"}
 

@@ -41,6 +41,7 @@ from backlit.ops import (
     comparison,
     contraction,
     copies,
+    counting,
     creation,
     devices,
     exponential,
@@ -97,6 +98,7 @@ __all__ = [
     *comparison.__all__,
     *contraction.__all__,
     *copies.__all__,
+    *counting.__all__,
     *creation.__all__,
     *devices.__all__,
     *exponential.__all__,
@@ -132,6 +134,7 @@ from backlit.ops.classes import *
 from backlit.ops.comparison import *
 from backlit.ops.contraction import *
 from backlit.ops.copies import *
+from backlit.ops.counting import *
 from backlit.ops.creation import *
 from backlit.ops.devices import *
 from backlit.ops.exponential import *

@@ -25,6 +25,7 @@ __all__ = [
     "roll",
     "rot90",
     "tile",
+    "trace",
     "tril",
     "triu",
 ]
@@ -203,6 +204,18 @@ def diag(input: "Tensor", diagonal: int = 0) -> "Tensor":
     if len(shape) != 1:
         raise ShapeError(f"diag: expected a vector or a matrix, got shape {shape}")
     return diag_embed(input, diagonal)
+
+
+def trace(input: "Tensor") -> "Tensor":
+    """The sum of the diagonal of a matrix.
+
+    Raises:
+        ShapeError: `input` is no matrix.
+    """
+    shape = input._array.shape
+    if len(shape) != 2:
+        raise ShapeError(f"trace: expected a matrix, got shape {shape}")
+    return diagonal(input).sum()
 
 
 def diag_embed(input: "Tensor", offset: int = 0, dim1: int = -2, dim2: int = -1) -> "Tensor":

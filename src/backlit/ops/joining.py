@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "cat",
     "chunk",
+    "column_stack",
     "concat",
     "concatenate",
     "hstack",
@@ -115,6 +116,11 @@ def hstack(tensors: Sequence["Tensor"]) -> "Tensor":
 def vstack(tensors: Sequence["Tensor"]) -> "Tensor":
     """The tensors below each other, those of less than two dimensions as rows."""
     return cat([x if x._array.ndim > 1 else x.reshape(1, -1) for x in _listed(tensors, "vstack")])
+
+
+def column_stack(tensors: Sequence["Tensor"]) -> "Tensor":
+    """The tensors side by side along dimension 1, those of less than two dimensions as columns."""
+    return cat([x if x._array.ndim > 1 else x.reshape(-1, 1) for x in _listed(tensors, "column_stack")], dim=1)
 
 
 def select(input: "Tensor", dim: int, index: int) -> "Tensor":

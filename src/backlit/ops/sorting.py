@@ -1,20 +1,25 @@
 """Sorting, the largest few, and distinct values."""
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backlit.core.primitive import primitive
-from backlit.errors import ArgumentError, ArgumentTypeError
+from backlit.core.tensor_base import TensorBase, values_of
+from backlit.errors import ArgumentError, ArgumentTypeError, ShapeError, suggest
 from backlit.ops import return_types
+from backlit.ops.choice import where
 from backlit.ops.dims import one_dim
 from backlit.ops.gathering import gather_adjoint
+from backlit.ops.joining import stack
 from backlit.ops.return_types import ValuesAndIndices
 
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
-__all__ = ["argsort", "sort", "topk", "unique"]
+__all__ = ["argsort", "quantile", "sort", "topk", "unique"]
 
 
 def _samples(rng: "np.random.Generator", **settings: Any) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
@@ -144,3 +149,62 @@ def unique(
     values, inverse, counts = _unique.bind(input, dim=found)
     extra = [part for part, wanted in ((inverse, return_inverse), (counts, return_counts)) if wanted]
     return (values, *extra) if extra else values
+
+
+def quantile(
+    input: "Tensor",
+    q: "float | Tensor",
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> "Tensor":
+    """The values below which shares `q` of the elements lie; NaN where there is one.
+
+    Args:
+        input: Any shape, floating-point.
+        q: A share from 0 to 1, or several, (k,).
+        dim: The dimension to reduce; None: all elements.
+        keepdim: Leave the reduced dimension in place, with size 1.
+        interpolation: Between two elements: "linear", "lower", "higher", "nearest" or "midpoint".
+
+    Returns:
+        `input` without `dim`; for several shares with a first dimension of k more.
+
+    Raises:
+        ArgumentError: A share is outside of [0, 1], or an unknown interpolation.
+        ShapeError: There is no element.
+    """
+    if interpolation not in _BETWEEN:
+        raise ArgumentError(f"quantile: unknown interpolation {interpolation!r}{suggest(str(interpolation), _BETWEEN)}")
+    shares = values_of(q).tolist() if isinstance(q, TensorBase) else float(q)
+    several = [shares] if isinstance(shares, float) else shares
+    if not all(0 <= share <= 1 for share in several):
+        raise ArgumentError(f"quantile: q must be from 0 to 1, got {shares}")
+    flat = input.reshape(-1) if dim is None else input
+    axis = one_dim(-1 if dim is None else dim, flat._array.ndim, "quantile")
+    size = flat._array.shape[axis]
+    if not size:
+        raise ShapeError(f"quantile: there is no element in the tensor of shape {input._array.shape}")
+    ordered, _ = sort(flat, axis)
+    spoilt = flat.isnan().any(axis, keepdim=True)
+    found = []
+    for share in several:
+        place = share * (size - 1)
+        low, high = ordered.narrow(axis, math.floor(place), 1), ordered.narrow(axis, math.ceil(place), 1)
+        found.append(where(spoilt, math.nan, low + (high - low) * _BETWEEN[interpolation](place)))
+    if dim is None:
+        found = [value.reshape((1,) * input._array.ndim if keepdim else ()) for value in found]
+    elif not keepdim:
+        found = [value.squeeze(axis) for value in found]
+    return found[0] if isinstance(shares, float) else stack(found)
+
+
+# How far from the element below to the one above a place between them lies.
+_BETWEEN: dict[str, Callable[[float], float]] = {
+    "linear": lambda place: place - math.floor(place),
+    "lower": lambda place: 0.0,
+    "higher": lambda place: 1.0,
+    "nearest": lambda place: round(place) - math.floor(place),
+    "midpoint": lambda place: 0.5,
+}

@@ -8,7 +8,7 @@ import numpy as np
 from backlit.core.dtypes import dtype
 from backlit.core.namespace import MOMENTS
 from backlit.core.primitive import primitive
-from backlit.errors import ArgumentError
+from backlit.errors import ArgumentError, ShapeError
 from backlit.ops.choice import where
 from backlit.ops.dims import reduced_dims
 from backlit.ops.reduction import (
@@ -25,7 +25,7 @@ from backlit.ops.reduction import samples as reduction_samples
 if TYPE_CHECKING:
     from backlit.ops.tensor import Tensor
 
-__all__ = ["norm", "std", "std_mean", "var", "var_mean"]
+__all__ = ["cdist", "norm", "std", "std_mean", "var", "var_mean"]
 
 Number = int | float
 Reduced = tuple[int, ...] | None
@@ -220,6 +220,28 @@ def norm(
     input = to_type(input, dtype)
     require_float(input, "norm")
     return _norm.bind(input, p=float(p), dim=reduced_dims(dim, input._array.ndim, "norm"), keepdim=keepdim)
+
+
+def cdist(x1: "Tensor", x2: "Tensor", p: float = 2.0) -> "Tensor":
+    """The distance of each row of `x1` from each row of `x2`, as the p-norm of their difference.
+
+    Args:
+        x1: (*, n, features).
+        x2: (*, m, features).
+        p: See `norm`.
+
+    Returns:
+        (*, n, m). The differences take n m features elements.
+
+    Raises:
+        ShapeError: The inputs have less than two dimensions, or rows of different lengths.
+    """
+    first, second = x1._array.shape, x2._array.shape
+    if len(first) < 2 or len(second) < 2 or first[-1] != second[-1]:
+        raise ShapeError(
+            f"cdist: expected rows of one length, (n, features) and (m, features), got {first} and {second}"
+        )
+    return norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 
 
 # -- measures of whole tensors, for those who watch a training; they have no gradients -------------------------------

@@ -1,7 +1,7 @@
 """Methods of reduction, of running sums and of sorting."""
 
 from backlit.core.tensor_base import TensorBase
-from backlit.ops import extremes, reduction, scan, softmaxes, sorting, statistics
+from backlit.ops import arrangement, counting, extremes, reduction, scan, softmaxes, sorting, statistics
 
 
 class ReductionMethods(TensorBase):
@@ -41,3 +41,6 @@ class ReductionMethods(TensorBase):
     argsort = sorting.argsort
     topk = sorting.topk
     unique = sorting.unique
+    quantile = sorting.quantile
+    bincount = counting.bincount
+    trace = arrangement.trace
