@@ -24,6 +24,11 @@ def test_a_missing_name_is_told(place, name, nearest):
         getattr(place, name)
 
 
+def test_what_is_not_like_anything_has_no_nearest():
+    with pytest.raises(MissingNameError, match=r"no 'Conv2d': PyTorch has it, backlit does not$"):
+        _ = nn.Conv2d
+
+
 @pytest.mark.parametrize("place", [nn, nn.functional, nn.init, nn.utils])
 def test_every_public_name_is_there_and_documented(place):
     for name in place.__all__:

@@ -90,6 +90,8 @@ def _sequence(lr: Any, o: Any) -> Any:
 
 SCHEDULES: dict[str, Any] = {
     "lambda": lambda lr, o: lr.LambdaLR(o, [lambda e: 1 / (1 + e), lambda e: 0.9**e]),
+    "multiplicative": lambda lr, o: lr.MultiplicativeLR(o, [lambda e: 1 - 0.1 / (1 + e), lambda e: 0.9]),
+    "polynomial": lambda lr, o: lr.PolynomialLR(o, 30, 0.9),
     "step": lambda lr, o: lr.StepLR(o, 7, 0.5),
     "multistep": lambda lr, o: lr.MultiStepLR(o, [3, 9, 9, 20], 0.3),
     "exponential": lambda lr, o: lr.ExponentialLR(o, 0.95),

@@ -30,7 +30,7 @@ class _MissingName(MissingNameError):
         path = f"{self._place}.{self._name}" if self._place else self._name
         owner = f"backlit.{self._place}" if self._place else "backlit"
         reason = "PyTorch has it, backlit does not" if path in _pytorch_names() else "PyTorch has no such name either"
-        near = difflib.get_close_matches(self._name, sorted(self._existing), n=1, cutoff=0)
+        near = difflib.get_close_matches(self._name, sorted(self._existing), n=1)
         nearest = f"; the nearest that exists is {near[0]!r}" if near else ""
         return f"{owner} has no {self._name!r}: {reason}{nearest}"
 

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
+from math import prod
 from types import FunctionType
 from typing import Any
 
@@ -56,6 +57,39 @@ class LambdaLR(LRScheduler):
         for function, values in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
             if values is not None:
                 vars(function).update(deepcopy(values))
+
+
+class MultiplicativeLR(LambdaLR):
+    """Multiplies the rate by `lr_lambda(epoch)` every epoch; arguments as in `LambdaLR`."""
+
+    def get_lr(self) -> list[float]:
+        """See `LRScheduler.get_lr`."""
+        factors = [1.0 if self._is_initial else f(self.last_epoch) for f in self.lr_lambdas]
+        return [group["lr"] * factor for group, factor in zip(self._groups, factors, strict=True)]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        passed = range(1, self.last_epoch + 1)
+        return [base * prod(map(f, passed)) for base, f in zip(self.base_lrs, self.lr_lambdas, strict=True)]
+
+
+class PolynomialLR(LRScheduler):
+    """The first rate times (1 - epoch / `total_iters`) ** `power`, and 0 from epoch `total_iters` on."""
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        self.total_iters = integer(self.name, "total_iters", total_iters, 1)
+        self.power = number(self.name, "power", power)
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """See `LRScheduler.get_lr`."""
+        if self._is_initial or self.last_epoch > self.total_iters:
+            return [group["lr"] for group in self._groups]
+        left, before = self.total_iters - self.last_epoch, self.total_iters - self.last_epoch + 1
+        return [group["lr"] * (left / before) ** self.power for group in self._groups]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        share = 1 - min(self.total_iters, self.last_epoch) / self.total_iters
+        return [base * share**self.power for base in self.base_lrs]
 
 
 class StepLR(LRScheduler):
