@@ -49,6 +49,7 @@ SAME = {
     "early stopping": ("MLPClassifier", TWO, {"early_stopping": True, "validation_fraction": 0.2, "max_iter": 60}),
     "converged": ("MLPClassifier", IRIS_CLASSES, {"tol": 0.05, "n_iter_no_change": 2, "max_iter": 100}),
     "kept order": ("MLPClassifier", IRIS_CLASSES, {"shuffle": False, "hidden_layer_sizes": (), "batch_size": 40}),
+    "no hidden layer": ("MLPClassifier", TWO, {"hidden_layer_sizes": (), "activation": "logistic"}),
     "lbfgs": ("MLPClassifier", IRIS_CLASSES, {"solver": "lbfgs", "max_iter": 10}),
     "regression": ("MLPRegressor", LENGTHS[:, 0], {"alpha": 1.0}),
     "several targets": ("MLPRegressor", LENGTHS, {"early_stopping": True}),

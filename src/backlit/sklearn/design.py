@@ -193,12 +193,18 @@ class Design:
         return F.binary_cross_entropy_with_logits(scores, target, reduction="none")
 
 
-def initial(design: Design, draw: np.random.RandomState) -> Iterator[tuple[Any, Any]]:
-    """Weights and biases of each layer, drawn as scikit-learn draws them (Glorot and Bengio, AISTATS 2010)."""
+def initial(design: Design, draw: np.random.RandomState, asked: Any) -> Iterator[tuple[Any, Any]]:
+    """Weights and biases of each layer, drawn as scikit-learn draws them (Glorot and Bengio, AISTATS 2010).
+
+    Args:
+        design: The network.
+        draw: Draws them.
+        asked: The hidden activation that was asked for, which counts where there is no hidden layer.
+    """
+    hidden = design.hidden or (asked,)
     for number, (inputs, outputs) in enumerate(design.pairs):
-        last = min(number, len(design.hidden) - 1)
         # scikit-learn goes by the hidden activation for the last layer too.
-        factor = 2.0 if design.hidden and design.hidden[last] == "logistic" else 6.0
+        factor = 2.0 if hidden[min(number, len(hidden) - 1)] == "logistic" else 6.0
         bound = math.sqrt(factor / (inputs + outputs))
         weight = draw.uniform(-bound, bound, (inputs, outputs)).astype(design.dtype)
         yield weight, draw.uniform(-bound, bound, outputs).astype(design.dtype)

@@ -258,7 +258,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             embeddings=self._columns.embeddings if self._reads_columns else (),
             classes=not self._numeric_targets,
         )
-        layers = list(initial(self._design, draw))
+        layers = list(initial(self._design, draw, self.activation))
         self.coefs_ = [weight for weight, _ in layers]
         self.intercepts_ = [bias for _, bias in layers]
         self._rest = list(beginning(self._design, draw))
