@@ -21,7 +21,10 @@ number: Any = 1
 text = "a"
 table: Any = {"a": [1, 2], "b": {3}}
 tensor: Any = backlit.zeros(2)
-long = list(range(5000))
+long: list[Any] = list(range(5000))
+long_of_tensors: list[Any] = [backlit.ones(1) for _ in range(1500)]
+long_array = np.zeros(5000)
+too_long = list(range(10_001))
 
 
 def inner() -> Any:
@@ -32,7 +35,7 @@ def outer() -> Any:
     def nested() -> Any:
         return inner(), tensor
 
-    return nested(), table, long
+    return nested(), table, long, long_of_tensors, long_array, too_long
 
 
 def changes(**names: Any) -> Callable[[pytest.MonkeyPatch], None]:
@@ -59,7 +62,13 @@ def changes(**names: Any) -> Callable[[pytest.MonkeyPatch], None]:
         (lambda patch: patch.setitem(table, "c", 5), True),
         (lambda patch: patch.setitem(table, "b", {4}), True),
         (lambda patch: tensor.fill_(1), False),
-        (lambda patch: long.append(7), False),
+        (lambda patch: long.__setitem__(4000, 7), True),
+        (lambda patch: long.__setitem__(3000, int("3000")), False),
+        (lambda patch: long.append(7), True),
+        (lambda patch: long_of_tensors.__setitem__(1400, backlit.ones(1)), True),
+        (lambda patch: long_of_tensors[1400].add_(0), False),
+        (lambda patch: long_array.__setitem__(4000, 1.0), True),
+        (lambda patch: too_long.append(7), False),
     ],
 )
 def test_changes_of_a_module_s_names(change: Any, seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 A traced program has fixed the tensors and numbers to which the names of its closures and of its module led. Names are
 followed into the functions of the user's program that it calls, into lists, dicts and arrays that are short, and into
-those attributes of objects, of their classes and of modules that one of these functions names.
+those attributes of objects, of their classes and of modules that one of these functions names. Longer lists are
+compared whole.
 """
 
 import functools
@@ -10,6 +11,7 @@ import inspect
 import sys
 from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
+from operator import is_
 from pathlib import Path
 from types import CellType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
@@ -23,8 +25,10 @@ from backlit.core.tensor_base import Symbol, TensorBase
 _ABSENT = object()
 # What equals itself wherever it is made.
 _PLAIN = bool | int | float | str
-# Longer containers are data, not settings.
+# The elements of longer containers are data, not settings, and not followed.
 _LONGEST = 1000
+# Longer lists and arrays are not looked at: each call would pay for it.
+_TOO_LONG = 10_000
 # What asks for a size, or gives as many parts as a size says.
 _SIZES = {"shape", "size", "len", "numel", "nelement", "nbytes", "getattr", "attrgetter", "unbind", "chunk", "unfold"}
 _SIZES |= {"split", "tensor_split", "vsplit", "hsplit", "dsplit"}
@@ -33,6 +37,10 @@ _FIXED = {"backlit", "numpy"}
 _LIBRARIES = {*_FIXED, *sys.stdlib_module_names} - {"test"}
 # Where packages are installed.
 _INSTALLED = {"site-packages", "dist-packages"}
+
+
+class _Plain(list[Any]):
+    """A copy of a long list of numbers and words, which Python compares at once, and not one by one."""
 
 
 class _Slots:
@@ -170,8 +178,11 @@ class Surroundings:
         elif isinstance(value, UserDict | UserList):
             self._follow(value.data)
         elif isinstance(value, np.ndarray):
-            if value.size <= _LONGEST:
+            if value.size <= _TOO_LONG:
                 self._containers.append((value, value.copy()))
+        elif isinstance(value, list) and _LONGEST < len(value) <= _TOO_LONG:
+            plain = all(isinstance(part, _PLAIN) for part in value)
+            self._containers.append((value, _Plain(value) if plain else value.copy()))
         elif isinstance(value, list | dict | set | deque | tuple) and len(value) <= _LONGEST:
             if not isinstance(value, tuple):
                 self._containers.append((value, value.copy()))
@@ -313,8 +324,11 @@ def _differ(now: Any, before: Any) -> bool:
         return now.shape != before.shape or now.dtype != before.dtype or now.tobytes() != before.tobytes()
     if len(now) != len(before):
         return True
+    if isinstance(before, _Plain):
+        return bool(now != before)
     if isinstance(now, dict):
         return any(_other(now.get(key, _ABSENT), value) for key, value in before.items())
     if isinstance(now, set):
         return bool(now != before)
-    return any(map(_other, now, before))
+    # Nearly every element is the same object, and a loop in Python takes twice as long.
+    return not all(map(is_, now, before)) and any(map(_other, now, before))
