@@ -490,6 +490,13 @@ def changes_object(batch: Any) -> Any:
     return batch.x
 
 
+def test_objects_that_hold_tensors_are_no_results() -> None:
+    with pytest.raises(GraphError, match=r"returns an object of Plain that holds tensors.*dataclass"):
+        backlit.compile(lambda x: Plain(x * 2))(x_of(3))
+    kept = Plain(1)
+    assert backlit.compile(lambda x: (x * 2, kept))(x_of(3))[1] is kept
+
+
 @pytest.mark.parametrize("function", [changes_dict, empties_dict, changes_list, changes_object])
 def test_arguments_that_are_changed_in_python_are_refused(function: Any) -> None:
     x = x_of(4, 3)
@@ -511,6 +518,14 @@ def test_tensors_in_a_dict_may_be_written() -> None:
 # -- numbers that change each time -----------------------------------------------------------------------------------
 
 
+class Factor:
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __rmul__(self, x: Any) -> Any:
+        return x * self.value
+
+
 def test_numbers_that_change_each_time_are_told_of_once() -> None:
     kept = {"weight": 0.0}
 
@@ -518,7 +533,7 @@ def test_numbers_that_change_each_time_are_told_of_once() -> None:
         return x * factor * kept["weight"]
 
     x, told = x_of(4), backlit.tensor(0.0)
-    for kind in ("argument", "outside", "tensor", "sizes"):
+    for kind in ("argument", "object", "outside", "tensor", "sizes"):
         kept["weight"] = 1.0
         compiled = backlit.compile(function)
         with warnings.catch_warnings(record=True) as caught:
@@ -526,10 +541,11 @@ def test_numbers_that_change_each_time_are_told_of_once() -> None:
             for call in range(12):
                 if kind == "outside":
                     kept["weight"] = float(call)
-                factor = told.fill_(call) if kind == "tensor" else float(call) if kind == "argument" else 1.0
+                factor = {"argument": float(call), "object": Factor(call), "tensor": told.fill_(call)}.get(kind, 1.0)
                 given = x_of(4, call + 1) if kind == "sizes" else x
                 assert np.allclose(compiled(given, factor).numpy(), function(given, factor).numpy(), rtol=1e-12)
-        words = {"argument": "a number among its arguments.*tensor", "outside": "'weight' is another one.*fill_"}
+        words = {"outside": "'weight' is another one.*fill_"}
+        words |= dict.fromkeys(("argument", "object"), "a number or object among its arguments.*tensor.*dataclass")
         assert len(caught) == (kind in words)
         assert all(re.search(words[kind], str(one.message)) and one.filename == __file__ for one in caught)
 

@@ -12,7 +12,7 @@ from typing import Any, overload
 
 from backlit.compiler.family import kinds_of, rows_of
 from backlit.compiler.specialised import Specialised, check_host
-from backlit.compiler.surroundings import Surroundings
+from backlit.compiler.surroundings import Surroundings, valueless
 from backlit.compiler.tree import TENSOR, constants, flatten, outline, unflatten
 from backlit.core.dtypes import get_default_dtype
 from backlit.core.modes import STATE
@@ -66,6 +66,12 @@ class _Variant:
                     "while it is traced; leave that as it is, and return what is new"
                 )
         leaves, skeleton = flatten(result, "the result of a compiled function")
+        for constant in constants(skeleton):
+            if valueless(getattr(constant, "__dict__", None)):
+                raise GraphError(
+                    f"a compiled function returns an object of {type(constant).__name__} that holds tensors; return "
+                    "the tensors themselves, in a tuple, a dict or a dataclass"
+                )
         places: list[Any] = []
         outside, computed = [], []
         own = {id(t): position for position, t in enumerate(tensors)}
@@ -242,11 +248,14 @@ class Compiled:
         what, mend = (
             (names[0], "keep it in a tensor, written with fill_()")
             if names
-            else ("a number among its arguments", "pass it as a tensor, such as backlit.tensor(0.5)")
+            else (
+                "a number or object among its arguments",
+                "pass it as a tensor, such as backlit.tensor(0.5), or a dataclass",
+            )
         )
         warnings.warn(
-            f"{self!r} was compiled {_MANY} times, as {what} is another one each time and numbers are constants of a "
-            f"program: {mend}, and its value may change freely",
+            f"{self!r} was compiled {_MANY} times, as {what} is another one each time and a constant of the program: "
+            f"{mend}, and its values may change freely",
             stacklevel=4,
         )
 

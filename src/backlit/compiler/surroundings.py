@@ -135,7 +135,7 @@ class Surroundings:
         for place, name, value in self._names:
             now = place.get(name, _ABSENT)
             # What a class has is in no dict that can be written.
-            if now is not value and _valueless(now) and isinstance(place, dict | _Slots):
+            if now is not value and valueless(now) and isinstance(place, dict | _Slots):
                 found.append(name)
                 if value is _ABSENT:
                     place.pop(name)
@@ -143,7 +143,7 @@ class Surroundings:
                     place[name] = value
         for name, cell, value in self._cells:
             now = _content(cell)
-            if now is not value and _valueless(now):
+            if now is not value and valueless(now):
                 found.append(name)
                 if value is _ABSENT:
                     del cell.cell_contents
@@ -154,7 +154,7 @@ class Surroundings:
                 continue
             before = copy.values() if isinstance(container, dict) else copy
             known = set(map(id, before))
-            given = [key for key, value in _items(container) if id(value) not in known and _valueless(value)]
+            given = [key for key, value in _items(container) if id(value) not in known and valueless(value)]
             if given:
                 place = f"[{given[0]!r}]" if isinstance(given[0], _PLAIN) else "an element"
                 found.append(f"{place} of a {type(container).__name__}")
@@ -303,13 +303,13 @@ def _items(container: Any) -> Iterable[tuple[Any, Any]]:
     return container.items() if isinstance(container, dict) else enumerate(container)
 
 
-def _valueless(value: Any, depth: int = 2) -> bool:
+def valueless(value: Any, depth: int = 2) -> bool:
     """Whether a value is a tensor of a program that was traced, or holds one."""
     if isinstance(value, TensorBase):
         return isinstance(value._array, Symbol)
     if not depth or not isinstance(value, list | tuple | dict) or len(value) > _LONGEST:
         return False
-    return any(_valueless(part, depth - 1) for _, part in _items(value))
+    return any(valueless(part, depth - 1) for _, part in _items(value))
 
 
 def _other(now: Any, before: Any) -> bool:

@@ -102,10 +102,11 @@ def constants(skeleton: Any) -> Iterator[Any]:
 
 
 def outline(skeleton: Any) -> Any:
-    """A skeleton with the kinds of numbers in their places."""
+    """A skeleton with the kinds of numbers, and of objects that equal nothing but themselves, in their places."""
     if isinstance(skeleton, Constant):
-        number = isinstance(skeleton.value, int | float | np.number) and not isinstance(skeleton.value, bool)
-        return type(skeleton.value) if number else skeleton
+        kind: Any = type(skeleton.value)
+        number = isinstance(skeleton.value, int | float | np.number) and kind is not bool
+        return kind if number or kind.__hash__ is object.__hash__ else skeleton
     return tuple(map(outline, skeleton)) if isinstance(skeleton, tuple) else skeleton
 
 
