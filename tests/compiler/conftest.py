@@ -22,3 +22,17 @@ def emitted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(driver, "emit", counting)
     monkeypatch.setenv("BACKLIT_CACHE_DIR", "")
     return seen
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """A list that grows with each trace."""
+    found: list[None] = []
+    trace = family.Tracing.trace
+
+    def noted(tracing: family.Tracing, rows: int | None) -> Any:
+        found.append(None)
+        return trace(tracing, rows)
+
+    monkeypatch.setattr(family.Tracing, "trace", noted)
+    return found
