@@ -92,9 +92,11 @@ class Columns:
             bad = ~np.isfinite(numbers) & ~(np.isnan(numbers) & self._impute)
             if bad.any():
                 row = int(bad.argmax())
+                way = "make it a number, or NaN if nothing is known"
+                if not self._impute:
+                    way = 'missing_values="impute" fills missing values in'
                 raise DataError(
-                    f"X: row {row}, column {name!r} is {numbers[row]}: Input X contains NaN or infinity; missing "
-                    'values are filled in with missing_values="impute"'
+                    f"X: row {row}, column {name!r} is {numbers[row]}: Input X contains NaN or infinity; {way}"
                 )
             found.append(numbers)
         return np.stack(found, 1) if found else np.empty((len(X), 0), self._dtype)

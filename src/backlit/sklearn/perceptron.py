@@ -51,7 +51,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         warm_start: Whether `fit` goes on from the last one's network.
         momentum: With "sgd".
         nesterovs_momentum: With "sgd": whether to look ahead.
-        early_stopping: Stop by the score on validation rows, and keep the best network.
+        early_stopping: With "adam" or "sgd": stop by the score on validation rows, and keep the best network.
         validation_fraction: The share of rows held out for that.
         beta_1: With "adam": share of the average of gradients that is kept.
         beta_2: With "adam": share of the average of their squares that is kept.

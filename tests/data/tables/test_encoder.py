@@ -170,3 +170,10 @@ def test_constant_and_missing_training_rows_stay_finite():
     for values in (np.full(9, 0.1), np.full(9, np.nan), np.zeros(9)):
         column = NumberColumn.fit("a", values)
         assert all(np.isfinite(part).all() for part in column.encode(np.array([0.1, np.nan, 5])))
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_numbers_of_any_size_are_standardised(size):
+    values = RNG.normal(size=50)
+    (found,) = NumberColumn.fit("n", values * size).encode(values * size)
+    np.testing.assert_allclose(found, (values - values.mean()) / values.std(), rtol=1e-9)

@@ -100,3 +100,9 @@ def test_new_rows_are_read_in_the_form_of_training_and_plain_ones_said(tmp_path,
         new.write_text(f"share,n\n{cells}\n", encoding="utf-8")
         with pytest.raises(DataError, match="is not a number"):
             read_like(new, encoder)
+
+
+def test_space_around_plain_numbers_is_no_form(tmp_path):
+    (tmp_path / "t.csv").write_text("a , b\n 1.5 ,1\n -2 , 30\n", encoding="utf-8")
+    table = read_table(tmp_path / "t.csv")
+    assert [(column.form, column.told()) for column in table.columns] == [("", [1.5, -2.0]), ("", [1, 30])]

@@ -163,7 +163,6 @@ class Builder:
 
     def _parsed(self, array: Any) -> NDArray[Any]:
         """Text of a CSV file as numbers or times, if all of it is."""
-        pa = arrow()
         if self._kind in ("", "number"):
             numbers = self._numeric(array)
             if numbers is not None:
@@ -172,7 +171,7 @@ class Builder:
             times = self._times(array)
             if times is not None:
                 return self._keep("time", times)
-        if not self._padded and pa.compute.any(pa.compute.match_substring_regex(array, r"^\s|\s$")).as_py():
+        if not self._padded and _has_space_around(array):
             self._padded = True
             return self._parsed(_trimmed(array))
         return self._keep("text", self._texts(array))
@@ -182,6 +181,8 @@ class Builder:
         numbers = self._cast(array, self._form)
         if numbers is not None:
             return numbers
+        if not self._padded and _has_space_around(array):
+            return None
         fitting = [form for form in self._likely_forms(array) if self._cast(array, form) is not None]
         if not fitting:
             return None
@@ -293,12 +294,19 @@ def _narrow(values: NDArray[Any], *, exactly: bool = False) -> NDArray[Any]:
     known = values[~np.isnan(values)]
     if not len(known):
         return values.astype(np.float32)
-    largest, spread = float(np.abs(known).max()), float(known.std())
+    with np.errstate(over="ignore"):
+        largest, spread = float(np.abs(known).max()), float(known.std())
     if exactly:
         fits = largest <= _FLOAT32_WHOLE
     else:
         fits = largest < float(np.finfo(np.float32).max) and largest * _FLOAT32_EPS <= 1e-4 * spread
     return values.astype(np.float32) if fits else values
+
+
+def _has_space_around(array: Any) -> bool:
+    """Whether there is space around some of these texts."""
+    pc = arrow().compute
+    return bool(pc.any(pc.match_substring_regex(array, r"^\s|\s$")).as_py())
 
 
 def _trimmed(array: Any) -> Any:

@@ -201,7 +201,10 @@ def is_missing(value: Any) -> bool:
 
 def _moments(values: NDArray[Any]) -> tuple[float, float]:
     """Mean and standard deviation, 1 where that is rounding alone."""
-    mean, scale = float(values.mean()), float(values.std())
+    # So that no square is too large or too small.
+    size = float(np.abs(values).max(initial=0.0)) or 1.0
+    shares = values / size
+    mean, scale = float(shares.mean()) * size, float(shares.std()) * size
     return mean, scale if scale > _SPREAD * max(abs(mean), 1e-300) else 1.0
 
 

@@ -71,9 +71,10 @@ def _of_values(column: Column, rows: NDArray[np.int64], y: NDArray[Any], target:
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64], target: str) -> str:
     """Words for a column that is a line of the target, but for rounding."""
-    around, goal = x - x.mean(), y - y.mean()
-    spread, size = float(around @ around), float(goal @ goal)
-    if not spread or not size:
+    with np.errstate(over="ignore", invalid="ignore"):
+        around, goal = x - x.mean(), y - y.mean()
+        spread, size = float(around @ around), float(goal @ goal)
+    if not (0 < spread < np.inf and 0 < size < np.inf):
         return ""
     slope = float(around @ goal) / size
     left = around - slope * goal

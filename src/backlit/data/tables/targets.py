@@ -12,6 +12,10 @@ from backlit.data.tables.table import Column, Table
 from backlit.errors import ArgumentError, DataError
 
 
+# Of larger values the squares, added up, are beyond a float64.
+_LARGEST = 1e150
+
+
 @dataclass(frozen=True, eq=False)
 class Targets:
     """Encoded targets.
@@ -119,6 +123,12 @@ def _values(table: Table, column: Column, rows: NDArray[np.int64]) -> NDArray[np
         what = "times" if column.is_time else "text"
         raise DataError(f"{table.source}: target {column.name!r} holds {what}, and no numbers to learn")
     values = column.values[rows].astype(np.float64)
+    largest = float(np.abs(values).max())
+    if largest > _LARGEST:
+        raise DataError(
+            f"{table.source}: target {column.name!r} holds values up to {largest:.3g}, whose squares are beyond what a "
+            "float holds; write them in a larger unit"
+        )
     if len(values) > 1 and np.ptp(values) == 0:
         raise DataError(f"{table.source}: target {column.name!r} is {values[0]:g} in every row; nothing can be learnt")
     return values
