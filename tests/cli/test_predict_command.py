@@ -94,3 +94,10 @@ def test_a_damaged_run_is_one_line(folder, run, capsys):
         said = capsys.readouterr().err
         assert said.startswith("backlit: error: ")
         assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["p.tsv", "p.csv.gz", "p.npy", "p"])
+def test_predictions_are_written_in_kinds_that_the_suffix_names(folder, run, name, capsys):
+    assert main(["predict", "r", "t.csv", "--out", name]) == 1
+    assert "predictions are written as .csv, .parquet, .pq, .arrow, .feather" in capsys.readouterr().err
+    assert not (folder / name).exists()

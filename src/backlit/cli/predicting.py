@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.settings import PredictSettings
-from backlit.data.datasets import arrow, is_table, kind_of, load_features
+from backlit.data.datasets import arrow, is_table, load_features
 from backlit.data.tables import TableEncoder, read_like
 from backlit.errors import FileError, MissingFileError
 from backlit.serialization import write_whole
 from backlit.train import Head, Run
+
+_KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow"}
 
 
 def predict(settings: PredictSettings) -> None:
@@ -27,7 +29,9 @@ def predict(settings: PredictSettings) -> None:
     """
     if not settings.run.is_dir():
         raise MissingFileError(f"no run {settings.run}; expected the folder that `backlit train` made")
-    kind = "csv" if settings.out is None else kind_of(settings.out)
+    kind = "csv" if settings.out is None else _KINDS.get(settings.out.suffix.lower(), "")
+    if not kind:
+        raise FileError(f"{settings.out}: predictions are written as {', '.join(_KINDS)}; choose one of these suffixes")
     run = Run.load(settings.run)
     try:
         data = run.config["data"]

@@ -61,7 +61,7 @@ def test_the_task_can_be_said():
         ([1, 1], "classification", "only 1"),
         (["u", "u", None], None, "it has only u; 1 of its cells are missing, as 'none' and 'NA' are"),
         ([2.5, 2.5], None, "is 2.5 in every row"),
-        ([1.0, -3e200], None, "holds values up to 3e\\+200, whose squares are beyond"),
+        ([1.0, -3e200, 2.5], None, "holds values up to 3e\\+200, whose squares are beyond"),
         ([None, None], None, "no row has a value of the target 'y'"),
         (["1", "b"], "regression", "row 3, column 'y': 'b' is not a number"),
         ([np.datetime64("2020-01-01"), np.datetime64("2020-01-02")], None, "holds times"),

@@ -11,7 +11,6 @@ from backlit.data.datasets.table import MOST_CLASSES, Task, check_task
 from backlit.data.tables.table import Column, Table
 from backlit.errors import ArgumentError, DataError
 
-
 # Of larger values the squares, added up, are beyond a float64.
 _LARGEST = 1e150
 
