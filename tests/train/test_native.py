@@ -173,3 +173,24 @@ def test_batches_whose_targets_have_another_first_size(make):
         runs.append((trainer.fit(data, epochs=2, compile=compile).history["loss"], model.linear.weight.tolist()))
     np.testing.assert_allclose(runs[0][0], runs[1][0], rtol=1e-9)
     np.testing.assert_allclose(runs[0][1], runs[1][1], rtol=1e-9)
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return x * 2 if x.mean() > 0 else x
+
+
+@pytest.mark.parametrize("hook", ["on_fit_begin", "on_batch_end", "on_epoch_end"])
+@pytest.mark.parametrize("make_optimizer", [plain, one_cycle])
+def test_an_edit_that_leaves_nothing_to_compile_is_said_once_and_runs_eagerly(hook, make_optimizer):
+    def edit(self, trainer):
+        if trainer.step in (0, 3, 5):
+            trainer.model[1] = Branching()
+
+    edits = type("Edits", (), {hook: edit})
+    eager = fitted(False, make_optimizer, callbacks=[edits()])
+    with pytest.warns(UserWarning, match="runs eagerly: .*test_native.py:.*asked for the truth") as caught:
+        compiled = fitted(True, make_optimizer, callbacks=[edits()])
+    assert len(caught) == 1
+    np.testing.assert_allclose(compiled[0]["loss"], eager[0]["loss"], rtol=1e-9)
+    np.testing.assert_allclose(compiled[1], eager[1], rtol=1e-9)

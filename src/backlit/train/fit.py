@@ -1,12 +1,13 @@
 """One fit while it runs: where it stands, what happens between steps, and its checkpoints."""
 
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backlit.errors import FileError, StateError
+from backlit.errors import FileError, GraphError, StateError
 from backlit.ops import default_generator
 from backlit.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from backlit.train.callbacks import Callbacks
@@ -17,7 +18,7 @@ from backlit.train.modes import in_mode
 from backlit.train.native import NativeLoop
 from backlit.train.progress import ProgressBar
 from backlit.train.rates import RateTable
-from backlit.train.step import CompiledStep
+from backlit.train.step import CompiledStep, runs_eagerly
 from backlit.train.storage import read_state, write_state
 from backlit.train.watching import Watched, WatchedStep
 
@@ -81,14 +82,25 @@ class Fit:
         self.bar = ProgressBar(progress, epochs=self.epochs, batches=self.train.n_batches, done=trainer.step)
         with self.interrupts, self.bar, in_mode(trainer.model, training=True):
             while trainer.epoch < self.epochs and not (trainer.stop or self.interrupted):
-                if self.native is not None and self._undisturbed():
-                    self._epochs(self.native)
+                native = self._renewed() if self._undisturbed() else None
+                if native is not None:
+                    self._epochs(native)
                 elif self._epoch():
                     trainer.epoch += 1
                     self.batch, self.sums = 0, Sums()
                 if self.checkpoint is not None:
                     self._save(self.checkpoint)
         self.callbacks.call("on_fit_end", trainer)
+
+    def _renewed(self) -> NativeLoop | None:
+        """What runs the step as it is now natively; None, which is said once, where an edit has left nothing."""
+        if self.native is not None:
+            try:
+                self.native.renew()
+            except GraphError as error:
+                runs_eagerly(error)
+                self.native = None
+        return self.native
 
     def _epoch(self) -> bool:
         """Train for one epoch, or the rest of one; whether it was finished."""
@@ -139,25 +151,32 @@ class Fit:
         Returns:
             Whether the batches came to their end.
         """
-        if self.native is None:
+        native = self._renewed()
+        if native is None:
             batches = self.train.batches(self.batch)
             if then is not None:
                 self._set_random_states(then)
-            if self.watched is not None:
-                return all(self._run_alone(batch, self.watched) for batch in batches)
-            if self.step is None:
-                return run_epoch(self.work, batches, self.sums, self._after_step)
-            return self.step.run_epoch(batches, self.sums, self._after_step)
+            return self._one_by_one(batches)
         order = self.train.order()
         order = order[: self.train.used(len(order))]
         if then is not None:
             self._set_random_states(then)
-        size = self.native.batch_size
+        size = native.batch_size
         last = -(-len(order) // size)
         while self.batch < last:
-            if self._after_steps(self._run_native(self.native, order, self._next_stop(last))):
+            if self._renewed() is None:
+                return self._one_by_one(native.batches(order, self.batch))
+            if self._after_steps(self._run_native(native, order, self._next_stop(last))):
                 return False
         return True
+
+    def _one_by_one(self, batches: Iterable[tuple[Any, Any]]) -> bool:
+        """Run batches that come one after the other; whether they came to their end."""
+        if self.watched is not None:
+            return all(self._run_alone(batch, self.watched) for batch in batches)
+        if self.step is None:
+            return run_epoch(self.work, batches, self.sums, self._after_step)
+        return self.step.run_epoch(batches, self.sums, self._after_step)
 
     def _run_alone(self, batch: tuple[Any, Any], watched: WatchedStep) -> bool:
         """Run one batch, watched if that is due; whether to go on."""

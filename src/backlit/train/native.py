@@ -8,7 +8,7 @@ checkpoints and validation, between runs of as many batches as nobody wants to s
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,22 @@ class NativeLoop:
             for step in self._steps:
                 step.executable.put(("collect", self._guards), self._predictions.ctypes.data)
 
+    def renew(self) -> None:
+        """Compile the step again if something that it uses was edited.
+
+        Raises:
+            GraphError: It cannot be traced any more.
+        """
+        if not self._is_current():
+            self._compile(self.work, self.rows)
+            self.attach(self.work, self.rows, self.threads)
+
+    def batches(self, order: NDArray[np.int64], first: int) -> Iterator[tuple[Any, Any]]:
+        """The batches of an epoch from `first` on, for who runs them one by one."""
+        order = order if self.rows.index is None else self.rows.index[order]
+        for start in range(first * self.batch_size, len(order), self.batch_size):
+            yield self._batch_of(order[start : start + self.batch_size])
+
     def run(
         self,
         order: NDArray[np.int64],
@@ -219,9 +235,6 @@ class NativeLoop:
         shuffles: Generator | None = None,
     ) -> NDArray[np.float64]:
         """Fill the control block; the array in which the losses of all batches will stand."""
-        if not self._is_current():
-            self._compile(self.work, self.rows)
-            self.attach(self.work, self.rows, self.threads)
         for one in self._steps:
             one.executable.prepare(self.batch_size, self.threads)
         losses = np.empty(max(epochs * last, 1))
@@ -328,5 +341,8 @@ class NativeLoop:
     def _replay(self, order: NDArray[np.int64], batch: int, sums: Sums) -> None:
         """Run a batch eagerly whose loss the native code found not finite: the eager loop names the cause."""
         place = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        run_epoch(self.work, [self._batch_of(place)], sums, lambda: False)
+
+    def _batch_of(self, place: NDArray[np.int64]) -> tuple[Any, Any]:
         inputs, target = (from_numpy(array[place]) for array in self.arrays)
-        run_epoch(self.work, [(inputs, target)], sums, lambda: False)
+        return inputs, target
