@@ -113,8 +113,10 @@ class Stateful:
         return {"w": backlit.ones(1)}
 
 
-def test_what_has_a_state_dict_is_saved_by_it():
-    assert same(round_trip({"model": Stateful()}), {"model": {"w": backlit.ones(1)}})
+def test_what_has_a_state_dict_is_saved_by_it_and_that_is_said():
+    with pytest.warns(UserWarning, match=r"of the Stateful at model only its state_dict\(\) is kept"):
+        found = round_trip({"model": Stateful()})
+    assert same(found, {"model": {"w": backlit.ones(1)}})
 
 
 @pytest.mark.parametrize("obj", [{"a": {1, 2}}, {"a": [object()]}, {"a": lambda: 0}, {(1, 2): 3}, {"a": {True: 1}}])

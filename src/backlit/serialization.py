@@ -9,6 +9,7 @@ import contextlib
 import math
 import os
 import struct
+import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ def save(obj: Any, f: "str | os.PathLike[str] | IO[bytes]") -> None:
     The file appears whole or not at all: it is written beside its place, flushed to the disk and renamed.
 
     Args:
-        obj: What to save; a module or an optimizer is saved by its `state_dict()`.
+        obj: What to save; of a module or an optimizer its `state_dict()` is kept, with a warning.
         f: A path, or a binary file open for writing.
 
     Raises:
@@ -166,6 +167,12 @@ def _describe(obj: Any, path: str, tensors: dict[str, Array]) -> Any:
             entries.append([key, _describe(value, _join(path, key), tensors)])
         return {"ordered" if isinstance(obj, OrderedDict) else "dict": entries}
     if callable(getattr(obj, "state_dict", None)):
+        warnings.warn(
+            f"save: of the {type(obj).__name__}{f' at {path}' if path else ''} only its state_dict() is kept, which "
+            "load() gives back as a dictionary for load_state_dict(); save that to say so",
+            UserWarning,
+            stacklevel=4,
+        )
         return _describe(obj.state_dict(), path, tensors)
     raise ArgumentTypeError(
         f"save: at {path or 'the top'}: cannot save a {type(obj).__name__}; save dictionaries, lists and tuples of "

@@ -163,3 +163,14 @@ def test_one_entrance_is_enough():
     names = {"__name__": "a_module", "relu": backlit.relu}
     answer_at(names, ["relu"])
     assert names["relu"] is backlit.relu
+
+
+def test_numpys_words_for_settings_are_taken_as_in_pytorch():
+    x = backlit.arange(6.0).reshape(2, 3)
+    assert x.sum(axis=1, keepdims=True).tolist() == [[3.0], [12.0]]
+    assert backlit.cat([x, x], axis=1).shape == (2, 6)
+    assert x.max(axis=0).indices.tolist() == [1, 1, 1]
+    with pytest.raises(TypeError, match="axis"):
+        x.relu(axis=1)
+    with pytest.raises(TypeError, match="axis"):
+        x.sum(dim=0, axis=1)

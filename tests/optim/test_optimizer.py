@@ -10,7 +10,7 @@ import pytest
 import backlit
 from backlit import optim
 from backlit.core.stateful import Stateful
-from backlit.errors import ArgumentError, ArgumentTypeError, StateError
+from backlit.errors import ArgumentError, ArgumentTypeError, MissingNameError, StateError
 
 ALL = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "LBFGS"]
 
@@ -372,3 +372,9 @@ def test_switches_are_true_or_false(name):
     tensor = backlit.ones(2, requires_grad=True)
     with pytest.raises(ArgumentTypeError, match=f"SGD: {name} must be True or False"):
         optim.SGD([tensor], lr=0.1, momentum=0.9, **{name: tensor})
+
+
+@pytest.mark.parametrize(("place", "name"), [(optim, "NAdam"), (optim.lr_scheduler, "CyclicLR")])
+def test_a_missing_name_is_told(place: Any, name: str) -> None:
+    with pytest.raises(MissingNameError, match=f"no '{name}': PyTorch has it, backlit does not"):
+        getattr(place, name)

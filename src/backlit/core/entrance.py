@@ -18,6 +18,8 @@ from backlit.errors import ArgumentError, ArgumentTypeError, BacklitError
 _WRONG_TYPE = (AttributeError, TypeError, KeyError)
 _WRONG_VALUE = (ValueError, IndexError, OverflowError)
 _LIBRARIES = {"backlit", "numpy", *sys.stdlib_module_names}
+# As in PyTorch, NumPy's words for a setting are taken too.
+_OF_NUMPY = {"axis": "dim", "keepdims": "keepdim"}
 _CONSTRUCTOR = "__init__"
 _MARK = "answering"
 
@@ -33,6 +35,10 @@ def answering(function: Callable[..., Any], module: str) -> Callable[..., Any]:
             raise
         except (*_WRONG_TYPE, *_WRONG_VALUE) as error:
             trace = error.__traceback__
+            if trace is not None and trace.tb_next is None and not settings.keys().isdisjoint(_OF_NUMPY):
+                renamed = {_OF_NUMPY.get(name, name): value for name, value in settings.items()}
+                if len(renamed) == len(settings) and renamed.keys() <= inspect.signature(function).parameters.keys():
+                    return entrance(*args, **renamed)
             if trace is None or trace.tb_next is None or not _is_ours(trace.tb_next):
                 # Python's own word on a call that does not fit the signature, or the reader's code, called back.
                 raise

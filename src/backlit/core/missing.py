@@ -7,6 +7,10 @@ from typing import Any
 from backlit.errors import MissingNameError
 
 
+# Names that are less like each other are no slips of the pen.
+_LIKENESS = 0.65
+
+
 @cache
 def _pytorch_names() -> frozenset[str]:
     """All public names of PyTorch, as `tests/make_pytorch_names.py` found them."""
@@ -30,7 +34,7 @@ class _MissingName(MissingNameError):
         path = f"{self._place}.{self._name}" if self._place else self._name
         owner = f"backlit.{self._place}" if self._place else "backlit"
         reason = "PyTorch has it, backlit does not" if path in _pytorch_names() else "PyTorch has no such name either"
-        near = difflib.get_close_matches(self._name, sorted(self._existing), n=1)
+        near = difflib.get_close_matches(self._name, sorted(self._existing), n=1, cutoff=_LIKENESS)
         nearest = f"; the nearest that exists is {near[0]!r}" if near else ""
         return f"{owner} has no {self._name!r}: {reason}{nearest}"
 

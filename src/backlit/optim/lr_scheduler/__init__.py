@@ -1,6 +1,9 @@
 """Schedulers: they change an optimizer's learning rates from epoch to epoch or from batch to batch."""
 
+from typing import NoReturn
+
 from backlit.core.entrance import answer_at
+from backlit.core.missing import missing_name
 from backlit.optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from backlit.optim.lr_scheduler.multiplied import (
     ConstantLR,
@@ -35,3 +38,7 @@ __all__ = [
 ]
 
 answer_at(globals(), __all__)
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise missing_name("optim.lr_scheduler", name, __all__)
