@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -73,8 +74,6 @@ ESTIMATORS = {
 def test_onnx_runtime_predicts_as_the_estimator(case, dtype, tmp_path):
     estimator, y = ESTIMATORS[case]
     X = IRIS.astype(dtype)
-    if case == "names" and dtype == "float64":
-        pytest.skip("ONNX Runtime has the error function for float32 alone")
     estimator.fit(X, y)
     export(estimator, tmp_path / "model.onnx")
     agrees(estimator, tmp_path / "model.onnx", [X], X)
@@ -210,6 +209,18 @@ def test_a_run_of_a_table_takes_its_columns(name, target, folder, tmp_path, caps
         assert found["label"].tolist() == [label for label, *_ in lines]
         shares = [[float(share) for share in line[1:]] for line in lines]
         np.testing.assert_allclose(found["probabilities"], shares, atol=1e-5)
+
+
+def test_texts_are_not_read_as_tensors(tmp_path):
+    export(MLPClassifier(**SHORT).fit(IRIS, NAMES), tmp_path / "model.onnx")
+    with pytest.raises(GraphError, match=r"gives texts \(label\), which are no tensors"):
+        load(tmp_path / "model.onnx")
+
+
+def test_a_search_is_what_it_found(tmp_path):
+    search = GridSearchCV(MLPClassifier(**SHORT), {"alpha": [0.1, 1.0]}, cv=2).fit(IRIS, NAMES)
+    export(search, tmp_path / "model.onnx")
+    agrees(search, tmp_path / "model.onnx", [IRIS], IRIS)
 
 
 def test_what_was_exported_is_read_again(tmp_path):

@@ -21,6 +21,8 @@ from backlit.ops import from_numpy, tensor
 
 # From this version on, operators have the form that `onnx.operators` reads.
 _OLDEST = 13
+# How ONNX numbers the type of texts.
+_TEXT = 8
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def load(path: "str | os.PathLike[str]") -> OnnxModule:
     Raises:
         MissingFileError: There is no such file.
         FileError: The file is damaged, or not of this format.
-        GraphError: The model has operators that are not read, all of which are named, or is older.
+        GraphError: The model has operators that are not read, all of which are named, or texts, or is older.
         MissingPackageError: The onnx package is not installed.
     """
     onnx = onnx_package()
@@ -213,6 +215,10 @@ def _check_operators(proto: Any, source: Path) -> None:
     }
     if unknown:
         raise GraphError(f"load: {source} has operators that are not read: {', '.join(sorted(unknown))}")
+    ends = (*proto.graph.input, *proto.graph.output)
+    texts = [end.name for end in ends if end.type.tensor_type.elem_type == _TEXT]
+    if texts:
+        raise GraphError(f"load: {source} takes or gives texts ({', '.join(texts)}), which are no tensors")
 
 
 def _statistics(nodes: Sequence[_Node]) -> set[str]:

@@ -30,7 +30,7 @@ _DAY = 86_400
 
 
 def served_by(model: Any) -> Served:
-    """What an estimator, a pipeline of scikit-learn or a run predicts with.
+    """What an estimator, a pipeline or a search of scikit-learn or a run predicts with.
 
     Raises:
         ArgumentTypeError: It is none of these, or a step of the pipeline is not one that can be written.
@@ -38,6 +38,8 @@ def served_by(model: Any) -> Served:
     """
     if isinstance(model, Run):
         return served_run(model)
+    # What a search has found is what it predicts with.
+    model = getattr(model, "best_estimator_", model)
     steps = [step for _, step in getattr(model, "steps", ())] or [model]
     *before, last = [step for step in steps if step not in (None, "passthrough")] or [model]
     if not hasattr(last, "served"):

@@ -159,7 +159,10 @@ class _Load:
                 continue
             value = self.given[full]
             if not isinstance(value, TensorBase):
-                self.problems.append(f"{full}: expected a tensor, got {type(value).__name__}")
+                kind = f"{type(value).__module__}.{type(value).__name__}"
+                self.problems.append(
+                    f"{full}: expected a tensor of backlit, got {kind}; backlit.interop.load_weights takes others'"
+                )
             elif value._array.shape != tensor._array.shape:
                 self.problems.append(
                     f"{full}: the given shape {tuple(value._array.shape)} is not the module's {tensor._array.shape}"
