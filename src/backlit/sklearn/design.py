@@ -1,6 +1,7 @@
 """What a multilayer perceptron computes: layers, output and loss, as functions of tensors that hold its parameters."""
 
 import itertools
+import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ def activation(name: Activation) -> Callable[[Any], Any]:
     if callable(name):
         return name
     found = _NAMED.get(name) or (getattr(F, name) if name in F.__all__ else None)
+    if found is not None and "training" in inspect.signature(found).parameters:
+        raise ArgumentError(f"activation: {name!r} is another thing in training; say dropout=0.1, or normalization")
     try:
         probe = None if found is None else found(from_numpy(np.zeros((2, 3))))
     except TypeError:
