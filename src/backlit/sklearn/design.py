@@ -1,7 +1,7 @@
 """What a multilayer perceptron computes: layers, output and loss, as functions of tensors that hold its parameters."""
 
-import itertools
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
