@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from backlit.errors import ArgumentError, ArgumentTypeError
+from backlit import nn, optim
+from backlit.errors import ArgumentError, ArgumentTypeError, StateError
 from backlit.train import BestWeights, EarlyStopping
 from tests.train.problems import line, small_trainer, weights
 
@@ -147,3 +148,22 @@ def test_a_wish_to_stop_within_an_epoch():
     assert trainer.step == 7
     assert len(run.history["loss"]) == 1
     assert np.isfinite(trainer.last_loss)
+
+
+@pytest.mark.parametrize("hook", ["on_fit_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end"])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("model", lambda trainer: small_trainer().model),
+        ("optimizer", lambda trainer: optim.Adam(trainer.model.parameters())),
+        ("loss", lambda trainer: nn.L1Loss()),
+        ("clip_grad_norm", lambda trainer: 0.1),
+    ],
+)
+def test_what_a_fit_works_with_is_not_replaced_in_it(hook, name, make):
+    def replace(self, trainer):
+        setattr(trainer, name, make(trainer))
+
+    trainer = small_trainer(callbacks=[type("Replacing", (), {hook: replace})()])
+    with pytest.raises(StateError, match=rf"{hook}: trainer.{name} was replaced during a fit.*between fits"):
+        trainer.fit(line(), epochs=2)

@@ -25,6 +25,9 @@ from backlit.train.watching import Watched, WatchedStep
 if TYPE_CHECKING:
     from backlit.train.trainer import Trainer
 
+# What a trainer and the work of its fit have in common.
+_PARTS = ("model", "loss", "optimizer", "metrics", "clip_grad_norm")
+
 
 class Fit:
     """A fit of a trainer.
@@ -76,7 +79,7 @@ class Fit:
     def run(self, resume: Path | None, progress: bool | None) -> None:
         """Train until the last epoch, a wish to stop, or an error."""
         trainer = self.trainer
-        self.callbacks.call("on_fit_begin", trainer)
+        self._call("on_fit_begin")
         if resume is not None:
             self._load(resume)
         self.bar = ProgressBar(progress, epochs=self.epochs, batches=self.train.n_batches, done=trainer.step)
@@ -92,6 +95,16 @@ class Fit:
                     self._save(self.checkpoint)
         self.callbacks.call("on_fit_end", trainer)
 
+    def _call(self, hook: str) -> None:
+        """Call callbacks, which may edit what the fit works with, but not put something else in its place."""
+        self.callbacks.call(hook, self.trainer)
+        for name in _PARTS:
+            if getattr(self.trainer, name) is not getattr(self.work, name):
+                raise StateError(
+                    f"{hook}: trainer.{name} was replaced during a fit, which works with the one that it began with; "
+                    "replace it between fits, or edit the one that is there, such as its layers or param_groups"
+                )
+
     def _renewed(self) -> NativeLoop | None:
         """What runs the step as it is now natively; None, which is said once, where an edit has left nothing."""
         if self.native is not None:
@@ -104,9 +117,8 @@ class Fit:
 
     def _epoch(self) -> bool:
         """Train for one epoch, or the rest of one; whether it was finished."""
-        trainer = self.trainer
         if self.batch == 0:
-            self.callbacks.call("on_epoch_begin", trainer)
+            self._call("on_epoch_begin")
             self._at_epoch_begin = self._random_states()
             at_end = self._pass()
         else:
@@ -228,7 +240,7 @@ class Fit:
                 trainer.scheduler.step(means.get("val_loss", means["loss"]))
             else:
                 trainer.scheduler.step()
-        self.callbacks.call("on_epoch_end", trainer)
+        self._call("on_epoch_end")
 
     def _after_step(self) -> bool:
         if self._scheduler_steps:
@@ -241,7 +253,7 @@ class Fit:
         self.batch += count
         trainer.step += count
         if self.callbacks.has("on_batch_end"):
-            self.callbacks.call("on_batch_end", trainer)
+            self._call("on_batch_end")
         if self.checkpoint is not None and self.checkpoint_every and trainer.step % self.checkpoint_every == 0:
             self._save(self.checkpoint)
         if self.bar.due():
