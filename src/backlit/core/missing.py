@@ -6,7 +6,6 @@ from typing import Any
 
 from backlit.errors import MissingNameError
 
-
 # Names that are less like each other are no slips of the pen.
 _LIKENESS = 0.65
 

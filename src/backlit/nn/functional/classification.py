@@ -107,6 +107,8 @@ def _check_shapes(input: Tensor, target: Tensor, weight: Tensor | None, operatio
     shape, wanted = input._array.shape, target._array.shape
     if len(shape) < 2 or shape[:1] + shape[2:] != wanted:
         fitting = f" = {shape[:1] + shape[2:]}" if len(shape) > 1 else ""
+        if len(shape) > 1 and shape == wanted:
+            fitting += "; one-hot rows become labels by .argmax(1), or probabilities by .float()"
         raise ShapeError(
             f"{operation}: got an input of shape {shape} and labels of shape {wanted}; an input of shape "
             f"(n, classes, ...) goes with labels of shape (n, ...){fitting}"
