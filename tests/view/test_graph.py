@@ -1,5 +1,6 @@
 """The computation graph's pictures: what they show, in which formats, for programs small, large and broken."""
 
+import os
 import re
 import sys
 
@@ -308,3 +309,16 @@ f = t1 + t2 = 38.25, gradient 1
         f = f * 2
     lines = view.graph(f, {"f": f}).text.splitlines()
     assert (len(lines), lines[0], lines[-1]) == (61, "f = t100 · 2", "…")
+
+
+def test_fontconfigs_words_are_left_out_and_others_are_not(capfd, monkeypatch):
+    picture = view.graph(sum_times()["f"])
+    draw = picture._drawing.draw
+
+    def noisy(**options):
+        os.write(2, b"Fontconfig warning: line 6\nanother word\n")
+        return draw(**options)
+
+    monkeypatch.setattr(picture._drawing, "draw", noisy)
+    assert picture.svg.startswith("<svg")
+    assert capfd.readouterr().err == "another word\n"

@@ -94,3 +94,12 @@ def test_bad_input():
         gallery(np.zeros((0, 2, 2)), [])
     with pytest.raises(ArgumentError, match="2 images have 1 titles"):
         gallery(np.zeros((2, 2, 2)), ["a"])
+
+
+def test_labels_of_any_kind_are_their_own_names():
+    picture = confusion(["b", "a", "b"], ["a", "a", "b"])
+    assert picture.data.tolist() == [[1, 0], [1, 1]]
+    assert {text.get_text() for text in picture._figure.axes[0].get_xticklabels()} == {"a", "b"}
+    assert confusion([3, 7], [7, 7]).data.tolist() == [[0, 1], [0, 1]]
+    with pytest.raises(ShapeError, match="two vectors of one length"):
+        confusion([1, 2], [1])

@@ -5,7 +5,7 @@ import pytest
 
 from backlit.view.coloring import Coloring
 from backlit.view.plot import series
-from backlit.view.theme import THEMES, blend
+from backlit.view.theme import THEMES, blend, number
 from tests.view.programs import flow_of, squares
 
 
@@ -55,3 +55,10 @@ def test_words_stand_out_from_every_fill(kind, theme):
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
 def test_lines_stand_out(theme):
     assert all(contrast(color, theme.ground) > 3 for color in (*series(theme), theme.line))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.0, "0"), (-1.5, "−1.5"), (float("-inf"), "−∞"), (True, "true"), (-3, "−3")]
+)
+def test_numbers_as_they_are_read(value, text):
+    assert number(value) == text

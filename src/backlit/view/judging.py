@@ -26,7 +26,9 @@ def confusion_matrix(actual: NDArray[Any], predicted: NDArray[Any], n_classes: i
     return counts.reshape(n_classes, n_classes)
 
 
-def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str], *, theme: str = "light") -> Plot:
+def confusion(
+    actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str] | None = None, *, theme: str = "light"
+) -> Plot:
     """Draw the confusion matrix: right predictions stand on the diagonal in blue, mistakes beside it in orange.
 
     Of more than 200 classes those are drawn that were mistaken, or taken for others, most often.
@@ -34,7 +36,7 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
     Args:
         actual: Class numbers, (n,).
         predicted: Class numbers, (n,).
-        class_names: A name for each class.
+        class_names: A name for each class. None: the sides hold labels of any kind, which are the names, in order.
         theme: "light" or "dark".
 
     Returns:
@@ -46,8 +48,12 @@ def confusion(actual: ArrayLike, predicted: ArrayLike, class_names: Sequence[str
         IndexRangeError: A number that is no class.
     """
     colors = theme_of(theme)
-    count = len(class_names)
     pair = [np.asarray(side) for side in (actual, predicted)]
+    if class_names is None:
+        labels, places = np.unique(np.concatenate([side.reshape(-1) for side in pair]), return_inverse=True)
+        class_names = [str(label) for label in labels.tolist()]
+        pair = [part.reshape(side.shape) for part, side in zip(np.split(places, [pair[0].size]), pair, strict=True)]
+    count = len(class_names)
     if pair[0].ndim != 1 or pair[0].shape != pair[1].shape:
         raise ShapeError(f"view.confusion: expected two vectors of one length, got {pair[0].shape} and {pair[1].shape}")
     for side in pair:

@@ -1,8 +1,12 @@
 """A drawn graph, in the format asked for."""
 
 import html
+import os
 import re
-from collections.abc import Mapping
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from backlit.errors import MissingPackageError
@@ -53,7 +57,8 @@ class Picture(Savable):
         return f"<picture of {self._title}; .save('picture.svg') writes it>"
 
     def _draw(self, kind: str) -> bytes:
-        return bytes(self._drawing.draw(format=kind, prog="dot"))
+        with _without_fontconfigs_words():
+            return bytes(self._drawing.draw(format=kind, prog="dot"))
 
     @property
     def svg(self) -> str:
@@ -90,6 +95,28 @@ class Picture(Savable):
 
     def _repr_html_(self) -> str:
         return f'<div style="overflow-x: auto">{self.svg}</div>'
+
+
+@contextmanager
+def _without_fontconfigs_words() -> Iterator[None]:
+    """Leave out what Graphviz's own fontconfig says on newer settings of this machine; all else is said afterwards."""
+    try:
+        sys.stderr.flush()
+        told = os.dup(2)
+    except (AttributeError, OSError, ValueError):
+        # There is no standard error to write to.
+        yield
+        return
+    with tempfile.TemporaryFile() as words:
+        os.dup2(words.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(told, 2)
+            os.close(told)
+            words.seek(0)
+            left = [line for line in words if not line.startswith(b"Fontconfig warning")]
+            os.write(2, b"".join(left))
 
 
 def page(title: str, body: str, theme: Theme, style: str = "") -> str:

@@ -109,7 +109,8 @@ def number(value: Any, digits: int = 4) -> str:
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{float(value):.{digits}g}".replace("-", "−")
+    # Adding 0 takes the sign off −0.
+    return f"{float(value) + 0.0:.{digits}g}".replace("-", "−")
 
 
 def power_of_ten(exponent: int) -> str:
