@@ -74,6 +74,7 @@ HEALTHY = {
     "sigmoid": (lambda: network(8, 16, 4, act=nn.Sigmoid), CROSS_ENTROPY, adam(3e-2), CLASSES),
     "tanh": (lambda: network(8, 16, 16, 4, act=nn.Tanh), CROSS_ENTROPY, adam(), CLASSES),
     "a line": (lambda: nn.Linear(8, 1), nn.MSELoss(), sgd(0.05), NUMBERS),
+    "targets of another size that are learnt": (lambda: nn.Linear(8, 1), nn.MSELoss(), sgd(0.05), (X, 300 * TARGETS)),
     "regression": (lambda: network(8, 16, 1), nn.MSELoss(), adam(), NUMBERS),
     "two classes": (lambda: network(8, 16, 1), nn.BCEWithLogitsLoss(), adam(1e-2), TWO),
     "probabilities": (lambda: network(8, 16, 1, last=nn.Sigmoid()), nn.BCELoss(), adam(1e-2), TWO),
@@ -149,6 +150,14 @@ PLANTED = {
     "unscaled inputs": (
         lambda: network(8, 16, 4), CROSS_ENTROPY, sgd(1e-4), (100 * X + 50, LABELS),
         "unscaled inputs", "", r"with mean (4|5)\d.* and standard deviation \d\d.*Subtract each column's mean",
+    ),
+    "unscaled targets": (
+        lambda: network(8, 16, 1), nn.MSELoss(), adam(), (X, 1e4 * TARGETS + 5e4),
+        "unscaled targets", "", r"the outputs are of size 0\.\d+ and 5\.\d+e\+04 away.*turn predictions back",
+    ),
+    "unscaled targets, in absolute values": (
+        lambda: network(8, 16, 1), nn.L1Loss(), adam(), (X, 1e4 * TARGETS + 5e4),
+        "unscaled targets", "", r"away from the targets",
     ),
     "softmax twice": (
         lambda: network(8, 16, 4, last=nn.Softmax(1)), CROSS_ENTROPY, sgd(0.01), CLASSES,

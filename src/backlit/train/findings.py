@@ -25,6 +25,8 @@ _APART = 1e3
 # How much the spread of values may grow from the first layer to the last.
 _GROWTH = 30.0
 _INPUT_SCALE = (0.01, 20.0)
+# Targets of any size were learnt where the loss ended below this share of where it began.
+_REACHED = 0.1
 _LOGITS = {
     "CrossEntropyLoss": ("Softmax", "softmax"),
     "BCEWithLogitsLoss": ("Sigmoid", "sigmoid"),
@@ -88,6 +90,24 @@ def _inputs(signs: Signs) -> Iterator[Finding]:
         "Subtract each column's mean and divide by its standard deviation, both from the training rows, or begin the "
         "network with a BatchNorm1d",
     )
+
+
+def _targets(signs: Signs) -> Iterator[Finding]:
+    """Targets far from the sizes at which outputs begin, unless they were reached all the same."""
+    found, loss = signs.series("output", ""), signs.loss_name
+    if not len(found) or loss not in ("MSELoss", "L1Loss"):
+        return
+    apart = float(np.sqrt(signs.start)) if loss == "MSELoss" else signs.start
+    size = float(np.hypot(found[0, 1], found[0, 2]))
+    if apart > max(_INPUT_SCALE[1], 10 * size) and signs.end > _REACHED * signs.start:
+        yield Finding(
+            "unscaled targets",
+            "",
+            f"at the first step the outputs are of size {_number(size)} and {_number(apart)} away from the targets, "
+            f"where initial weights and usual learning rates are made for about 1; {signs.course}",
+            "Subtract the targets' mean and divide by their standard deviation, both from the training rows, and turn "
+            "predictions back",
+        )
 
 
 def _wrong_output(signs: Signs) -> Iterator[Finding]:
@@ -326,6 +346,7 @@ def _no_signal(signs: Signs) -> Iterator[Finding]:
 
 _CHECKS = (
     _inputs,
+    _targets,
     _wrong_output,
     _never_updated,
     _not_zeroed,
