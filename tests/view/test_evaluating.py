@@ -51,6 +51,11 @@ def test_long_names_keep_both_ends_and_large_amounts_their_digits():
     assert left.get_title() == "mean error 250,000, standard deviation 50,000"
 
 
+def test_a_small_mean_beside_a_large_spread_is_no_power_of_ten():
+    left, _ = residuals([1e5, 2e5], [1e5 - 6e3, 2e5 + 2e3])._figure.get_axes()
+    assert left.get_title() == "mean error −2,000, standard deviation 4,000"
+
+
 def test_residuals_without_a_finite_row():
     assert np.isnan(residuals([1.0], [np.nan]).data).all()
 

@@ -125,7 +125,7 @@ def figure_name(name: str) -> str:
 
 def amount(value: Any, digits: int = 4) -> str:
     """A number as people write amounts: as `number`, but 1,234,567 instead of a power of ten."""
-    if 1e4 <= abs(value) < 1e15:
+    if 10 ** min(digits, 4) <= abs(value) < 1e15:
         return f"{value:,.0f}".replace("-", "−")
     return number(value, digits)
 
