@@ -136,8 +136,6 @@ def test_losses_keep_their_weights_as_buffers():
 
 def test_one_hot_rows_of_integers_are_told_what_they_could_become():
     rows = backlit.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]])
-    with pytest.raises(
-        ShapeError, match=r"one-hot rows become labels by \.argmax\(1\)"
-    ):
+    with pytest.raises(ShapeError, match=r"one-hot rows become labels by \.argmax\(1\)"):
         F.cross_entropy(LOGITS, rows)
     assert F.cross_entropy(LOGITS, rows.argmax(1)).isclose(F.cross_entropy(LOGITS, rows.to(LOGITS.dtype)))
