@@ -16,17 +16,15 @@ class Tree:
 
     Attributes:
         checked_at: The number of the edit at which it was last found valid.
-        edited_at: The number of the last edit of the module or anything below it.
-        flags: Which of the modules are in training mode, and which of their parameters are learnt.
+        version: The module's structure version.
         paths: The path of each module below, by the module's id.
     """
 
-    __slots__ = ("checked_at", "edited_at", "flags", "paths")
+    __slots__ = ("checked_at", "paths", "version")
 
-    def __init__(self, edited_at: int, flags: tuple[bool, ...], paths: dict[int, str]) -> None:
+    def __init__(self, version: int, paths: dict[int, str]) -> None:
         self.checked_at = Edits.latest
-        self.edited_at = edited_at
-        self.flags = flags
+        self.version = version
         self.paths = paths
 
 
@@ -158,8 +156,7 @@ class Naming:
         It changes when parameters, buffers or modules come, go or are replaced, when a parameter starts or stops
         being learnt, and when the mode changes; it is the same again when only the latter two were changed, and back.
         """
-        tree = self._current_tree()
-        return self._versions.setdefault((tree.edited_at, tree.flags), Edits.latest)
+        return self._current_tree().version
 
     def state_tensors(self) -> Iterable[Tensor]:
         """All parameters and buffers, in a fixed order."""
@@ -170,6 +167,7 @@ class Naming:
         if tree is not None and tree.checked_at == Edits.latest:
             return tree
         edited_at = 0
+        # Which of the modules are in training mode, and which of their parameters are learnt.
         flags: list[bool] = []
         paths: dict[int, str] = {}
         for path, module in self.named_modules():
@@ -177,5 +175,6 @@ class Naming:
             # Tensors may stand in for parameters, as in a function of the parameters that is to be differentiated.
             flags += [module.training, *(p._requires_grad for p in module._parameters.values() if p is not None)]
             edited_at = max(edited_at, module._edited_at)
-        tree = self._tree = Tree(edited_at, tuple(flags), paths)
+        version = self._versions.setdefault((edited_at, tuple(flags)), Edits.latest)
+        tree = self._tree = Tree(version, paths)
         return tree
