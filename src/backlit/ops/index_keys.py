@@ -4,7 +4,6 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backlit.core.modes import STATE
 from backlit.core.primitive import primitive
@@ -13,6 +12,8 @@ from backlit.errors import IndexRangeError
 from backlit.ops.creation import tensor
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from backlit.ops.tensor import Tensor
 
 # Slices can be hashed only from Python 3.12 on, so a key holds them as (start, stop, step).
