@@ -377,14 +377,20 @@ def test_a_result_changed_before_its_gradient_needs_it_is_caught():
             run()
 
 
-def test_one_memory_known_by_two_tensors_is_refused():
+def test_one_memory_known_by_two_tensors_is_read_and_not_written():
     array = np.ones(3)
     a, b = backlit.from_numpy(array), backlit.from_numpy(array)
-    with pytest.raises(GraphError, match="show the same memory"):
-        trace(lambda x: a + b + x, backlit.ones(3, dtype=backlit.float64))
+    x = backlit.ones(3, dtype=backlit.float64)
+    program = trace(lambda x: a + b + x, x)
+    array[0] = 5
+    assert program.run(x).tolist() == [11, 3, 3]
+    for function in (lambda x: a + b.add_(x), lambda x: b.add_(x) + a, lambda x: a.add_(b)):
+        with pytest.raises(GraphError, match="show the same memory, which is written"):
+            trace(function, x)
+    assert array.tolist() == [5, 1, 1]
 
 
-def test_parts_of_one_memory_are_known_by_several_tensors_where_none_is_shared():
+def test_parts_of_one_memory_are_known_by_several_tensors_where_none_that_is_shared_is_written():
     array = np.arange(12.0)
     parts = [backlit.from_numpy(array[begin : begin + 3]) for begin in (6, 0, 9, 3)]
     empty = backlit.from_numpy(array[4:4])
@@ -393,8 +399,10 @@ def test_parts_of_one_memory_are_known_by_several_tensors_where_none_is_shared()
     assert found.tolist() == [19.0, 23.0, 27.0]
     for begin, end in ((0, 12), (2, 4), (11, 12), (0, 1)):
         whole = backlit.from_numpy(array[begin:end])
+        read = trace(lambda x, whole=whole: sum(parts, x) + whole.sum(), x)
+        assert read.run(x).tolist() == (array.reshape(4, 3).sum(0) + 1 + array[begin:end].sum()).tolist()
         with pytest.raises(GraphError, match="show the same memory"):
-            trace(lambda x, whole=whole: sum(parts, x) + whole.sum(), x)
+            trace(lambda x, whole=whole: sum(parts, x) + whole.add_(1).sum(), x)
 
 
 def test_an_abandoned_trace_leaves_nothing_behind():

@@ -45,8 +45,8 @@ class Trace:
     def __init__(self, names: Mapping[int, str]) -> None:
         self.nodes: list[Node] = []
         self.captured: dict[int, TensorBase] = {}
-        # Where the memory of each begins and ends, in order, and its shape.
-        self._claimed: list[tuple[int, int, tuple[int, ...]]] = []
+        # Where memory of the outside begins and ends, in order, and the tensors that show it.
+        self._claimed: list[tuple[int, int, list[TensorBase]]] = []
         self.used: list[Stateful] = []
         self.schedule = Schedule()
         self.stepping = False
@@ -117,19 +117,34 @@ class Trace:
         return self._hold(root, ref)
 
     def _claim(self, root: TensorBase) -> None:
-        """Note where the memory of an outside tensor lies, of which no other may show a part."""
+        """Note where the memory of an outside tensor lies, and which others show a part of it."""
         if not root._array.size:
             return
         begin, end = byte_bounds(root._array)
-        place = bisect(self._claimed, (begin, end))
-        # What was claimed before lies apart, so that only the neighbours can reach in here.
-        for first, stop, shape in self._claimed[max(place - 1, 0) : place + 1]:
-            if first < end and begin < stop:
+        roots = [root]
+        first = bisect(self._claimed, begin, key=lambda claim: claim[0])
+        # What was claimed before lies apart, so that before this only the neighbour can reach in here.
+        first -= first > 0 and self._claimed[first - 1][1] > begin
+        last = first
+        while last < len(self._claimed) and self._claimed[last][0] < end:
+            roots += self._claimed[last][2]
+            begin, end = min(begin, self._claimed[last][0]), max(end, self._claimed[last][1])
+            last += 1
+        self._claimed[first:last] = [(begin, end, roots)]
+
+    def _check_claims(self, written: set[int]) -> None:
+        """Raise `GraphError` if memory that several outside tensors show is written: to each it would be its own.
+
+        Args:
+            written: The identities of the tensors that are written.
+        """
+        for _, _, roots in self._claimed:
+            if len(roots) > 1 and any(id(root) in written for root in roots):
+                shapes = " and ".join(str(root._array.shape) for root in roots[:2])
                 raise GraphError(
-                    f"two tensors of shapes {shape} and {root._array.shape} show the same memory without knowing of "
-                    "each other (from_numpy twice on one array?); make one a view of the other, or clone it"
+                    f"two tensors of shapes {shapes} show the same memory, which is written, without knowing of each "
+                    "other (from_numpy twice on one array?); make one a view of the other, or clone it"
                 )
-        self._claimed.insert(place, (begin, end, root._array.shape))
 
     def ref(self, tensor: TensorBase) -> Ref:
         """The result that a tensor stands for at this point of the trace."""
@@ -356,6 +371,7 @@ class Trace:
             places[id(t)]: inputs[id(t)] for t in arguments
         }
         final = {number: memory.ref for number, memory in memories.items() if memory.version} | final
+        self._check_claims({id(self.captured[number]) for number in final if number in self.captured})
         writes = tuple(sorted(final.items()))
         graph = Graph(tuple(self.nodes), tuple(argument_nodes), tuple(self.captured), returned, writes, tuple(grads))
         return verify(graph, "tracing"), owners
