@@ -12,11 +12,11 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.costs import Way
-from backlit.compiler.frame import I64, number
+from backlit.compiler.costs import Share, Way
+from backlit.compiler.frame import I64, LINE, ask, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.panels import Panels
-from backlit.compiler.plan import Plan, aligned
+from backlit.compiler.plan import Plan, aligned, followers_read
 from backlit.compiler.products import Product
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size, scalar_type
@@ -53,6 +53,12 @@ class BlockedProduct(Product):
         self.panel = self.lanes * self._wide
         # The columns of whole panels.
         self._whole = self.n // self.panel * self.panel
+        # What has the shape of the result, and is read where that is computed.
+        self._followers = [
+            n
+            for n in sorted(followers_read(k.plan, k.kernel))
+            if k.steps[n].shape == k.kernel.shape and k.steps[n].dtype == self.kind and k.way.share is not Share.PARTS
+        ]
         self.shared = Panels(k, self.kind, self.lanes, self.height)
 
     def emit(self) -> None:
@@ -115,9 +121,23 @@ class BlockedProduct(Product):
         row = b.sub(i, self.first)
         band = self._at(self.firsts, b.add(b.mul(row, self.end), b.mul(t, number(height))))
         sums = self._at(self.sums, b.add(b.mul(row, number(self.columns)), b.mul(b.sub(j, start), number(height))))
+        with b.if_then(b.icmp_signed("==", after, self.end)):
+            self._ask(i, j, width)
         b.call(self.shared.tile(width), [band, self._panel(j, start), sums, b.sub(after, t), t])
         with b.if_then(b.icmp_signed("==", after, self.end)):
             self.finish_rows([], i, j, height, masks, self.last, lambda v: self._at(sums, b.mul(v, number(self.lanes))))
+
+    def _ask(self, i: Any, j: Any, width: int) -> None:
+        """Ask for the memory that what follows a tile will read, while the tile is summed up."""
+        k, b = self.k, self.b
+        size = width * self.lanes * item_size(self.kind)
+        for n in self._followers:
+            memory = k.pointer(k.plan.memory[n])
+            for r in range(self.height):
+                row = k.least(b.add(i, number(r)), b.sub(self.last, number(1)))
+                start = self._at(memory, b.add(b.mul(row, number(self.n)), j))
+                for line in range(0, size, LINE):
+                    ask(k.code, b.gep(start, [number(line)], source_etype=ir.IntType(8)))
 
     def _at(self, memory: Any, place: Any) -> Any:
         return self.b.gep(memory, [place], source_etype=self.element)

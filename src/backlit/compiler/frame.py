@@ -66,6 +66,17 @@ def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any]
     b.position_at_end(after)
 
 
+# Bytes of a line of the cache.
+LINE = 64
+
+
+def ask(code: Code, at: Any) -> None:
+    """Ask for the line of an address, which will be read soon."""
+    # To read, into all caches, as data.
+    how = [ir.Constant(ir.IntType(32), value) for value in (0, 3, 1)]
+    code.call("llvm.prefetch.p0", ir.VoidType(), at, *how)
+
+
 def own_rows(b: ir.IRBuilder, rows: Any, thread: Any, threads: Any) -> tuple[Any, Any]:
     """The rows of a batch that are a thread's own, in whole tiles: from, to."""
     tiles = b.sdiv(b.add(rows, number(TALL - 1)), number(TALL))

@@ -5,14 +5,14 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import I64, loop, number, pointer
+from backlit.compiler.frame import I64, LINE, ask, loop, number, pointer
 from backlit.compiler.plan import Plan
 from backlit.compiler.program import Step
 from backlit.compiler.values import Code, item_size, memory_type
 
-# Rows that are asked for in advance, and of each so many of its first lines of the cache; a line's bytes, and those of
-# data from which on that is worth it.
-_AHEAD, _LINES, _LINE, _OWN_CACHE = 16, 8, 64, 1 << 20
+# Rows that are asked for in advance, and of each so many of its first lines of the cache; bytes of data from which on that
+# is worth it.
+_AHEAD, _LINES, _OWN_CACHE = 16, 8, 1 << 20
 _BYTE = ir.IntType(8)
 
 
@@ -60,11 +60,8 @@ def emit_gather(
     def copy_and_ask(i: Any) -> None:
         ahead = b.add(i, number(_AHEAD))
         ahead = row(b.select(b.icmp_signed("<", ahead, left), ahead, b.sub(left, number(1))))
-        # To read, into all caches, as data.
-        how = [ir.Constant(ir.IntType(32), value) for value in (0, 3, 1)]
-        for place in range(0, min(size, _LINES * _LINE), _LINE):
-            line = b.gep(ahead, [number(place)], source_etype=_BYTE)
-            code.call("llvm.prefetch.p0", ir.VoidType(), line, *how)
+        for place in range(0, min(size, _LINES * LINE), LINE):
+            ask(code, b.gep(ahead, [number(place)], source_etype=_BYTE))
         copy(i)
 
     large = b.icmp_signed(">", b.mul(b.add(begin, left), number(size)), number(_OWN_CACHE))

@@ -10,7 +10,7 @@ from typing import Any
 import llvmlite.ir as ir
 
 from backlit.compiler.costs import TALL
-from backlit.compiler.frame import I64, POINTER, loop, number
+from backlit.compiler.frame import I64, POINTER, ask, loop, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.squares import butterfly, first_lanes
 from backlit.compiler.tiles import summed
@@ -18,6 +18,8 @@ from backlit.compiler.values import Code, item_size, overload, scalar_type, vect
 
 # Rows and columns of the squares in which bands are turned over; no band is higher.
 _SQUARE = TALL
+# Vectors of a row that are asked for in advance.
+_AHEAD = 4
 
 
 class Panels:
@@ -171,9 +173,11 @@ class _Writer:
             """Some rows of a vector of a panel, as many as it has lanes."""
             mask = b.icmp_signed("<", self.code.steps(), self.code.splat(b.sub(rows, t))) if ragged else None
             first = b.add(j, b.mul(v, number(lanes)))
-            vectors = [
-                self._load(source, b.add(b.mul(b.add(first, number(c)), down), t), mask=mask) for c in range(count)
-            ]
+            places = [b.add(b.mul(b.add(first, number(c)), down), t) for c in range(count)]
+            vectors = [self._load(source, place, mask=mask) for place in places]
+            for place in places:
+                # More rows at a time than a processor follows by itself.
+                ask(self.code, self._at(source, b.add(place, number(_AHEAD * lanes))))
             vectors += [ir.Constant(self.vector, ir.Undefined)] * (lanes - count)
             place = b.add(b.mul(j, deep), b.mul(b.add(b.mul(t, number(width)), v), number(lanes)))
             for row, vector in enumerate(butterfly(b, vectors, lanes)):
