@@ -10,9 +10,10 @@ from backlit.compiler.plan import Plan
 from backlit.compiler.program import Step
 from backlit.compiler.values import Code, item_size, memory_type
 
-# Rows that are asked for in advance, and of each so many of its first lines of the cache; bytes of data from which on that
-# is worth it.
-_AHEAD, _LINES, _OWN_CACHE = 16, 8, 1 << 20
+# Rows that are asked for in advance, and of each so many of its first lines of the cache.
+_AHEAD, _LINES = 16, 8
+# Bytes of data from which on that is worth it.
+_OWN_CACHE = 1 << 20
 _BYTE = ir.IntType(8)
 
 
