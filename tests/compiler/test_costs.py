@@ -74,16 +74,12 @@ def test_threads_are_taken_for_large_kernels_only() -> None:
     shared = [way.shared for way in ways(plan, 256)]
     costs = [work(plan, kernel, 256).microseconds for kernel in plan.kernels]
     assert shared[costs.index(max(costs))]
-    assert max(c for c, s in zip(costs, shared, strict=True) if not s) < min(
-        c for c, s in zip(costs, shared, strict=True) if s
-    )
-    # Kernels that would not be worth a team of threads by themselves are shared where there is one.
-    mixed = planned(50, 100, 2)
-    both = [(work(mixed, k, 200).microseconds, w.shared) for k, w in zip(mixed.kernels, ways(mixed, 200), strict=True)]
-    assert any(shared and cost < costs_module._WORTH_THREADS for cost, shared in both)
-    few = planned(8, 64, 64)
-    assert 2.5 < max(work(few, kernel, 64).microseconds for kernel in few.kernels) < costs_module._WORTH_THREADS
-    assert not any(way.shared for way in ways(few, 64))
+    # What is not shared is small.
+    assert max(c for c, s in zip(costs, shared, strict=True) if not s) < costs_module._WORTH_SHARING
+    # Few rows of a wide network: the parameters that threads would hand over cost more than the rest.
+    wide = planned(64, 128, 128)
+    assert not any(way.shared for way in ways(wide, 8))
+    assert any(way.shared for way in ways(wide, 64))
 
 
 def test_large_matrices_are_copied_for_many_rows_or_where_they_lie_the_wrong_way_round() -> None:
@@ -112,7 +108,7 @@ def test_threads_share_copied_matrices_by_rows_or_columns(batch_size: int) -> No
 
 
 def test_threads_that_the_system_does_not_give_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    X, y = backlit.randn(80, 300, dtype=backlit.float64), backlit.randint(0, 10, (80,))
+    X, y = backlit.randn(400, 300, dtype=backlit.float64), backlit.randint(0, 10, (400,))
     start, asked = threading.Thread.start, []
 
     def refused(self: threading.Thread) -> None:
@@ -126,10 +122,10 @@ def test_threads_that_the_system_does_not_give_are_not_waited_for(monkeypatch: p
         backlit.manual_seed(0)
         model = nn.Sequential(nn.Linear(300, 400), nn.ReLU(), nn.Linear(400, 10)).double()
         trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
-        trainer.fit((X, y), epochs=1, batch_size=40, threads=3)
+        trainer.fit((X, y), epochs=1, batch_size=80, threads=3)
         if few:
             monkeypatch.setattr(threading.Thread, "start", refused)
-        trainer.fit((X, y), epochs=1, batch_size=40, threads=3)
+        trainer.fit((X, y), epochs=1, batch_size=80, threads=3)
         weights.append([p.detach().numpy() for p in model.parameters()])
     assert len(asked) == 2
     for one, other in zip(*weights, strict=True):

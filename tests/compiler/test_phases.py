@@ -25,7 +25,7 @@ THREADS = 3
 @pytest.fixture(autouse=True)
 def all_kernels_are_worth_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also the small ones of tests."""
-    monkeypatch.setattr(costs, "_WORTH_THREADS", 0.0)
+    monkeypatch.setattr(costs, "_threads_pay", lambda *_: True)
     # Code that was made for one thread, or for several, is not met again.
     for known in (executable._cached_plan, executable._cached_code):
         known.cache_clear()

@@ -5,20 +5,25 @@ are of a server's core of 2022; `python -m benchmarks.threads` holds the rule ag
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from backlit.compiler.plan import COPIED_BYTES, Kernel, Plan, access, keeps_rows, summands_read, sums_rows
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size
 
-# Multiply-adds of one core in a microsecond, other operations on elements, and bytes to and from its own cache.
+# Multiply-adds of one core in a microsecond and other operations, on float32, and bytes to and from its own cache.
 _PRODUCT_RATE, _RATE, _BYTES_RATE = 55_000, 32_000, 60_000
 # Words that a generator draws in a microsecond.
 _WORDS_RATE = 1_000
-# Microseconds that some kernel must take, so that further threads are taken at all: they hand memory over to each other
-# all the time. And those that every shared one must take, so that meeting twice is worth it.
-_WORTH_THREADS, _WORTH_SHARING = 8.0, 2.5
+# Threads that meet a few times a step, and hand over the parameters that each has updated: microseconds, and bytes in a
+# microsecond from core to core; what a core's own cache does not hold is no longer there in any case.
+_MEETINGS, _HANDED_RATE, _OWN_CACHE = 2.0, 6_500, 2**20
+# How much more than that half of a step must take, so that threads are taken at all: others want the processor, too.
+_WORTH_THREADS = 1.25
+# Microseconds that a kernel must take so that threads meet for it alone.
+_WORTH_SHARING = 2.5
 # Kernels of these kinds run on one thread.
 _ALONE = ("call", "scatter", "scan", "measure")
 # Rows from which on a large second matrix is worth copying, though it lies as it should.
@@ -86,17 +91,19 @@ class Work:
         multiply_adds: Those of its product.
         operations: Other floating-point operations; a function such as exp counts as one.
         bytes: Bytes read from and written to arrays; a second reading of the same array counts as none.
+        width: Bytes of the widest number that is computed with.
     """
 
     steps: tuple[int, ...]
     multiply_adds: int
     operations: int
     bytes: int
+    width: int
 
     @property
     def microseconds(self) -> float:
         """About what it takes on one thread."""
-        computing = self.multiply_adds / _PRODUCT_RATE + self.operations / _RATE
+        computing = (self.multiply_adds / _PRODUCT_RATE + self.operations / _RATE) * self.width / 4
         return max(computing, self.bytes / _BYTES_RATE)
 
 
@@ -116,25 +123,37 @@ def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
             operations += size
     stores = [n for n in kernel.roots for _ in plan.stores.get(n, ())]
     moved = sum(plan.size(n, rows) for n in (*reads, *stores))
-    return Work(tuple(own), multiply_adds, operations, moved)
+    width = max((item_size(steps[n].dtype) for n in own if steps[n].dtype[0] == "f" and steps[n].shape), default=4)
+    return Work(tuple(own), multiply_adds, operations, moved, width)
 
 
 def ways(plan: Plan, rows: int) -> tuple[Way, ...]:
     """The way of each kernel of a plan, for batches of so many rows."""
     costs = [_shareable(plan, kernel, rows) for kernel in plan.kernels]
-    threads = max(costs, default=0.0) > _WORTH_THREADS
-    return tuple(_way(plan, kernel, rows, cost, threads) for kernel, cost in zip(plan.kernels, costs, strict=True))
+    shared = [_way(plan, kernel, rows, cost) for kernel, cost in zip(plan.kernels, costs, strict=True)]
+    if _threads_pay(plan, shared, costs, rows):
+        return tuple(shared)
+    return tuple(replace(way, share=Share.ALONE) for way in shared)
 
 
-def _way(plan: Plan, kernel: Kernel, rows: int, cost: float, threads: bool) -> Way:
+def _threads_pay(plan: Plan, shared: Sequence[Way], costs: Sequence[float], rows: int) -> bool:
+    """Whether two threads need clearly less time than one for kernels that take so many microseconds on one thread."""
+    updates = [k.core for k in plan.kernels if k.core is not None and not _stays_inside(plan, k)]
+    handed = min(sum(plan.size(core, rows) for core in updates), _OWN_CACHE)
+    # The rows of one tile have one owner.
+    divided = (Share.SPREAD, Share.ROWS, Share.PARTS) if rows > TALL else (Share.SPREAD,)
+    saved = sum(cost for way, cost in zip(shared, costs, strict=True) if way.share in divided) / 2
+    return saved > _WORTH_THREADS * (_MEETINGS + handed / _HANDED_RATE)
+
+
+def _way(plan: Plan, kernel: Kernel, rows: int, cost: float) -> Way:
     height, block, across = TALL, None, False
     found = _product(plan, kernel, rows)
     if found is not None:
         height, block = _height(plan, kernel, found[0]), _block(plan, kernel, found)
     if found is not None and block is not None:
         height, across = max(height, _LOW), found[1] >= found[0]
-    share = _share(plan, kernel, rows, cost, across) if threads else Share.ALONE
-    return Way(share, height, block, across)
+    return Way(_share(plan, kernel, rows, cost, across), height, block, across)
 
 
 def _share(plan: Plan, kernel: Kernel, rows: int, cost: float, across: bool) -> Share:
@@ -154,8 +173,12 @@ def _is_own_matter(plan: Plan, kernel: Kernel) -> bool:
     """Whether every thread may compute a kernel for itself: what it writes is of fixed size and inside."""
     if kernel.core is not None and plan.program.steps[kernel.core].kind in _ALONE:
         return False
-    fixed = all(isinstance(n, int) for n in kernel.shape)
-    return fixed and all(kind == "arena" for root in kernel.roots for kind, _ in plan.stores.get(root, ()))
+    return all(isinstance(n, int) for n in kernel.shape) and _stays_inside(plan, kernel)
+
+
+def _stays_inside(plan: Plan, kernel: Kernel) -> bool:
+    """Whether a kernel writes intermediate values alone."""
+    return all(kind == "arena" for root in kernel.roots for kind, _ in plan.stores.get(root, ()))
 
 
 def _size(plan: Plan, number: int, rows: int) -> int:
