@@ -1,14 +1,13 @@
 """python -m benchmarks.threads: is a second thread taken where it pays, and only there?
 
-The compiler's cost rule says which kernels of a training step threads share. Here the choice for each size of kernel is
-turned round while all others stay, and whole epochs of both kinds take turns on two threads: what a kernel costs its
-neighbours, whose memory is then another core's, counts too.
+The compiler's cost rule says whether threads share a training step. Here whole epochs on two threads take turns with
+epochs on one, each in the code that is made for it, and the rule's choice is held against the better one.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from time import perf_counter
 from typing import Any
@@ -24,32 +23,24 @@ from benchmarks.peers.torch_style import network
 from benchmarks.sweeps import shaped
 
 BAR = 1.1
-WIDTHS, BATCHES = (32, 64, 128, 256), (16, 64, 256, 1024)
+WIDTHS, BATCHES, OPTIMIZERS = (16, 32, 64, 128, 256), (1, 16, 32, 64, 256, 1024), ("SGD", "Adam")
 THREADS = 2
-LEAST, MOST = 1.0, 200.0  # microseconds; what takes less or more is no question
 WORK, STEPS = 3e8, (4, 100)  # operations and steps of an epoch: a few milliseconds, in which both cores may be free
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Kernels of one size in a step: the rule's choice, and microseconds of a step with it and with the other.
-
-    `expected` and `measured`: microseconds of one such kernel on one thread.
-    """
+    """A training step: the rule's choice, and microseconds of a step on one thread and on two."""
 
     job: Job
-    kernel: str
-    count: int
-    shared: bool
-    expected: float
-    measured: float
-    chosen: float
-    other: float
+    threads: int
+    one: float
+    two: float
 
     @property
     def ratio(self) -> float:
         """The step's time over that with the better choice."""
-        return self.chosen / min(self.chosen, self.other)
+        return (self.one if self.threads == 1 else self.two) / min(self.one, self.two)
 
 
 class Epochs:
@@ -100,32 +91,19 @@ def specialised(job: Job, X: Any, y: Any) -> Any:
     return Specialised(step, tuple(rows), False, guards=1)
 
 
-def choices(job: Job, rounds: int) -> Iterator[Choice]:
-    """The kernels of a job's step for which threads are a question, and what each choice costs."""
-    from backlit.compiler.costs import Share, work
+def choice(job: Job, rounds: int) -> Choice:
+    """What a job's step costs on one thread and on two, and which the rule takes."""
+    from backlit.compiler.costs import alone, shared_ways
     from backlit.compiler.executable import Code
-    from backlit.compiler.explain import Explanation
 
     X, y = load(job)
     own = specialised(job, X, y)
     code = own.executable.code
-    plan, batch = code.plan, job.batch_size
-    reports = Explanation(own, batch).kernels
-    costs = [work(plan, kernel, batch).microseconds for kernel in plan.kernels]
-    sizes = [f"{r.kind} {' x '.join(map(str, r.shape))}, {r.flops / 1e6:.2f} Mflop" for r in reports]
-    rule = Epochs(code, own, job, X, y)
-    for size in dict.fromkeys(sizes):
-        places = [p for p, s in enumerate(sizes) if s == size]
-        first = places[0]
-        if not reports[first].shape or not LEAST <= costs[first] <= MOST:
-            continue
-        other = Share.ALONE if code.ways[first].shared else Share.SPREAD
-        ways = [replace(w, share=other) if p in places else w for p, w in enumerate(code.ways)]
-        turned = Code(plan, ways=tuple(ways), guards=code.guards, arguments=code.arguments)
-        found = in_turn(rule, Epochs(turned, own, job, X, y), rounds)
-        steps = [1e6 * seconds / job.batches for seconds in found]
-        measured = 1e6 * min(reports[p].seconds for p in places)
-        yield Choice(job, size, len(places), code.ways[first].shared, costs[first], measured, *steps)
+    shared = shared_ways(code.plan, job.batch_size)
+    ways = (alone(shared), shared)
+    codes = [Code(code.plan, ways=some, guards=code.guards, arguments=code.arguments) for some in ways]
+    found = in_turn(*(Epochs(some, own, job, X, y) for some in codes), rounds)
+    return Choice(job, 1 + (code.threads > 1), *(1e6 * seconds / job.batches for seconds in found))
 
 
 def in_turn(one: Epochs, other: Epochs, rounds: int) -> tuple[float, float]:
@@ -136,20 +114,14 @@ def in_turn(one: Epochs, other: Epochs, rounds: int) -> tuple[float, float]:
 
 
 def table(found: Sequence[Choice]) -> Table:
-    view = Table(caption=f"microseconds; the step with the rule's choice over the better one is marked above {BAR}")
-    for column in ("step of", "kernels"):
-        view.add_column(column)
-    for column in ("expected", "measured", "threads", "step", "other way", "over best"):
-        view.add_column(column, justify="right")
-    for before, one in zip([None, *found], found, strict=False):
-        if before and before.job is not one.job:
-            view.add_section()
+    view = Table(caption=f"microseconds a step; the rule's choice over the better one is marked above {BAR}")
+    for column in ("step of", "chosen threads", "one thread", "two", "over best"):
+        view.add_column(column, justify="left" if column == "step of" else "right")
+    for one in found:
         view.add_row(
-            f"{one.job.sizes[1]} units, {one.job.batch_size} rows",
-            f"{one.count} {one.kernel}",
-            *(f"{value:.1f}" for value in (one.expected, one.measured)),
-            str(THREADS if one.shared else 1),
-            *(f"{value:.1f}" for value in (one.chosen, one.other)),
+            f"{one.job.optimizer}, {one.job.sizes[1]} units, {one.job.batch_size} rows",
+            str(one.threads),
+            *(f"{value:.1f}" for value in (one.one, one.two)),
             f"{'[red]' if one.ratio > BAR else ''}{one.ratio:.2f}",
         )
     return view
@@ -166,12 +138,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = screen()
     console.print(describe(["backlit"]), highlight=False)
     found: list[Choice] = []
-    for width, batch in product(options.widths, options.batches):
-        one = shaped("Adam", width=width, batch=batch, steps=1)
+    for optimizer, width, batch in product(OPTIMIZERS, options.widths, options.batches):
+        one = shaped(optimizer, width=width, batch=batch, steps=1)
         steps = min(max(round(WORK / operations(one)), STEPS[0]), STEPS[1])
-        job = shaped("Adam", width=width, batch=batch, steps=steps)
+        job = shaped(optimizer, width=width, batch=batch, steps=steps)
         with console.status(job.name):
-            found += choices(job, options.rounds)
+            found.append(choice(job, options.rounds))
     console.print(table(found))
     wrong = [one for one in found if one.ratio > BAR]
     console.print(f"{len(wrong)} of {len(found)} choices cost more than {BAR} times the better one")

@@ -122,9 +122,10 @@ def test_the_other_choice_of_threads_is_the_same_training(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(threads.Epochs, "seconds", watched)
     job = shaped("Adam", width=64, batch=32, steps=3)
-    choice = next(threads.choices(job, rounds=1))
-    assert not choice.shared
-    assert min(choice.expected, choice.chosen, choice.other) > 0
+    choice = threads.choice(job, rounds=1)
+    assert choice.threads == 1
+    assert min(choice.one, choice.two) > 0
+    assert choice.ratio == max(1.0, choice.one / choice.two)
     rule, other = ended[:2]
     np.testing.assert_allclose(rule, other, rtol=1e-5)
 
@@ -132,14 +133,13 @@ def test_the_other_choice_of_threads_is_the_same_training(monkeypatch: pytest.Mo
 def test_a_wrong_choice_of_threads_is_marked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def choices(job: Job, rounds: int) -> list[threads.Choice]:
-        other = 50.0 if job.sizes[1] == 32 else 150.0
-        return [threads.Choice(job, "loop", 1, False, 10.0, 11.0, chosen=100.0, other=other)]
+    def choice(job: Job, rounds: int) -> threads.Choice:
+        return threads.Choice(job, threads=1, one=100.0, two=50.0 if job.sizes[1] == 32 else 150.0)
 
-    monkeypatch.setattr(threads, "choices", choices)
+    monkeypatch.setattr(threads, "choice", choice)
     assert threads.main(["--widths", "64", "--batches", "16"]) == 0
     assert threads.main(["--widths", "32,64", "--batches", "16"]) == 1
-    assert "1 of 2 choices" in capsys.readouterr().out
+    assert "2 of 4 choices" in capsys.readouterr().out
 
 
 def test_predictions_are_of_the_same_network_and_counted_per_call() -> None:

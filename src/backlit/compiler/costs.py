@@ -129,34 +129,42 @@ def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
 
 def ways(plan: Plan, rows: int) -> tuple[Way, ...]:
     """The way of each kernel of a plan, for batches of so many rows."""
-    costs = [_shareable(plan, kernel, rows) for kernel in plan.kernels]
-    shared = [_way(plan, kernel, rows, cost) for kernel, cost in zip(plan.kernels, costs, strict=True)]
-    if _threads_pay(plan, shared, costs, rows):
-        return tuple(shared)
+    shared = shared_ways(plan, rows)
+    return shared if _threads_pay(plan, shared, rows) else alone(shared)
+
+
+def shared_ways(plan: Plan, rows: int) -> tuple[Way, ...]:
+    """The ways for several threads, whether they pay or not."""
+    return tuple(_way(plan, kernel, rows) for kernel in plan.kernels)
+
+
+def alone(shared: Sequence[Way]) -> tuple[Way, ...]:
+    """The same ways for one thread."""
     return tuple(replace(way, share=Share.ALONE) for way in shared)
 
 
-def _threads_pay(plan: Plan, shared: Sequence[Way], costs: Sequence[float], rows: int) -> bool:
-    """Whether two threads need clearly less time than one for kernels that take so many microseconds on one thread."""
+def _threads_pay(plan: Plan, shared: Sequence[Way], rows: int) -> bool:
+    """Whether two threads need clearly less time than one."""
     updates = [k.core for k in plan.kernels if k.core is not None and not _stays_inside(plan, k)]
     handed = min(sum(plan.size(core, rows) for core in updates), _OWN_CACHE)
     # The rows of one tile have one owner.
     divided = (Share.SPREAD, Share.ROWS, Share.PARTS) if rows > TALL else (Share.SPREAD,)
-    saved = sum(cost for way, cost in zip(shared, costs, strict=True) if way.share in divided) / 2
+    kernels = [kernel for kernel, way in zip(plan.kernels, shared, strict=True) if way.share in divided]
+    saved = sum(_shareable(plan, kernel, rows) for kernel in kernels) / 2
     return saved > _WORTH_THREADS * (_MEETINGS + handed / _HANDED_RATE)
 
 
-def _way(plan: Plan, kernel: Kernel, rows: int, cost: float) -> Way:
+def _way(plan: Plan, kernel: Kernel, rows: int) -> Way:
     height, block, across = TALL, None, False
     found = _product(plan, kernel, rows)
     if found is not None:
         height, block = _height(plan, kernel, found[0]), _block(plan, kernel, found)
     if found is not None and block is not None:
         height, across = max(height, _LOW), found[1] >= found[0]
-    return Way(_share(plan, kernel, rows, cost, across), height, block, across)
+    return Way(_share(plan, kernel, rows, across), height, block, across)
 
 
-def _share(plan: Plan, kernel: Kernel, rows: int, cost: float, across: bool) -> Share:
+def _share(plan: Plan, kernel: Kernel, rows: int, across: bool) -> Share:
     """How threads share a kernel where there are several: with as little memory handed over as can be."""
     if keeps_rows(plan, kernel) and not across:
         return Share.ROWS
@@ -164,7 +172,7 @@ def _share(plan: Plan, kernel: Kernel, rows: int, cost: float, across: bool) -> 
         parts = 2 * plan.size(kernel.core or 0, rows)
         if parts <= sum(plan.size(n, rows) for n in summands_read(plan, kernel)):
             return Share.PARTS
-    if cost > _WORTH_SHARING:
+    if _shareable(plan, kernel, rows) > _WORTH_SHARING:
         return Share.SPREAD
     return Share.EACH if _is_own_matter(plan, kernel) else Share.ALONE
 
