@@ -21,7 +21,7 @@ _WORDS_RATE = 1_000
 # microsecond from core to core; what a core's own cache does not hold is no longer there in any case.
 _MEETINGS, _HANDED_RATE, _OWN_CACHE = 2.0, 6_500, 2**20
 # How much more than that half of a step must take, so that threads are taken at all: others want the processor, too.
-_WORTH_THREADS = 1.25
+_WORTH_THREADS = 1.5
 # Microseconds that a kernel must take so that threads meet for it alone.
 _WORTH_SHARING = 2.5
 # Kernels of these kinds run on one thread.
