@@ -70,7 +70,8 @@ class Team:
             outlined = outline(plan, kernel, item.way, private)
             name = f"inner.{_name(item)}"
             width = llvm.vector_bytes()
-            emit_core(KernelEmitter(module, plan, kernel, name, outlined.places, width, item.way, written, private))
+            places, sized = outlined.places, outlined.count is not None
+            emit_core(KernelEmitter(module, plan, kernel, name, places, width, item.way, written, private, sized))
             names.append(_name(item))
             function = ir.Function(module, signature(0), names[-1])
             b = ir.IRBuilder(function.append_basic_block())

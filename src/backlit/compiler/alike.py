@@ -5,14 +5,15 @@ and its places numbered from 0; kernels of the same text have the same machine c
 """
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import llvmlite.ir as ir
 
 from backlit.compiler.costs import Share, Way
-from backlit.compiler.frame import pointer
-from backlit.compiler.plan import Kernel, Plan
+from backlit.compiler.frame import elements, number, pointer
+from backlit.compiler.plan import Kernel, Plan, followers, is_flat
+from backlit.compiler.program import Step
 from backlit.compiler.values import Code
 
 
@@ -23,16 +24,19 @@ class Outline:
     Attributes:
         text: The same for all kernels that do the same.
         places: The places of memory that it reads and writes, in the order of its function's arguments.
+        count: For kernels that do the same with any number of elements, how many this one has; else None.
     """
 
     text: str
     places: tuple[tuple[str, int], ...]
+    count: int | None = None
 
 
 def outline(plan: Plan, kernel: Kernel, way: Way, private: Container[tuple[str, int]] = ()) -> Outline:
     """The outline of a kernel that is computed in a way, with the places of which every thread has its own."""
-    steps = plan.program.steps
-    own, reads = plan.inside(kernel)
+    steps, total = plan.program.steps, way.share is Share.TOTAL
+    own, reads = followers(plan, kernel) if total else plan.inside(kernel)
+    any_size = total and is_flat(plan, kernel, kernel.core)
     order = sorted({*own, *reads})
     numbers = {n: position for position, n in enumerate(order)}
     places: dict[tuple[str, int], int] = {}
@@ -40,23 +44,35 @@ def outline(plan: Plan, kernel: Kernel, way: Way, private: Container[tuple[str, 
     def put(place: tuple[str, int]) -> int:
         return places.setdefault(place, len(places))
 
+    def kind(step: Step) -> str:
+        return step.dtype if any_size else step.type()
+
+    def settings(step: Step) -> Any:
+        """Of a view, in a kernel for any size: where it begins, and whether it shows one element everywhere."""
+        return (step.attrs[0], any(step.attrs[1])) if any_size and step.kind == "view" else step.attrs
+
     lines = []
     for n in order:
         step = steps[n]
         if n in reads:
-            lines.append(f"memory {put(plan.memory[n])}: {step.type()} {plan.memory[n] in private}")
+            lines.append(f"memory {put(plan.memory[n])}: {kind(step)} {plan.memory[n] in private}")
             continue
         stored = [put(place) for place in plan.stores.get(n, ())] if n in kernel.roots else []
         read = put(plan.memory[n]) if n in plan.memory else None
         # Python is called back with the step's own number.
         called = n if step.kind == "call" else None
-        words = (step.kind, step.op, [numbers[a] for a in step.args], step.attrs, called, stored, read)
-        lines.append(f"{words} : {step.type()}")
+        if total and n == kernel.core:
+            words: tuple[Any, ...] = ("total", "sum" if step.kind == "product" else step.op, stored, read)
+        else:
+            words = (step.kind, step.op, [numbers[a] for a in step.args], settings(step), called, stored, read)
+        lines.append(f"{words} : {kind(step)}")
     core = None if kernel.core is None else numbers[kernel.core]
     if kernel.core is not None and way.share in (Share.PARTS, Share.TOTAL):
         put(("parts", kernel.core))
-    lines.append(f"{core} {kernel.shape} {[numbers[r] for r in kernel.roots]} {kernel.columns} {way}")
-    return Outline("\n".join(lines), tuple(places))
+    shape = () if any_size else kernel.shape
+    how = replace(way, height=0) if total else way
+    lines.append(f"{core} {shape} {[numbers[r] for r in kernel.roots]} {kernel.columns} {how}")
+    return Outline("\n".join(lines), tuple(places), elements(kernel.shape) if any_size else None)
 
 
 def emit_call(
@@ -78,4 +94,5 @@ def emit_call(
         arguments: The table, the number of rows, the thread and the number of threads.
     """
     addresses = [pointer(b, arguments[0], slots[place]) for place in outlined.places]
-    Code(module, b, 1).call(name, ir.VoidType(), *arguments, *addresses)
+    count = [] if outlined.count is None else [number(outlined.count)]
+    Code(module, b, 1).call(name, ir.VoidType(), *arguments, *count, *addresses)

@@ -16,7 +16,7 @@ from backlit.compiler.costs import Share, Way
 from backlit.compiler.frame import I64, LINE, ask, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.panels import Panels
-from backlit.compiler.plan import Plan, aligned, followers_read
+from backlit.compiler.plan import Plan, aligned, followers
 from backlit.compiler.products import Product
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size, scalar_type
@@ -56,7 +56,7 @@ class BlockedProduct(Product):
         # What has the shape of the result, and is read where that is computed.
         self._followers = [
             n
-            for n in sorted(followers_read(k.plan, k.kernel))
+            for n in sorted(followers(k.plan, k.kernel)[1])
             if k.steps[n].shape == k.kernel.shape and k.steps[n].dtype == self.kind and k.way.share is not Share.PARTS
         ]
         self.shared = Panels(k, self.kind, self.lanes, self.height)

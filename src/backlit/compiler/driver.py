@@ -152,8 +152,10 @@ def emit(
     written: set[str] = set()
     for item in first.values():
         before, kernel = len(module.functions), plan.kernels[item.kernel]
-        name, own = names[item], outlines[item].places
-        emitter = KernelEmitter(module, plan, kernel, name, own, width, item.way, written, phases.private)
+        name, own = names[item], outlines[item]
+        emitter = KernelEmitter(
+            module, plan, kernel, name, own.places, width, item.way, written, phases.private, own.count is not None
+        )
         emit_core(emitter)
         added = [emitter.function, *module.functions[before:]]
         size += sum(len(block.instructions) for function in added for block in function.blocks)

@@ -3,25 +3,9 @@
 from typing import Any
 
 from backlit.compiler.costs import Share
-from backlit.compiler.frame import elements, plain_strides
+from backlit.compiler.frame import elements
 from backlit.compiler.kernels import KernelEmitter
-from backlit.compiler.plan import access
-
-
-def _flat(k: KernelEmitter, n: int, seen: set[int]) -> bool:
-    """Whether a step can be computed by going through memory once from end to end."""
-    step = k.steps[n]
-    if n in seen or (n == k.kernel.core and k.way.share is Share.TOTAL):
-        return True
-    seen.add(n)
-    if n in k.stored and n not in k.kernel.roots:
-        return step.shape == k.kernel.shape
-    if step.kind == "constant":
-        return True
-    if step.kind == "view":
-        found = access(k.plan.program, n, k.stored - set(k.kernel.roots))
-        return found is not None and found.strides in ((0,) * len(step.shape), plain_strides(step.shape))
-    return step.kind == "pointwise" and all(_flat(k, a, seen) for a in step.args)
+from backlit.compiler.plan import access, is_flat
 
 
 def kinds(k: KernelEmitter, roots: list[int]) -> set[str]:
@@ -39,9 +23,11 @@ def emit_roots(k: KernelEmitter, index: Any) -> None:
 
 def emit_loop(k: KernelEmitter) -> None:
     """Emit the loops of a kernel without a core, or whose core is there in parts."""
+    if k.count is not None:
+        _emit_any_size(k, k.count)
+        return
     shape = k.kernel.shape
-    seen: set[int] = set()
-    if len(shape) > 1 and all(_flat(k, r, seen) for r in k.kernel.roots):
+    if len(shape) > 1 and k.way.share is not Share.TOTAL and is_flat(k.plan, k.kernel):
         shape, k.flat = (elements(shape),), True
     if not shape:
         k.code.lanes = 1
@@ -65,6 +51,18 @@ def emit_loop(k: KernelEmitter) -> None:
             k.vectors(shape[-1], lanes, turn)
 
     k.nest(shape[:-1], body, (start, stop))
+
+
+def _emit_any_size(k: KernelEmitter, count: Any) -> None:
+    """Emit a loop through memory that is told how long it is."""
+    k.flat = True
+    lanes = k.lanes(None, kinds(k, k.kernel.roots))
+
+    def turn(i: Any) -> None:
+        k.fresh()
+        emit_roots(k, ((i, k.code.lanes > 1),))
+
+    k.vectors(None, lanes, turn, *k.share(count))
 
 
 def _crosses(k: KernelEmitter) -> bool:

@@ -1,7 +1,8 @@
 """The frame of a kernel: its function, the numbers and places of memory that it knows, and its loops.
 
 Every kernel is a function `kernel(table, rows, thread, threads, ...)`: `table` is the executable's table of addresses,
-`rows` the number of rows, threads share the outermost loop, and the addresses of the kernel's own places follow.
+`rows` the number of rows, threads share the outermost loop, and the addresses of the kernel's own places follow; before
+them the number of elements, where the function serves kernels of any size.
 """
 
 import functools
@@ -25,9 +26,9 @@ POINTER = ir.PointerType()
 FIXED = (("status", 0), ("executable", 0), ("scratch", 0), ("scratch", 1))
 
 
-def signature(places: int) -> ir.FunctionType:
-    """The type of a kernel's function with so many places of its own."""
-    return ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, I64, *[POINTER] * places])
+def signature(places: int, any_size: bool = False) -> ir.FunctionType:
+    """The type of a kernel's function with so many places of its own, for one size or any."""
+    return ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, I64, *[I64] * any_size, *[POINTER] * places])
 
 
 # For each dimension an index, and whether the lanes of vectors run along it.
@@ -114,6 +115,7 @@ class KernelFrame:
         way: How the kernel is computed.
         written: Names of the functions that kernels share and the program's modules have so far.
         private: Places of which every thread has its own, with the bytes of each.
+        any_size: Whether the function is told how many elements there are.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class KernelFrame:
         way: Way,
         written: set[str],
         private: Mapping[tuple[str, int], int] = MappingProxyType({}),
+        any_size: bool = False,
     ) -> None:
         self.way = way
         self.plan = plan
@@ -135,8 +138,9 @@ class KernelFrame:
         self._written = written
         self.width = width
         # Where the module calls it, it has declared it.
-        self.function = module.globals.get(name) or ir.Function(module, signature(len(places)), name)
+        self.function = module.globals.get(name) or ir.Function(module, signature(len(places), any_size), name)
         self.table, self.rows, self.thread, self.threads, *addresses = self.function.args
+        self.count = addresses.pop(0) if any_size else None
         self.entry = self.function.append_basic_block("entry")
         self.builder = ir.IRBuilder(self.function.append_basic_block("body"))
         self.start = self.builder.block

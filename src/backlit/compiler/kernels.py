@@ -8,7 +8,7 @@ import llvmlite.ir as ir
 
 from backlit.compiler.costs import Share
 from backlit.compiler.failures import INDEX
-from backlit.compiler.frame import I64, Index, KernelFrame, elements, number, plain_strides
+from backlit.compiler.frame import I64, LINE, Index, KernelFrame, elements, number, plain_strides
 from backlit.compiler.plan import Access, access, aligned, row_major, same_dims
 from backlit.compiler.rows import Affine, Inverse
 from backlit.compiler.squares import butterfly, columns_of, first_lanes
@@ -103,9 +103,12 @@ class KernelEmitter(KernelFrame):
 
     def _part(self, thread: Any) -> Any:
         """Where the part of a thread begins."""
-        step = self.steps[self.core]
+        step, b = self.steps[self.core], self.builder
         size = item_size(step.dtype)
-        return self.times(thread, aligned(elements(step.shape) * size) // size)
+        if self.count is None:
+            return self.times(thread, aligned(elements(step.shape) * size) // size)
+        line = LINE // size
+        return b.mul(thread, b.and_(b.add(self.count, number(line - 1)), number(-line)))
 
     def _total(self, n: int, index: Index) -> Any:
         """The core's element at an index: the sum of all parts, in the order of the threads."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from backlit.compiler.costs import Share, Way
-from backlit.compiler.plan import Plan, aligned, followers_read, rows_read, summands_read
+from backlit.compiler.plan import Plan, aligned, followers, rows_read, summands_read
 
 Place = tuple[str, int]
 
@@ -121,7 +121,7 @@ def _use(plan: Plan, item: Item, private: Mapping[Place, int]) -> _Use:
     elif share is Share.PARTS:
         reads, writes = summands_read(plan, kernel), {parts: True}
     else:
-        whole = followers_read(plan, kernel) if share is Share.TOTAL else plan.inside(kernel)[1]
+        whole = followers(plan, kernel)[1] if share is Share.TOTAL else plan.inside(kernel)[1]
         reads, writes = dict.fromkeys(whole, False), {place: place in private for place in stores}
     found = {plan.memory[n]: own or plan.memory[n] in private for n, own in reads.items()}
     if share is Share.TOTAL:

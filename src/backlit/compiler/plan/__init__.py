@@ -5,8 +5,9 @@ it stores. Everything that has no memory is computed where it is used.
 """
 
 from backlit.compiler.plan.arena import ALIGNMENT, aligned, layout
+from backlit.compiler.plan.flat import is_flat
 from backlit.compiler.plan.memory import COPIED_BYTES
-from backlit.compiler.plan.ownership import followers_read, keeps_rows, rows_read, summands_read, sums_rows
+from backlit.compiler.plan.ownership import followers, keeps_rows, rows_read, summands_read, sums_rows
 from backlit.compiler.plan.planning import plan
 from backlit.compiler.plan.reading import Access, access, same_dims
 from backlit.compiler.plan.result import Kernel, Plan
@@ -20,7 +21,8 @@ __all__ = [
     "Plan",
     "access",
     "aligned",
-    "followers_read",
+    "followers",
+    "is_flat",
     "keeps_rows",
     "layout",
     "plan",

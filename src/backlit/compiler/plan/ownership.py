@@ -61,13 +61,20 @@ def _has_rows(shape: tuple[Any, ...]) -> bool:
     return bool(shape) and shape[0] == _ROWS
 
 
-def followers_read(plan: Plan, kernel: Kernel) -> set[int]:
-    """The stored steps that a kernel reads to compute what follows its core."""
-    reader = _Reader(plan, kernel)
-    for root in kernel.roots:
-        if root != kernel.core:
-            reader.compute(root, None)
-    return set(reader.found)
+def followers(plan: Plan, kernel: Kernel) -> tuple[list[int], set[int]]:
+    """What a kernel computes after its core, and the stored steps that it reads for that."""
+    own, reads = set(kernel.roots), set()
+    stack = [root for root in kernel.roots if root != kernel.core]
+    while stack:
+        for a in plan.program.steps[stack.pop()].args:
+            if a in own or a == kernel.core:
+                continue
+            if a in plan.memory:
+                reads.add(a)
+            else:
+                own.add(a)
+                stack.append(a)
+    return sorted(own), reads
 
 
 class _Reader:
