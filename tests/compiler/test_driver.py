@@ -30,7 +30,7 @@ def executable():
     data, batch = RNG.normal(size=(ROWS, 256)).astype("f"), np.empty((BATCH, 256), "f")
     code.put(("data", 0), data.ctypes.data)
     code.put(("input", 0), batch.ctypes.data)
-    code.prepare(BATCH, 2)
+    code.prepare(BATCH)
     code.kept = (data, batch)
     return code
 
@@ -47,6 +47,8 @@ def test_threads_end_together_whenever_they_are_asked_to(executable):
         run.join(30)
         assert not run.is_alive()
         assert 0 < executable.control.done <= len(losses)
+    # Memory that was prepared for one thread alone has grown.
+    assert executable.capacity == (BATCH, 2)
 
 
 @pytest.mark.parametrize("rows", [1300, 2600])

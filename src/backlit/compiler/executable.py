@@ -276,9 +276,10 @@ class Executable:
         Where the system gives no further threads, those that there are do the work.
 
         Args:
-            threads: As many at most, and as the memory was prepared for.
+            threads: As many at most.
         """
-        count = min(threads, self.capacity[1])
+        count = min(threads, self.code.threads)
+        self.prepare(self.capacity[0], count)
         if count == 1:
             return int(self.code.epoch(self._address, self.control.address, 0, 1))
         decided, team = threading.Event(), 0

@@ -185,11 +185,11 @@ class Stepper:
         executable, size, rows = self._code.executable, self.batch_size, len(order)
         last = -(-rows // size) if last is None else last
         losses = np.empty(last)
-        executable.prepare(size)
+        count = threads() if self.design.work * rows > WORTH_SHARING else 1
+        executable.prepare(size, count)
         executable.control.begin(order, rows, size, first, last, losses, None, None)
         executable.status[0] = 0
         self._code.about_to_run()
-        count = threads() if self.design.work * rows > WORTH_SHARING else 1
         if self.design.work * rows < _LONG:
             status = executable.run_epoch(count)
         else:
