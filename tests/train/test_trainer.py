@@ -434,3 +434,12 @@ def test_a_second_fit_while_one_goes_on_is_refused_and_harms_nothing():
         trainer.fit((np.full((4, 2), math.nan), np.zeros((4, 1))), epochs=1)
     trainer.callbacks = alone.callbacks
     assert len(trainer.fit(line(), epochs=1).history["loss"]) == 1
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_a_model_that_is_frozen_from_end_to_end_is_told(compile):
+    trainer = small_trainer()
+    for parameter in trainer.model.parameters():
+        parameter.requires_grad_(False)
+    with pytest.raises(StateError, match=r"nothing to train.*requires_grad_\(True\)"):
+        trainer.fit(line(), epochs=1, compile=compile)

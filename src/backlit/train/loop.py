@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit.core.modes import no_grad
+from backlit.errors import StateError
 from backlit.nn import Module
 from backlit.nn.utils import clip_grad_norm_
 from backlit.ops import Generator, default_generator
@@ -105,9 +106,22 @@ class Work:
         """Send gradients back from `loss` and let the optimizer use them."""
         self._step(loss, inputs, target)
 
-    def _step_once(self, loss: Any, inputs: Any, target: Any) -> None:
+    def send_back(self, loss: Any) -> None:
+        """Replace the gradients by those of `loss`.
+
+        Raises:
+            StateError: It depends on nothing that is trained.
+        """
+        if not loss.requires_grad:
+            raise StateError(
+                "fit: there is nothing to train: no parameter that the loss depends on has requires_grad=True, or the "
+                "model or the loss computes without gradients; thaw parameters with .requires_grad_(True)"
+            )
         self.optimizer.zero_grad()
         loss.backward()
+
+    def _step_once(self, loss: Any, inputs: Any, target: Any) -> None:
+        self.send_back(loss)
         if self.clip_grad_norm is not None:
             self._clip(self.clip_grad_norm, inputs, target)
         self.optimizer.step()
@@ -116,9 +130,8 @@ class Work:
         """For the optimizer that looks at the loss at several places in a step."""
 
         def closure() -> Any:
-            self.optimizer.zero_grad()
             again = self.loss(self.model(inputs), target)
-            again.backward()
+            self.send_back(again)
             if self.clip_grad_norm is not None:
                 self._clip(self.clip_grad_norm, inputs, target)
             return again

@@ -25,8 +25,7 @@ def training_step(work: Work) -> tuple[Callable[[Any, Any], Any], int]:
     def step(inputs: Any, target: Any) -> Any:
         prediction = work.model(inputs)
         loss = work.loss(prediction, target)
-        work.optimizer.zero_grad()
-        loss.backward()
+        work.send_back(loss)
         guarded = [loss]
         if work.clip_grad_norm is not None:
             parameters = [p for group in work.optimizer.param_groups for p in group["params"]]
