@@ -61,21 +61,22 @@ class Team:
         return [*(executable.result(o, self.rows) for o in self.code.plan.program.outputs), *arrays]
 
     def _compiled(self) -> llvm.Library:
-        """Every item as a function of its own."""
+        """Every item by a name of its own; those that do the same share a kernel, as in the program."""
         module, written = ir.Module("items"), set[str]()
-        names = []
+        names, kernels = [], dict[str, str]()
         plan, private = self.code.plan, self.code.phases.private
         for item in (item for phase in self.code.phases.items for item in phase):
             kernel = plan.kernels[item.kernel]
             outlined = outline(plan, kernel, item.way, private)
-            name = f"inner.{_name(item)}"
             width = llvm.vector_bytes()
-            places, sized = outlined.places, outlined.count is not None
-            emit_core(KernelEmitter(module, plan, kernel, name, places, width, item.way, written, private, sized))
+            if outlined.text not in kernels:
+                name = kernels[outlined.text] = f"inner.{_name(item)}"
+                places, sized = outlined.places, outlined.count is not None
+                emit_core(KernelEmitter(module, plan, kernel, name, places, width, item.way, written, private, sized))
             names.append(_name(item))
             function = ir.Function(module, signature(0), names[-1])
             b = ir.IRBuilder(function.append_basic_block())
-            emit_call(module, b, name, outlined, self.code.places, function.args)
+            emit_call(module, b, kernels[outlined.text], outlined, self.code.places, function.args)
             b.ret_void()
         return llvm.Library([llvm.machine_code(str(module))], tuple(names), self.code.imports)
 

@@ -14,6 +14,7 @@ from backlit.compiler.executable import Code
 from backlit.compiler.specialised import Specialised
 from backlit.nn import functional as F
 from backlit.train import Trainer
+from tests.compiler.courses import same_course
 from tests.compiler.teams import ORDERS, Team
 from tests.compiler.test_programs import in_groups, made, with_rows
 from tests.nn.layer_table import LAYERS, LOSSES, inputs
@@ -103,6 +104,9 @@ ROW_PROGRAMS: dict[str, Any] = {
     "running": lambda x: x.cumsum(0) * x,
     "as one row": lambda x: x.reshape(1, -1).exp().reshape(-1, 5) * x,
     "turned": lambda x: (x.T.contiguous() * 2).T + x,
+    "any and all": lambda x: x * x.gt(0.9).any(0) + x * (x > -0.9).all(0),
+    "the largest": lambda x: x * x.amax(0) - x.amin(0),
+    "pairs on average": lambda x: x * (x @ x.T).mean(),
 }
 
 
@@ -115,8 +119,9 @@ def test_rows_that_need_other_rows(name: str) -> None:
         y.sin().sum().backward()
         return y.detach().exp()
 
-    x = np.random.default_rng(0).normal(size=(ROWS, 5))
-    check(specialised(function, [x]), [x])
+    calls = [[np.random.default_rng(0).normal(size=(rows, 5))] for rows in (ROWS, 9, 600)]
+    check(specialised(function, calls[0]), calls[0])
+    same_course(lambda: (function, dict), calls, "float64")
 
 
 def trained(optimizer: str = "Adam") -> Specialised:
@@ -166,6 +171,30 @@ def test_threads_seldom_meet() -> None:
     arrays = [np.ones((ROWS, 5)), np.ones((ROWS, 3))]
     own = specialised(step, arrays, guards=1)
     assert len(own.executable.code.phases.items) <= 3
+    check(own, arrays)
+
+
+def test_updates_that_read_copies_of_their_own_are_told_apart() -> None:
+    """The optimizer's update is one function for weights of any size, unless it reads what each thread has copied."""
+    backlit.manual_seed(0)
+    weights = [backlit.randn(a, b, dtype=backlit.float64).requires_grad_() for a, b in ((5, 7), (7, 20), (20, 3))]
+    update = optim.SGD(weights, lr=0.1, momentum=0.9)
+    update.prepare()
+
+    def step(x: Any, y: Any) -> Any:
+        update.zero_grad()
+        for weight in weights:
+            x = x @ weight.tanh()
+        loss = ((x - y) ** 2).mean()
+        loss.backward()
+        update.step()
+        return loss
+
+    arrays = [np.ones((ROWS, 5)), np.ones((ROWS, 3))]
+    own = specialised(step, arrays, guards=1)
+    phases = own.executable.code.phases
+    assert phases.private
+    assert any(item.way.share is Share.TOTAL for phase in phases.items for item in phase)
     check(own, arrays)
 
 

@@ -4,15 +4,16 @@ Networks repeat their layers, so their programs repeat their kernels. What a ker
 and its places numbered from 0; kernels of the same text have the same machine code, which gets the places' addresses.
 """
 
-from collections.abc import Container
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import llvmlite.ir as ir
 
 from backlit.compiler.costs import Share, Way
 from backlit.compiler.frame import elements, number, pointer
-from backlit.compiler.plan import Kernel, Plan, followers, is_flat
+from backlit.compiler.plan import Kernel, Plan, access, followers, is_flat
 from backlit.compiler.program import Step
 from backlit.compiler.values import Code
 
@@ -32,12 +33,14 @@ class Outline:
     count: int | None = None
 
 
-def outline(plan: Plan, kernel: Kernel, way: Way, private: Container[tuple[str, int]] = ()) -> Outline:
-    """The outline of a kernel that is computed in a way, with the places of which every thread has its own."""
+def outline(
+    plan: Plan, kernel: Kernel, way: Way, private: Mapping[tuple[str, int], int] = MappingProxyType({})
+) -> Outline:
+    """The outline of a kernel that is computed in a way, with the bytes of places of which every thread has its own."""
     steps, total = plan.program.steps, way.share is Share.TOTAL
     own, reads = followers(plan, kernel) if total else plan.inside(kernel)
     any_size = total and is_flat(plan, kernel, kernel.core)
-    order = sorted({*own, *reads})
+    order, elsewhere = sorted({*own, *reads}), set(plan.memory) - set(kernel.roots)
     numbers = {n: position for position, n in enumerate(order)}
     places: dict[tuple[str, int], int] = {}
 
@@ -47,15 +50,16 @@ def outline(plan: Plan, kernel: Kernel, way: Way, private: Container[tuple[str, 
     def kind(step: Step) -> str:
         return step.dtype if any_size else step.type()
 
-    def settings(step: Step) -> Any:
+    def settings(n: int) -> Any:
         """Of a view, in a kernel for any size: where it begins, and whether it shows one element everywhere."""
-        return (step.attrs[0], any(step.attrs[1])) if any_size and step.kind == "view" else step.attrs
+        found = access(plan.program, n, elsewhere) if any_size and steps[n].kind == "view" else None
+        return steps[n].attrs if found is None else (found.offset, any(found.strides))
 
     lines = []
     for n in order:
         step = steps[n]
         if n in reads:
-            lines.append(f"memory {put(plan.memory[n])}: {kind(step)} {plan.memory[n] in private}")
+            lines.append(f"memory {put(plan.memory[n])}: {kind(step)} {private.get(plan.memory[n])}")
             continue
         stored = [put(place) for place in plan.stores.get(n, ())] if n in kernel.roots else []
         read = put(plan.memory[n]) if n in plan.memory else None
@@ -64,7 +68,7 @@ def outline(plan: Plan, kernel: Kernel, way: Way, private: Container[tuple[str, 
         if total and n == kernel.core:
             words: tuple[Any, ...] = ("total", "sum" if step.kind == "product" else step.op, stored, read)
         else:
-            words = (step.kind, step.op, [numbers[a] for a in step.args], settings(step), called, stored, read)
+            words = (step.kind, step.op, [numbers[a] for a in step.args], settings(n), called, stored, read)
         lines.append(f"{words} : {kind(step)}")
     core = None if kernel.core is None else numbers[kernel.core]
     if kernel.core is not None and way.share in (Share.PARTS, Share.TOTAL):

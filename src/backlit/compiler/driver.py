@@ -23,7 +23,8 @@ from backlit.compiler.plan import Plan
 from backlit.compiler.shuffle import scratch_words
 from backlit.compiler.values import Code, scalar_type
 
-# Places of the control block, 64-bit integers. Batches are counted through all epochs of a run.
+# Places of the control block, 64-bit integers. Batches are counted through all epochs of a run. At the last, batches
+# take turns with two words.
 (
     ROWS,
     BATCH,
@@ -273,6 +274,7 @@ def _emit_epoch(
     b.cbranch(b.icmp_signed("<", whole, last), body, after)
     b.position_at_end(body)
     s = b.srem(whole, each)
+    ends = b.gep(word(ENDS), [b.and_(whole, number(1))], source_etype=I64)
     begins = b.icmp_signed("==", s, number(0))
     given = b.icmp_signed("!=", b.load(word(RATES), typ=I64), number(0))
     with b.if_then(b.or_(begins, given), likely=False):
@@ -298,12 +300,13 @@ def _emit_epoch(
             if ("collect", position) in places:
                 emit_collect(code, table, places, plan, position, begin, rows)
         b.atomic_rmw("xchg", word(DONE), b.add(whole, number(1)), "release")
-        # The flag may be set at any time: one thread looks, and all go by what it saw, or some would wait for ever.
-        b.store(b.load_atomic(word(STOP), "acquire", 8, typ=I64), word(ENDS))
+        # The flag may be set at any time: one thread looks, and all go by what it saw, or some would wait for ever. In
+        # the next batch it may be there before others have looked at this one's.
+        b.store(b.load_atomic(word(STOP), "acquire", 8, typ=I64), ends)
     b.call(barrier, [control, threads])
-    ends = b.load(word(ENDS), typ=I64)
+    ended = b.load(ends, typ=I64)
     whole.add_incoming(b.add(whole, number(1)), b.block)
-    b.cbranch(b.icmp_signed("==", ends, number(0)), head, after)
+    b.cbranch(b.icmp_signed("==", ended, number(0)), head, after)
     b.position_at_end(after)
     b.ret(number(0))
 

@@ -167,7 +167,7 @@ class Code:
 
 def _per_row(program: Program, output: int) -> bool:
     shape = program.steps[output].shape
-    return bool(shape) and isinstance(shape[0], Affine) and shape[0] == Affine(1, 0)
+    return bool(shape) and shape[0] == Affine(1) and all(isinstance(n, int) for n in shape[1:])
 
 
 @functools.lru_cache(maxsize=256)

@@ -284,15 +284,16 @@ class KernelFrame:
 
     def store(self, root: int, index: Index, value: Any) -> None:
         """Write a root's value to all of its places."""
-        step, b, code = self.steps[root], self.builder, self.code
+        step = self.steps[root]
         place, lane = (index[0][0], 1) if self.flat else self.address(index, row_major(step.shape))
-        if step.dtype == "b1":
-            value = b.zext(value, ir.IntType(8) if code.lanes == 1 else ir.VectorType(ir.IntType(8), code.lanes))
         for where in self.plan.stores.get(root, ()):
             self.put(where, step.dtype, place, value, lane)
 
     def put(self, where: tuple[str, int], kind: str, place: Any, value: Any, lane: Any = 1) -> None:
         """Write one value from a place on, its lanes at a distance."""
+        if kind == "b1":
+            wide = ir.IntType(8) if self.code.lanes == 1 else ir.VectorType(ir.IntType(8), self.code.lanes)
+            value = self.builder.zext(value, wide)
         if self.code.lanes > 1 and lane != 1:
             self._spread(where, kind, place, value, lane)
             return

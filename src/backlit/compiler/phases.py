@@ -123,7 +123,10 @@ def _use(plan: Plan, item: Item, private: Mapping[Place, int]) -> _Use:
     else:
         whole = followers(plan, kernel)[1] if share is Share.TOTAL else plan.inside(kernel)[1]
         reads, writes = dict.fromkeys(whole, False), {place: place in private for place in stores}
-    found = {plan.memory[n]: own or plan.memory[n] in private for n, own in reads.items()}
+    found: dict[Place, bool] = {}
+    for n, own in reads.items():
+        place = plan.memory[n]
+        found[place] = found.get(place, True) and (own or place in private)
     if share is Share.TOTAL:
         found[parts] = False
     return _Use(share is Share.ALONE, found, writes)

@@ -17,6 +17,8 @@ from backlit.graph.graph import Graph
 # The numbers of rows at which programs are traced: large, so that no part of fixed size is cut short, one odd and one
 # even, so that a program that divides them differs. A size of a network that coincides with one of them does no harm.
 SAMPLES = (1021, 1046)
+# No numbers of programs but those that are not affine are so far from a multiple of the rows, and from 0.
+_MOST_OFFSET, _MOST_SHARE = 2**16, 64
 
 
 class NotUniform(Exception):
@@ -117,8 +119,10 @@ def _match(a: Any, b: Any) -> Any:
         low, high = SAMPLES
         if isinstance(a, int) and isinstance(b, int):
             scale, rest = divmod(b - a, high - low)
-            if not rest:
-                return _affine(scale, a - scale * low)
+            offset = a - scale * low
+            # A number that grows with the square of the rows, as pairs of rows do, would have a large one.
+            if not rest and not abs(offset) > max(_MOST_OFFSET, _MOST_SHARE * abs(scale)):
+                return _affine(scale, offset)
         elif math.isclose(a / low, b / high, rel_tol=1e-12):
             return _affine(a / low)
         if math.isclose(a * low, b * high, rel_tol=1e-12):

@@ -6,7 +6,6 @@ checkpoints and validation, between runs of as many batches as nobody wants to s
 """
 
 import functools
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from backlit.compiler.aside import run_aside
 from backlit.compiler.compiled import Specialised
 from backlit.core.tensor_base import Symbol, make
+from backlit.core.threads import get_num_threads
 from backlit.data import Rows
 from backlit.errors import GraphError
 from backlit.ops import Generator, from_numpy
@@ -88,6 +88,8 @@ class NativeLoop:
         if not all(step.uniform for step in self._steps):
             raise GraphError("its program is not the same for every number of rows")
         self.step, self.executable = self._steps[0], self._steps[0].executable
+        if work.metrics and ("collect", self._guards) not in self.executable.code.places:
+            raise GraphError("its predictions are not of a fixed size for each row of the batch")
         self._batch = [np.empty((self.batch_size, *a.shape[1:]), a.dtype) for a in rows.arrays]
         for step in self._steps:
             step.executable.share(self.executable)
@@ -102,7 +104,7 @@ class NativeLoop:
         if left_over and not all(step.serves(left_over) for step in self._steps):
             raise GraphError(f"its program is another one for the {left_over} rows of the last batch")
         self.work, self.rows = work, rows
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or get_num_threads()
         self.arrays = [np.ascontiguousarray(array) for array in rows.arrays]
         for step in self._steps:
             for position, array in enumerate(self.arrays):
