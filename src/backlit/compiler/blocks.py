@@ -133,11 +133,13 @@ class BlockedProduct(Product):
         size = width * self.lanes * item_size(self.kind)
         for n in self._followers:
             memory = k.pointer(k.plan.memory[n])
-            for r in range(self.height):
-                row = k.least(b.add(i, number(r)), b.sub(self.last, number(1)))
-                start = self._at(memory, b.add(b.mul(row, number(self.n)), j))
+
+            def row(r: Any, memory: Any = memory) -> None:
+                start = self._at(memory, b.add(b.mul(r, number(self.n)), j))
                 for line in range(0, size, LINE):
                     ask(k.code, b.gep(start, [number(line)], source_etype=ir.IntType(8)))
+
+            k.loop(i, k.least(b.add(i, number(self.height)), self.last), 1, row)
 
     def _at(self, memory: Any, place: Any) -> Any:
         return self.b.gep(memory, [place], source_etype=self.element)

@@ -118,7 +118,7 @@ class Control:
 
 
 # Instructions of a module, of which each costs as much as a hundred more of these, but has a thread for itself.
-_MODULE = 600
+_MODULE = 800
 # How often a thread looks at a barrier before it lets others have its processor.
 _SPINS = 4000
 _STEP = ir.FunctionType(I64, [POINTER, I64, I64, I64, POINTER])
