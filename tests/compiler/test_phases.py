@@ -224,3 +224,17 @@ def test_epochs_on_any_number_of_threads_are_the_same_training(threads: int) -> 
         weights.append([p.detach().numpy() for p in model.parameters()])
     for one, eager in zip(*weights, strict=True):
         np.testing.assert_allclose(one, eager, rtol=1e-7, atol=1e-10)
+
+
+def test_epochs_on_as_many_threads_are_the_same_to_the_last_bit() -> None:
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(203, 5)), rng.integers(0, 3, 203)
+    weights = []
+    for _ in range(3):
+        model = network(3)
+        trainer = Trainer(model, nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=0.01))
+        trainer.fit((X, y), epochs=3, batch_size=50, threads=3, progress=False)
+        weights.append([p.detach().numpy() for p in model.parameters()])
+    for other in weights[1:]:
+        for a, b in zip(weights[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -5,7 +5,7 @@ and its places numbered from 0; kernels of the same text have the same machine c
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ import llvmlite.ir as ir
 
 from backlit.compiler.costs import Share, Way
 from backlit.compiler.frame import elements, number, pointer
-from backlit.compiler.plan import Kernel, Plan, access, followers, is_flat
+from backlit.compiler.plan import Kernel, Plan, access, is_flat
 from backlit.compiler.program import Step
 from backlit.compiler.values import Code
 
@@ -38,7 +38,7 @@ def outline(
 ) -> Outline:
     """The outline of a kernel that is computed in a way, with the bytes of places of which every thread has its own."""
     steps, total = plan.program.steps, way.share is Share.TOTAL
-    own, reads = followers(plan, kernel) if total else plan.inside(kernel)
+    own, reads = plan.inside(kernel, kernel.core if total else None)
     any_size = total and is_flat(plan, kernel, kernel.core)
     order, elsewhere = sorted({*own, *reads}), set(plan.memory) - set(kernel.roots)
     numbers = {n: position for position, n in enumerate(order)}
@@ -74,8 +74,7 @@ def outline(
     if kernel.core is not None and way.share in (Share.PARTS, Share.TOTAL):
         put(("parts", kernel.core))
     shape = () if any_size else kernel.shape
-    how = replace(way, height=0) if total else way
-    lines.append(f"{core} {shape} {[numbers[r] for r in kernel.roots]} {kernel.columns} {how}")
+    lines.append(f"{core} {shape} {[numbers[r] for r in kernel.roots]} {kernel.columns} {way}")
     return Outline("\n".join(lines), tuple(places), elements(kernel.shape) if any_size else None)
 
 

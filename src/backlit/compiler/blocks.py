@@ -10,13 +10,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import llvmlite.ir as ir
-
 from backlit.compiler.costs import Share, Way
-from backlit.compiler.frame import I64, LINE, ask, number
+from backlit.compiler.frame import BYTE, I64, ask, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.panels import Panels
-from backlit.compiler.plan import Plan, aligned, followers
+from backlit.compiler.plan import LINE, Plan, aligned
 from backlit.compiler.products import Product
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size, scalar_type
@@ -56,7 +54,7 @@ class BlockedProduct(Product):
         # What has the shape of the result, and is read where that is computed.
         self._followers = [
             n
-            for n in sorted(followers(k.plan, k.kernel)[1])
+            for n in sorted(k.plan.inside(k.kernel, k.core)[1])
             if k.steps[n].shape == k.kernel.shape and k.steps[n].dtype == self.kind and k.way.share is not Share.PARTS
         ]
         self.shared = Panels(k, self.kind, self.lanes, self.height)
@@ -65,14 +63,14 @@ class BlockedProduct(Product):
         """Emit the copies and the loops over all blocks and tiles."""
         k, b = self.k, self.b
         across = k.way.across
-        first, last = (number(0), k.size(self.m)) if across else self.own_rows(shared=True)
+        first, last = (number(0), k.size(self.m)) if across else self.rows_of_thread(shared=True)
         low, high = self._own_columns() if across else (number(0), number(self.n))
         bands = b.sdiv(b.add(k.size(self.m), number(self.height - 1)), number(self.height))
         whole = b.mul(self.k.least(bands, number(_BANDS)), number(self.height))
         second = number(self.depth * self.columns)
         sums = b.mul(whole, number(self.columns))
         room = b.mul(k.thread, b.load(k.fixed(b, ("scratch", 1)), typ=I64))
-        self.seconds = b.gep(k.pointer(("scratch", 0)), [room], source_etype=ir.IntType(8))
+        self.seconds = b.gep(k.pointer(("scratch", 0)), [room], source_etype=BYTE)
         self.sums = b.gep(self.seconds, [second], source_etype=self.element)
         self.firsts = b.gep(self.sums, [sums], source_etype=self.element)
 
@@ -121,10 +119,11 @@ class BlockedProduct(Product):
         row = b.sub(i, self.first)
         band = self._at(self.firsts, b.add(b.mul(row, self.end), b.mul(t, number(height))))
         sums = self._at(self.sums, b.add(b.mul(row, number(self.columns)), b.mul(b.sub(j, start), number(height))))
-        with b.if_then(b.icmp_signed("==", after, self.end)):
+        is_last = b.icmp_signed("==", after, self.end)
+        with b.if_then(is_last):
             self._ask(i, j, width)
         b.call(self.shared.tile(width), [band, self._panel(j, start), sums, b.sub(after, t), t])
-        with b.if_then(b.icmp_signed("==", after, self.end)):
+        with b.if_then(is_last):
             self.finish_rows([], i, j, height, masks, self.last, lambda v: self._at(sums, b.mul(v, number(self.lanes))))
 
     def _ask(self, i: Any, j: Any, width: int) -> None:
@@ -137,7 +136,7 @@ class BlockedProduct(Product):
             def row(r: Any, memory: Any = memory) -> None:
                 start = self._at(memory, b.add(b.mul(r, number(self.n)), j))
                 for line in range(0, size, LINE):
-                    ask(k.code, b.gep(start, [number(line)], source_etype=ir.IntType(8)))
+                    ask(k.code, b.gep(start, [number(line)], source_etype=BYTE))
 
             k.loop(i, k.least(b.add(i, number(self.height)), self.last), 1, row)
 

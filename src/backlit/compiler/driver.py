@@ -142,7 +142,8 @@ def emit(
     outlines = {item: outline(plan, plan.kernels[item.kernel], item.way, phases.private) for item in items}
     # The first item of each outline stands for all.
     first: dict[str, Item] = {}
-    names = {item: f"kernel{items.index(first.setdefault(outlines[item].text, item))}" for item in items}
+    numbers = {item: n for n, item in enumerate(items)}
+    names = {item: f"kernel{numbers[first.setdefault(outlines[item].text, item)]}" for item in items}
     module = ir.Module("backlit")
     barrier = _emit_barrier(module)
     step = _emit_step(module, plan, phases, names, outlines, barrier, places, guards)
@@ -236,9 +237,8 @@ def _emit_step(
             for item in some:
                 emit_call(module, b, names[item], outlines[item], places, (table, count, thread, threads))
                 if item.way.share is Share.EACH:
-                    for guard in guards:
-                        if guard in plan.kernels[item.kernel].roots:
-                            check(guard)
+                    for guard in set(guards).intersection(plan.kernels[item.kernel].roots):
+                        check(guard)
     b.ret(number(0))
     return function
 

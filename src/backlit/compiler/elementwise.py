@@ -27,7 +27,7 @@ def emit_loop(k: KernelEmitter) -> None:
         _emit_any_size(k, k.count)
         return
     shape = k.kernel.shape
-    if len(shape) > 1 and k.way.share is not Share.TOTAL and is_flat(k.plan, k.kernel):
+    if len(shape) > 1 and is_flat(k.plan, k.kernel):
         shape, k.flat = (elements(shape),), True
     if not shape:
         k.code.lanes = 1

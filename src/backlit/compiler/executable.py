@@ -20,7 +20,7 @@ from backlit.compiler.costs import Way, ways
 from backlit.compiler.driver import PERMUTE, YIELD
 from backlit.compiler.frame import FIXED
 from backlit.compiler.phases import parts_sizes, phases
-from backlit.compiler.plan import ALIGNMENT, Plan, layout, plan
+from backlit.compiler.plan import LINE, Plan, layout, plan
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
 from backlit.compiler.shuffle import emit_permute
@@ -111,8 +111,8 @@ class Code:
         for place in places:
             self.places.setdefault(place, len(self.places))
         self.threads = MOST_THREADS if any(way.shared for way in ways) else 1
-        # Not the program alone: a plan made in another way must not meet this one's code.
         self.phases = phases(plan, ways, guards, arguments)
+        # Not the program alone: a plan made in another way must not meet this one's code.
         made_from = (self.plan.kernels, self.plan.stores, self.plan.memory, self.places, ways, guards, arguments)
         key = f"{program}\n{made_from}"
         machine_code = cache.load(key)
@@ -252,8 +252,8 @@ class Executable:
         # What threads have added up apart does not grow with the rows.
         sizes = parts_sizes(code.plan, code.ways)
         parts = threads * sum(sizes.values())
-        self._memory = [np.empty(count + ALIGNMENT, np.uint8) for count in (size, threads * scratch, parts)]
-        base, copies, apart = (-(-array.ctypes.data // ALIGNMENT) * ALIGNMENT for array in self._memory)
+        self._memory = [np.empty(count + LINE, np.uint8) for count in (size, threads * scratch, parts)]
+        base, copies, apart = (-(-array.ctypes.data // LINE) * LINE for array in self._memory)
         self.put(("scratch", 0), copies)
         self.put(("scratch", 1), scratch)
         for core, bytes_ in sizes.items():

@@ -4,7 +4,7 @@ import ctypes
 import io
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.ir as ir
@@ -13,7 +13,7 @@ import numpy as np
 from backlit.compiler import llvm
 from backlit.compiler.alike import emit_call, outline
 from backlit.compiler.cores import emit_core
-from backlit.compiler.costs import Share, work
+from backlit.compiler.costs import Share, alone, work
 from backlit.compiler.executable import Code, Executable
 from backlit.compiler.frame import signature
 from backlit.compiler.kernels import KernelEmitter
@@ -222,8 +222,7 @@ def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
     names: list[str] = []
     kernels: dict[str, str] = {}
     written: set[str] = set()
-    for position, (kernel, shared) in enumerate(zip(code.plan.kernels, code.ways, strict=True)):
-        way = replace(shared, share=Share.ALONE)
+    for position, (kernel, way) in enumerate(zip(code.plan.kernels, alone(code.ways), strict=True)):
         outlined = outline(code.plan, kernel, way)
         if outlined.text not in kernels:
             name = kernels[outlined.text] = f"kernel{position}"

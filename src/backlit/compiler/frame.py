@@ -20,6 +20,7 @@ from backlit.compiler.values import Code, item_size, memory_type, overload
 
 I64 = ir.IntType(64)
 I32 = ir.IntType(32)
+BYTE = ir.IntType(8)
 POINTER = ir.PointerType()
 # What every executable has, at the beginning of its table of addresses: its status and its number, where the threads'
 # room for copies begins, and how many bytes of it each has.
@@ -48,7 +49,7 @@ def pointer(b: ir.IRBuilder, table: Any, slot: int) -> Any:
 
 def own_copy(b: ir.IRBuilder, address: Any, thread: Any, size: int | None) -> Any:
     """Where a thread's own copy of a place is, if each has one of so many bytes; else the place."""
-    return address if size is None else b.gep(address, [b.mul(thread, number(size))], source_etype=ir.IntType(8))
+    return address if size is None else b.gep(address, [b.mul(thread, number(size))], source_etype=BYTE)
 
 
 def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
@@ -67,14 +68,10 @@ def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any]
     b.position_at_end(after)
 
 
-# Bytes of a line of the cache.
-LINE = 64
-
-
 def ask(code: Code, at: Any) -> None:
     """Ask for the line of an address, which will be read soon."""
     # To read, into all caches, as data.
-    how = [ir.Constant(ir.IntType(32), value) for value in (0, 3, 1)]
+    how = [number32(value) for value in (0, 3, 1)]
     code.call("llvm.prefetch.p0", ir.VoidType(), at, *how)
 
 
@@ -292,7 +289,7 @@ class KernelFrame:
     def put(self, where: tuple[str, int], kind: str, place: Any, value: Any, lane: Any = 1) -> None:
         """Write one value from a place on, its lanes at a distance."""
         if kind == "b1":
-            wide = ir.IntType(8) if self.code.lanes == 1 else ir.VectorType(ir.IntType(8), self.code.lanes)
+            wide = BYTE if self.code.lanes == 1 else ir.VectorType(BYTE, self.code.lanes)
             value = self.builder.zext(value, wide)
         if self.code.lanes > 1 and lane != 1:
             self._spread(where, kind, place, value, lane)

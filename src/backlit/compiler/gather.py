@@ -5,8 +5,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import I64, LINE, ask, loop, number, pointer
-from backlit.compiler.plan import Plan
+from backlit.compiler.frame import BYTE, I64, ask, loop, number, pointer
+from backlit.compiler.plan import LINE, Plan
 from backlit.compiler.program import Step
 from backlit.compiler.values import Code, item_size, memory_type
 
@@ -14,7 +14,6 @@ from backlit.compiler.values import Code, item_size, memory_type
 _AHEAD, _LINES = 16, 8
 # Bytes of data from which on that is worth it.
 _OWN_CACHE = 1 << 20
-_BYTE = ir.IntType(8)
 
 
 def emit_gather(
@@ -48,10 +47,10 @@ def emit_gather(
 
     def row(i: Any) -> Any:
         found = b.load(b.gep(order, [b.add(begin, i)], source_etype=I64), typ=I64)
-        return b.gep(source, [b.mul(found, number(size))], source_etype=_BYTE)
+        return b.gep(source, [b.mul(found, number(size))], source_etype=BYTE)
 
     def copy(i: Any) -> None:
-        start, to = row(i), b.gep(target, [b.mul(i, number(size))], source_etype=_BYTE)
+        start, to = row(i), b.gep(target, [b.mul(i, number(size))], source_etype=BYTE)
         if one.shape[1:] == () or size <= item_size(one.dtype):
             kind = memory_type(one.dtype)
             b.store(b.load(start, typ=kind, align=item_size(one.dtype)), to, align=item_size(one.dtype))
@@ -62,7 +61,7 @@ def emit_gather(
         ahead = b.add(i, number(_AHEAD))
         ahead = row(b.select(b.icmp_signed("<", ahead, left), ahead, b.sub(left, number(1))))
         for place in range(0, min(size, _LINES * LINE), LINE):
-            ask(code, b.gep(ahead, [number(place)], source_etype=_BYTE))
+            ask(code, b.gep(ahead, [number(place)], source_etype=BYTE))
         copy(i)
 
     large = b.icmp_signed(">", b.mul(b.add(begin, left), number(size)), number(_OWN_CACHE))
@@ -81,7 +80,7 @@ def emit_collect(
     size = _row_bytes(plan.program.steps[output])
     target = pointer(b, table, places["collect", position])
     source = pointer(b, table, places[plan.memory[output]])
-    to = b.gep(target, [b.mul(begin, number(size))], source_etype=_BYTE)
+    to = b.gep(target, [b.mul(begin, number(size))], source_etype=BYTE)
     _copy(code, to, source, b.mul(rows, number(size)))
 
 

@@ -8,8 +8,8 @@ import llvmlite.ir as ir
 
 from backlit.compiler.costs import Share
 from backlit.compiler.failures import INDEX
-from backlit.compiler.frame import I64, LINE, Index, KernelFrame, elements, number, plain_strides
-from backlit.compiler.plan import Access, access, aligned, row_major, same_dims
+from backlit.compiler.frame import I64, Index, KernelFrame, elements, number, plain_strides
+from backlit.compiler.plan import LINE, Access, access, row_major, same_dims
 from backlit.compiler.rows import Affine, Inverse
 from backlit.compiler.squares import butterfly, columns_of, first_lanes
 from backlit.compiler.values import COMBINED, OPERATIONS, item_size, scalar_type
@@ -104,11 +104,10 @@ class KernelEmitter(KernelFrame):
     def _part(self, thread: Any) -> Any:
         """Where the part of a thread begins."""
         step, b = self.steps[self.core], self.builder
-        size = item_size(step.dtype)
-        if self.count is None:
-            return self.times(thread, aligned(elements(step.shape) * size) // size)
-        line = LINE // size
-        return b.mul(thread, b.and_(b.add(self.count, number(line - 1)), number(-line)))
+        count = number(elements(step.shape)) if self.count is None else self.count
+        line = LINE // item_size(step.dtype)
+        # In whole lines of the cache, as they were laid out.
+        return b.mul(thread, b.and_(b.add(count, number(line - 1)), number(-line)))
 
     def _total(self, n: int, index: Index) -> Any:
         """The core's element at an index: the sum of all parts, in the order of the threads."""

@@ -5,11 +5,11 @@ once where each thread touches its own rows of the batch alone, or one thread do
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from backlit.compiler.costs import Share, Way
-from backlit.compiler.plan import Plan, aligned, followers, rows_read, summands_read
+from backlit.compiler.plan import Plan, aligned, rows_read, summands_read
 
 Place = tuple[str, int]
 
@@ -102,7 +102,7 @@ def _items(ways: Sequence[Way]) -> Iterator[Item]:
     for number, way in enumerate(ways):
         yield Item(number, way)
         if way.share is Share.PARTS:
-            yield Item(number, replace(way, share=Share.TOTAL, block=None))
+            yield Item(number, Way(Share.TOTAL))
 
 
 def _private(plan: Plan, ways: Sequence[Way]) -> dict[Place, int]:
@@ -121,7 +121,7 @@ def _use(plan: Plan, item: Item, private: Mapping[Place, int]) -> _Use:
     elif share is Share.PARTS:
         reads, writes = summands_read(plan, kernel), {parts: True}
     else:
-        whole = followers(plan, kernel)[1] if share is Share.TOTAL else plan.inside(kernel)[1]
+        whole = plan.inside(kernel, kernel.core if share is Share.TOTAL else None)[1]
         reads, writes = dict.fromkeys(whole, False), {place: place in private for place in stores}
     found: dict[Place, bool] = {}
     for n, own in reads.items():

@@ -48,7 +48,7 @@ class Product:
     def _bands(self, outer: list[Any]) -> None:
         """All bands of rows of one pair of matrices."""
         k, b = self.k, self.b
-        first, last = self.own_rows(shared=not self.batch)
+        first, last = self.rows_of_thread(shared=not self.batch)
         if isinstance(self.m, int):
             self._down(outer, first, last, self.height, exact=self.m % self.height == 0)
         elif self.height in _WIDE_OF_FEW:
@@ -72,12 +72,14 @@ class Product:
         """Bands of so many rows; where that is not exact, the last of them repeats the last row."""
         self.k.loop(first, last, height, lambda i: self._across(outer, i, height, None if exact else last))
 
-    def own_rows(self, shared: bool) -> tuple[Any, Any]:
+    def rows_of_thread(self, shared: bool) -> tuple[Any, Any]:
         """The rows of this thread, in whole bands."""
         k, b = self.k, self.b
         size = k.size(self.m)
-        if not shared or k.way.share is not Share.SPREAD:
-            return k.share(size) if shared else (number(0), size)
+        if not shared:
+            return number(0), size
+        if k.way.share is not Share.SPREAD:
+            return k.share(size)
         height = number(self.height)
         low, high = k.share(b.sdiv(b.add(size, number(self.height - 1)), height))
         last = b.mul(high, height)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from backlit.compiler.costs import Way
 from backlit.compiler.phases import phases
 from backlit.compiler.plan import plan
-from backlit.compiler.plan.arena import ALIGNMENT, layout
+from backlit.compiler.plan.arena import LINE, layout
 from tests.compiler.texts import parsed
 
 SPANS = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted).map(tuple)
@@ -29,7 +29,7 @@ def test_what_lives_at_one_time_has_places_of_its_own(steps):
     sizes = {n: size for n, (_, size) in enumerate(steps)}
     offsets, total = layout(lifetimes, sizes)
     assert not overlaps(lifetimes, {n: max(s, 1) for n, s in sizes.items()}, offsets)
-    assert all(offset % ALIGNMENT == 0 and offset + sizes[n] <= total for n, offset in offsets.items())
+    assert all(offset % LINE == 0 and offset + sizes[n] <= total for n, offset in offsets.items())
 
 
 def test_an_overlap_is_caught():

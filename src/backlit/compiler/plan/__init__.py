@@ -4,24 +4,23 @@ A kernel is one nest of loops. Its core may be a product, a reduction or a scatt
 it stores. Everything that has no memory is computed where it is used.
 """
 
-from backlit.compiler.plan.arena import ALIGNMENT, aligned, layout
+from backlit.compiler.plan.arena import LINE, aligned, layout
 from backlit.compiler.plan.flat import is_flat
 from backlit.compiler.plan.memory import COPIED_BYTES
-from backlit.compiler.plan.ownership import followers, keeps_rows, rows_read, summands_read, sums_rows
+from backlit.compiler.plan.ownership import keeps_rows, rows_read, summands_read, sums_rows
 from backlit.compiler.plan.planning import plan
 from backlit.compiler.plan.reading import Access, access, same_dims
 from backlit.compiler.plan.result import Kernel, Plan
 from backlit.compiler.program import row_major
 
 __all__ = [
-    "ALIGNMENT",
     "COPIED_BYTES",
+    "LINE",
     "Access",
     "Kernel",
     "Plan",
     "access",
     "aligned",
-    "followers",
     "is_flat",
     "keeps_rows",
     "layout",

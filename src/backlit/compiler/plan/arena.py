@@ -3,12 +3,13 @@
 from bisect import insort
 from collections.abc import Mapping
 
-ALIGNMENT = 64
+# Bytes of a line of the cache.
+LINE = 64
 
 
 def aligned(size: int) -> int:
     """A size in bytes, rounded up to whole lines of the cache."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
+    return -(-size // LINE) * LINE
 
 
 def layout(lifetimes: Mapping[int, tuple[int, int]], sizes: Mapping[int, int]) -> tuple[dict[int, int], int]:

@@ -61,22 +61,6 @@ def _has_rows(shape: tuple[Any, ...]) -> bool:
     return bool(shape) and shape[0] == _ROWS
 
 
-def followers(plan: Plan, kernel: Kernel) -> tuple[list[int], set[int]]:
-    """What a kernel computes after its core, and the stored steps that it reads for that."""
-    own, reads = set(kernel.roots), set()
-    stack = [root for root in kernel.roots if root != kernel.core]
-    while stack:
-        for a in plan.program.steps[stack.pop()].args:
-            if a in own or a == kernel.core:
-                continue
-            if a in plan.memory:
-                reads.add(a)
-            else:
-                own.add(a)
-                stack.append(a)
-    return sorted(own), reads
-
-
 class _Reader:
     """Goes from what a kernel computes to what it reads; `own` says which dimension of an index is the own row."""
 

@@ -46,10 +46,15 @@ class Plan:
         step = self.program.steps[number]
         return int(math.prod(at(n, rows) for n in step.shape)) * int(step.dtype[1:])
 
-    def inside(self, kernel: Kernel) -> tuple[list[int], set[int]]:
-        """The steps that a kernel computes, and the stored ones that it reads."""
+    def inside(self, kernel: Kernel, after: int | None = None) -> tuple[list[int], set[int]]:
+        """The steps that a kernel computes, and the stored ones that it reads for that.
+
+        Args:
+            kernel: The kernel.
+            after: Its core, if only what follows that is meant.
+        """
         own, reads = set(kernel.roots), set()
-        stack = list(kernel.roots)
+        stack = [root for root in kernel.roots if root != after]
         while stack:
             for a in self.program.steps[stack.pop()].args:
                 if a in own:
