@@ -27,6 +27,7 @@ GRAPHS = {
     "closed and coloured": lambda: view.graph(network_and_loss()[1], collapse=0, color_by="memory"),
     "not recorded": lambda: view.graph(network_and_loss()[0](backlit.ones(2, 4)).sum()),
 }
+PRICES = np.linspace(44_307, 411_346, 30)
 FIGURES = {
     "network": lambda: view.network(network_and_loss()[0], [1.0, -2.0, 0.5, 3.0], neuron=(2, 3)),
     "weights": lambda: view.weights(nn.Linear(64, 12)),
@@ -39,6 +40,8 @@ FIGURES = {
     "landscape": lambda: view.landscape(
         nn.Linear(1, 1), nn.MSELoss(), (np.eye(3, 1), np.ones((3, 1))), epochs=4, resolution=9
     ),
+    "residuals": lambda: view.residuals(PRICES, PRICES[::-1] + 2e3, "price"),
+    "agreement": lambda: view.agreement(PRICES, PRICES[::-1], "price"),
     "interpolation": lambda: view.interpolation(
         nn.Linear(1, 1), nn.Linear(1, 1), nn.MSELoss(), (np.eye(3, 1), np.ones((3, 1)))
     ),

@@ -99,6 +99,8 @@ def residuals(actual: ArrayLike, predicted: ArrayLike, name: str = "value", *, t
                 fontsize=10,
             )  # fmt: skip
         left.ticklabel_format(useMathText=True)
+        left.locator_params(axis="x", nbins=5)
+        right.locator_params(axis="x", integer=True)
         right.set_xlabel("rows")
         return Plot(figure, errors, colors, "residuals")
 
