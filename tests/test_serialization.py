@@ -114,8 +114,9 @@ class Stateful:
 
 
 def test_what_has_a_state_dict_is_saved_by_it_and_that_is_said():
-    with pytest.warns(UserWarning, match=r"of the Stateful at model only its state_dict\(\) is kept"):
+    with pytest.warns(UserWarning, match=r"of the Stateful at model only its state_dict\(\) is kept") as warned:
         found = round_trip({"model": Stateful()})
+    assert [one.filename for one in warned] == [__file__]
     assert same(found, {"model": {"w": backlit.ones(1)}})
 
 

@@ -48,7 +48,15 @@ def save(obj: Any, f: "str | os.PathLike[str] | IO[bytes]") -> None:
     from safetensors.numpy import save as to_bytes
 
     tensors: dict[str, Array] = {}
-    structure = _describe(obj, "", tensors)
+    kept: list[str] = []
+    structure = _describe(obj, "", tensors, kept)
+    for what in kept:
+        warnings.warn(
+            f"save: of the {what} only its state_dict() is kept, which load() gives back as a dictionary for "
+            "load_state_dict(); save that to say so",
+            UserWarning,
+            stacklevel=3,
+        )
     data = to_bytes(tensors, {_STRUCTURE: json.dumps(structure)})
     if not isinstance(f, (str, os.PathLike)):
         f.write(data)
@@ -134,8 +142,8 @@ def from_bytes(data: bytes, name: str) -> Any:
         raise FileError(f"load: {name} is damaged, cut off, or no file that save wrote: {error}") from error
 
 
-def _describe(obj: Any, path: str, tensors: dict[str, Array]) -> Any:
-    """A JSON description of `obj`, whose tensors go to `tensors`.
+def _describe(obj: Any, path: str, tensors: dict[str, Array], kept: list[str]) -> Any:
+    """A JSON description of `obj`, whose tensors go to `tensors`, and to `kept` what is known by its state alone.
 
     Null, bools, strings and integers describe themselves; anything else is an object with one entry for its kind.
     """
@@ -158,22 +166,17 @@ def _describe(obj: Any, path: str, tensors: dict[str, Array]) -> Any:
         return {"float": float(obj) if math.isfinite(obj) else str(float(obj))}
     if isinstance(obj, (list, tuple)):
         kind = "list" if isinstance(obj, list) else "tuple"
-        return {kind: [_describe(one, _join(path, i), tensors) for i, one in enumerate(obj)]}
+        return {kind: [_describe(one, _join(path, i), tensors, kept) for i, one in enumerate(obj)]}
     if isinstance(obj, Mapping):
         entries = []
         for key, value in obj.items():
             if type(key) not in (str, int):
                 raise ArgumentTypeError(f"save: at {path or 'the top'}: keys are strings or integers, got {key!r}")
-            entries.append([key, _describe(value, _join(path, key), tensors)])
+            entries.append([key, _describe(value, _join(path, key), tensors, kept)])
         return {"ordered" if isinstance(obj, OrderedDict) else "dict": entries}
     if callable(getattr(obj, "state_dict", None)):
-        warnings.warn(
-            f"save: of the {type(obj).__name__}{f' at {path}' if path else ''} only its state_dict() is kept, which "
-            "load() gives back as a dictionary for load_state_dict(); save that to say so",
-            UserWarning,
-            stacklevel=4,
-        )
-        return _describe(obj.state_dict(), path, tensors)
+        kept.append(f"{type(obj).__name__}{f' at {path}' if path else ''}")
+        return _describe(obj.state_dict(), path, tensors, kept)
     raise ArgumentTypeError(
         f"save: at {path or 'the top'}: cannot save a {type(obj).__name__}; save dictionaries, lists and tuples of "
         "tensors, numbers, strings and None, such as a state_dict()"

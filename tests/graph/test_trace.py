@@ -482,3 +482,16 @@ def test_a_module_that_keeps_something_from_call_to_call_keeps_it_in_a_buffer():
 def test_modules_may_be_made_inside():
     loss = trace(lambda x, y: nn.MSELoss()(nn.ReLU()(x), y), backlit.ones(2), backlit.zeros(2))
     assert loss.run(backlit.tensor([-1.0, 2.0]), backlit.zeros(2)).item() == 2
+
+
+def test_a_rate_that_was_asked_for_makes_no_program_though_the_error_was_caught():
+    optimizer = backlit.optim.SGD([backlit.ones(2).requires_grad_()], lr=0.1)
+
+    def function(x):
+        try:
+            return x * optimizer.param_groups[0]["lr"]
+        except GraphError:
+            return x * 7.0
+
+    with pytest.raises(GraphError, match="lr was read"):
+        backlit.compile(function)(backlit.ones(2))

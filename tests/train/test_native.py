@@ -8,7 +8,7 @@ import pytest
 
 import backlit
 from backlit import nn, optim
-from backlit.errors import BacklitError, NonFiniteError
+from backlit.errors import BacklitError, NonFiniteError, ShapeError
 from backlit.train import Trainer
 from backlit.train.native import _INLINE_SECONDS, NativeLoop
 from tests.train.problems import line
@@ -194,3 +194,29 @@ def test_an_edit_that_leaves_nothing_to_compile_is_said_once_and_runs_eagerly(ho
     assert len(caught) == 1
     np.testing.assert_allclose(compiled[0]["loss"], eager[0]["loss"], rtol=1e-9)
     np.testing.assert_allclose(compiled[1], eager[1], rtol=1e-9)
+
+
+class FirstRowOnly(nn.Module):
+    """A prediction with one row for all."""
+
+    def forward(self, x):
+        return x.mean(0, keepdim=True)
+
+
+def test_what_could_not_be_compiled_again_serves_no_later_fit():
+    backlit.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 1), nn.Identity())
+
+    def edit(self, trainer):
+        trainer.model[1] = FirstRowOnly()
+
+    trainer = Trainer(
+        model,
+        lambda p, y: (p - y).square().mean(),
+        optim.SGD(model.parameters(), lr=0.1),
+        metrics=["mae"],
+        callbacks=[type("Edit", (), {"on_epoch_end": edit})()],
+    )
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="not of a fixed size"), pytest.raises(ShapeError):
+            trainer.fit(line(8), epochs=3, batch_size=4)

@@ -436,9 +436,11 @@ def test_a_second_fit_while_one_goes_on_is_refused_and_harms_nothing():
     assert len(trainer.fit(line(), epochs=1).history["loss"]) == 1
 
 
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.LBFGS])
 @pytest.mark.parametrize("compile", [True, False])
-def test_a_model_that_is_frozen_from_end_to_end_is_told(compile):
-    trainer = small_trainer()
+def test_a_model_that_is_frozen_from_end_to_end_is_told(compile, optimizer):
+    model = nn.Linear(2, 1)
+    trainer = Trainer(model, nn.MSELoss(), optimizer(model.parameters(), lr=0.1))
     for parameter in trainer.model.parameters():
         parameter.requires_grad_(False)
     with pytest.raises(StateError, match=r"nothing to train.*requires_grad_\(True\)"):

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -322,3 +323,11 @@ def test_fontconfigs_words_are_left_out_and_others_are_not(capfd, monkeypatch):
     monkeypatch.setattr(picture._drawing, "draw", noisy)
     assert picture.svg.startswith("<svg")
     assert capfd.readouterr().err == "another word\n"
+
+
+def test_threads_that_draw_leave_standard_error_where_it_was():
+    before = os.fstat(2).st_ino
+    pictures = [view.graph(sum_times()["f"]) for _ in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        assert all(svg.startswith("<svg") for svg in pool.map(lambda picture: picture.svg, pictures))
+    assert os.fstat(2).st_ino == before

@@ -89,6 +89,10 @@ def test_what_is_picked_gets_all():
     assert rules(lambda a: a.amax(), ["a"], uniform(2) * 0) == [
         ("dJ/dz where a = max a, else 0 (a tie: by convention)", "1 where (2) = max (2), else 0 (a tie: by convention)")
     ]
+    # Of a running maximum one element may get several.
+    with backlit.record():
+        running = uniform(3).cummax(0).values
+    assert written_rule(flow_of(running).out.source.binding, 0, ["a"], "dJ/dz", "z") is None
 
 
 def softmax_rule(operation, backward=True, change=1):

@@ -1,9 +1,9 @@
 """What a Python function finds by name outside of itself, noted so that a later change is seen.
 
 A traced program has fixed the tensors and numbers to which the names of its closures and of its module led. Names are
-followed into the functions of the user's program that it calls, into lists, dicts and arrays that are short, and into
-those attributes of objects, of their classes and of modules that one of these functions names. Longer lists are
-compared whole.
+followed into the functions of the user's program that it calls, into lists and dicts that are short, and into those
+attributes of objects, of their classes and of modules that one of these functions names. Longer lists, and arrays, are
+compared whole; what has more than 10,000 elements is not looked at.
 """
 
 import functools
@@ -40,7 +40,7 @@ _INSTALLED = {"site-packages", "dist-packages"}
 
 
 class _Plain(list[Any]):
-    """A copy of a long list of numbers and words, which Python compares at once, and not one by one."""
+    """A copy of a long list of numbers and words, which Python compares at once; 1, 1.0 and True are the same to it."""
 
 
 class _Slots:
@@ -179,7 +179,7 @@ class Surroundings:
             self._follow(value.data)
         elif isinstance(value, np.ndarray):
             if value.size <= _TOO_LONG:
-                self._containers.append((value, value.copy()))
+                self._containers.append((value, (value.shape, value.dtype, value.tobytes())))
         elif isinstance(value, list) and _LONGEST < len(value) <= _TOO_LONG:
             plain = all(isinstance(part, _PLAIN) for part in value)
             self._containers.append((value, _Plain(value) if plain else value.copy()))
@@ -321,7 +321,7 @@ def _other(now: Any, before: Any) -> bool:
 
 def _differ(now: Any, before: Any) -> bool:
     if isinstance(now, np.ndarray):
-        return now.shape != before.shape or now.dtype != before.dtype or now.tobytes() != before.tobytes()
+        return bool((now.shape, now.dtype) != before[:2] or now.tobytes() != before[2])
     if len(now) != len(before):
         return True
     if isinstance(before, _Plain):

@@ -37,7 +37,7 @@ def answering(function: Callable[..., Any], module: str) -> Callable[..., Any]:
             trace = error.__traceback__
             if trace is not None and trace.tb_next is None and not settings.keys().isdisjoint(_OF_NUMPY):
                 renamed = {_OF_NUMPY.get(name, name): value for name, value in settings.items()}
-                if len(renamed) == len(settings) and renamed.keys() <= inspect.signature(function).parameters.keys():
+                if len(renamed) == len(settings) and renamed.keys() <= _parameters(function):
                     return entrance(*args, **renamed)
             if trace is None or trace.tb_next is None or not _is_ours(trace.tb_next):
                 # Python's own word on a call that does not fit the signature, or the reader's code, called back.
@@ -56,6 +56,12 @@ def answering(function: Callable[..., Any], module: str) -> Callable[..., Any]:
     entrance.__module__ = module
     entrance.__dict__[_MARK] = True
     return entrance
+
+
+def _parameters(function: Any) -> set[str]:
+    """The names of a function's parameters, by hand: `inspect.signature` would take as long as the call."""
+    code = inspect.unwrap(function).__code__
+    return {*code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}
 
 
 def answer_at(namespace: dict[str, Any], names: Iterable[str]) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from backlit.core.modes import STATE
 from backlit.core.stateful import Stateful
-from backlit.core.tensor_base import TensorBase
-from backlit.errors import GraphError, user_line
+from backlit.core.tensor_base import TensorBase, no_program
 
 # On functions that hand a step over to a trace.
 _MARK = "hands_over"
@@ -56,8 +55,8 @@ def untraced(done: str) -> None:
         GraphError: A program is traced.
     """
     if STATE.trace is not None and not STATE.trace.stepping:
-        raise GraphError(
-            f"{user_line()}: {done} inside a traced program, which would not see it change; do so outside: only a "
+        raise no_program(
+            f"{done} inside a traced program, which would not see it change; do so outside: only a "
             "scheduler's step() can be called inside"
         )
 
@@ -69,8 +68,8 @@ def _handed_over(step: Callable[..., Any]) -> Callable[..., Any]:
         if trace is None or trace.stepping:
             return step(self, *args, **kwargs)
         if any(isinstance(a, TensorBase) for a in (*args, *kwargs.values())):
-            raise GraphError(
-                f"{user_line()}: {type(self).__name__}.step was given a tensor inside a traced program, whose value is "
+            raise no_program(
+                f"{type(self).__name__}.step was given a tensor inside a traced program, whose value is "
                 "known only after its run; return it, and call step outside with what a call returns, as Trainer does"
             )
         trace.take_step(self, step, args, kwargs)

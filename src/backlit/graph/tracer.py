@@ -21,7 +21,7 @@ from backlit.core.stepped import Stepped
 from backlit.core.tape import Binding, now
 from backlit.core.tensor_base import Storage, Symbol, TensorBase, make, no_program
 from backlit.core.writing import view_write
-from backlit.errors import BacklitError, GraphError, user_line
+from backlit.errors import BacklitError, GraphError
 from backlit.graph.graph import Graph, Node, Ref, Type, types_of
 from backlit.graph.schedule import Schedule
 from backlit.graph.verify import verify
@@ -107,8 +107,8 @@ class Trace:
             found = self._memory[id(root._storage)] = self.memory(stand_in)
             return found
         if isinstance(root._array, Symbol):
-            raise GraphError(
-                f"{user_line()}: a tensor that was made while another program was traced has no value to use "
+            raise no_program(
+                "a tensor that was made while another program was traced has no value to use "
                 "here; return from a traced function what is needed outside"
             )
         self._claim(root)
@@ -288,8 +288,8 @@ class Trace:
     def check_own(self, binding: Binding) -> None:
         """Raise `GraphError` for a binding from before the trace, whose values the program cannot compute anew."""
         if binding.sequence < self._begin:
-            raise GraphError(
-                f"{user_line()}: a traced backward pass reached {binding.primitive.name}, which ran before tracing "
+            raise no_program(
+                f"a traced backward pass reached {binding.primitive.name}, which ran before tracing "
                 "began; compute what is differentiated inside the traced function, or detach() what comes from outside"
             )
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from backlit.core.modes import STATE, enable_grad
-from backlit.core.tensor_base import Array, make
+from backlit.core.tensor_base import Array, make, no_program
 from backlit.core.writing import write_arrays
-from backlit.errors import ArgumentError, GraphError
+from backlit.errors import ArgumentError
 from backlit.optim.checks import in_range, integer, number
 from backlit.optim.line_search import Point, strong_wolfe
 from backlit.optim.optimizer import Loss, Optimizer, Params
@@ -79,7 +79,7 @@ class LBFGS(Optimizer):
         if closure is None:
             raise ArgumentError(f"{self.name}: step needs a closure that evaluates the model and returns the loss")
         if STATE.trace is not None:
-            raise GraphError(
+            raise no_program(
                 f"{self.name}: a step branches on losses, so it cannot be traced; call it eagerly, with a closure that "
                 "is compiled"
             )

@@ -24,10 +24,9 @@ class CompiledClosure(CompiledStep):
 
     def _loss_and_gradients(self, inputs: Any, target: Any) -> tuple[Any, Any]:
         work = self.work
-        work.optimizer.zero_grad()
         prediction = work.model(inputs)
         loss = work.loss(prediction, target)
-        loss.backward()
+        work.send_back(loss)
         if work.clip_grad_norm is not None:
             clip_grad_norm_([p for group in work.optimizer.param_groups for p in group["params"]], work.clip_grad_norm)
         return loss, prediction

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from backlit.train.trainer import Trainer
 
 # What a trainer and the work of its fit have in common.
-_PARTS = ("model", "loss", "optimizer", "metrics", "clip_grad_norm")
+_PARTS = [part.name for part in fields(Work) if part.default is MISSING]
 
 
 class Fit:

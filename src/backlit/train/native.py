@@ -82,14 +82,13 @@ class NativeLoop:
         programs = [plain] if self.probe is None else [plain, watched_step(plain, self.probe)]
         like = tuple(make(Symbol((self.batch_size, *a.shape[1:]), a.dtype)) for a in rows.arrays)
         names = functools.partial(surroundings, work)
-        self._steps = [
-            Specialised(p, like, keep_grads=False, guards=self._guards, surroundings=names) for p in programs
-        ]
-        if not all(step.uniform for step in self._steps):
+        steps = [Specialised(p, like, keep_grads=False, guards=self._guards, surroundings=names) for p in programs]
+        if not all(step.uniform for step in steps):
             raise GraphError("its program is not the same for every number of rows")
-        self.step, self.executable = self._steps[0], self._steps[0].executable
-        if work.metrics and ("collect", self._guards) not in self.executable.code.places:
+        if work.metrics and ("collect", self._guards) not in steps[0].executable.code.places:
             raise GraphError("its predictions are not of a fixed size for each row of the batch")
+        # Only now, so that a loop whose step cannot be compiled any more serves nobody.
+        self._steps, self.step, self.executable = steps, steps[0], steps[0].executable
         self._batch = [np.empty((self.batch_size, *a.shape[1:]), a.dtype) for a in rows.arrays]
         for step in self._steps:
             step.executable.share(self.executable)

@@ -90,12 +90,15 @@ def network(
         return Network(_Drawing(layers, neuron, most, colors, blank=x is None).figure, layers, colors, "a network")
 
 
-def _nothing(model: Module) -> Any:
+def _nothing(model: Any) -> Any:
     """An example of zeros, as wide as the first fully connected layer."""
-    first = next((m for m in model.modules() if isinstance(m, Linear)), None) if isinstance(model, Module) else None
-    if isinstance(model, Module) and first is None:
-        raise ArgumentError("view.network: no nn.Linear says how many inputs the model has; give an example, x")
-    return None if first is None else zeros(1, first.in_features, dtype=first.weight.dtype)
+    if not isinstance(model, Module):
+        # Who reads the layers says what is wrong with it.
+        return None
+    for module in model.modules():
+        if isinstance(module, Linear):
+            return zeros(1, module.in_features, dtype=module.weight.dtype)
+    raise ArgumentError("view.network: no nn.Linear says how many inputs the model has; give an example, x")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from backlit.view.theme import Theme
 
 # Graphviz titles each box by its number, which tells nobody anything, and counts boxes on from picture to picture.
 _TITLE_OF_BOX = re.compile(r"<title>[^<]*</title>\n?")
+_turn = threading.Lock()
 _NUMBER_OF_BOX = re.compile(r' id="a_\w+_\d+"')
 
 
@@ -100,14 +102,15 @@ class Picture(Savable):
 @contextmanager
 def _without_fontconfigs_words() -> Iterator[None]:
     """Leave out what Graphviz's own fontconfig says on newer settings of this machine; all else is said afterwards."""
-    try:
-        sys.stderr.flush()
-        told = os.dup(2)
-    except (AttributeError, OSError, ValueError):
-        # There is no standard error to write to.
-        yield
-        return
-    with tempfile.TemporaryFile() as words:
+    # Threads take turns, or one would take another one's file for standard error.
+    with _turn, tempfile.TemporaryFile() as words:
+        try:
+            sys.stderr.flush()
+            told = os.dup(2)
+        except (AttributeError, OSError, ValueError):
+            # There is no standard error to write to.
+            yield
+            return
         os.dup2(words.fileno(), 2)
         try:
             yield

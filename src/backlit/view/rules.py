@@ -137,7 +137,8 @@ def _of_cross_entropy(ran: "_Ran", settings: dict[str, Any], names: Sequence[str
 
 def _of_choice(binding: Binding, name: str, arriving: str) -> Rule | None:
     """The gradient of an operation that picks elements, such as the largest of each row: it goes where they were."""
-    if binding.record is None:
+    # What keeps its shape, such as a running maximum, may have one element in several places.
+    if binding.record is None or _shapes(binding)[0] == binding.outputs[0][0]:
         return None
     words = f"{{}} where {{}} = {binding.primitive.notation.format(x='{}', **binding.settings)}, else 0"
     words += " (a tie: by convention)" if at_kink(binding) else ""

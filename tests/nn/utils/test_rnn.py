@@ -33,3 +33,10 @@ def test_what_are_no_sequences():
         pad_sequence([backlit.ones(2), backlit.ones(2, 3)])
     with pytest.raises(ArgumentTypeError, match=r"sequences\[1\] must be a tensor"):
         pad_sequence([backlit.ones(2), [1.0]])
+
+
+def test_what_is_not_there_is_told():
+    with pytest.raises(AttributeError, match=r"nn\.utils\.rnn"):
+        nn.utils.rnn.pack_sequence  # noqa: B018  (asked for on purpose)
+    with pytest.raises(ArgumentTypeError, match="pad_sequence: cannot take"):
+        nn.utils.rnn.pad_sequence(5)

@@ -68,7 +68,8 @@ def embedding_bag(
         return rows.amax(1) if mode == "max" else rows.sum(1) if mode == "sum" else rows.mean(1)
     counted = ones_like(input) if padding_idx is None else input != padding_idx % weight.size(0)
     counted = counted.to(weight.dtype)
-    rows = rows * counted.unsqueeze(-1)
+    if padding_idx is not None:
+        rows = rows * counted.unsqueeze(-1)
     if offsets is None:
         total, count = rows.sum(1), counted.sum(1)
     else:

@@ -200,12 +200,12 @@ class RMSNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        size = self.normalized_shape
         self.register_parameter(
-            "weight", Parameter(empty(*size, device=device, dtype=dtype)) if elementwise_affine else None
+            "weight", Parameter(empty(*shape, device=device, dtype=dtype)) if elementwise_affine else None
         )
         self.reset_parameters()
 

@@ -1,7 +1,10 @@
-"""Sequences of several lengths as one tensor, at PyTorch's path; also as `backlit.nn.utils.rnn`."""
+"""Sequences of several lengths as one tensor."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
+from backlit.core.entrance import answer_at
+from backlit.core.missing import missing_name
 from backlit.errors import ArgumentError, ShapeError, suggest
 from backlit.nn.checks import require_tensors
 from backlit.ops import stack
@@ -45,3 +48,10 @@ def pad_sequence(
         short = longest - length
         filled.append(pad(sequence, [*rest, *((short, 0) if padding_side == "left" else (0, short))], padding_value))
     return stack(filled, 0 if batch_first else 1)
+
+
+answer_at(globals(), __all__)
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise missing_name("nn.utils.rnn", name, __all__)
