@@ -62,6 +62,13 @@ def run(folder):
     return folder / "r"
 
 
+def test_an_encoding_is_for_runs_that_learnt_from_a_table_file(folder, capsys):
+    assert main(["train", "two-moons", "--epochs", "1", "--out", "moons"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "moons", "two-moons", "--encoding", "latin-1"]) == 1
+    assert "--encoding is for table files" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -219,6 +219,7 @@ def test_lbfgs_finds_logistic_regression():
     ("change", "words"),
     [
         ({"activation": "rellu"}, "no activation 'rellu'; did you mean 'relu'"),
+        ({"activation": "glu"}, "no activation 'glu'"),
         ({"activation": "dropout"}, "'dropout' is another thing in training"),
         ({"activation": ["relu", "tanh"]}, "one for each of 1 hidden layers, got 2"),
         ({"hidden_layer_sizes": (5, 0)}, "hidden_layer_sizes must be > 0"),

@@ -258,3 +258,19 @@ def test_any_number_of_rows_is_predicted_alike(rows):
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
+
+
+def test_a_further_fit_leaves_the_best_network_of_all_where_it_finds_no_better_one():
+    settings = {"early_stopping": True, "warm_start": True, "n_iter_no_change": 3, "max_iter": 60, "random_state": 0}
+    model = MLPClassifier(**settings, learning_rate_init=0.01).fit(IRIS, IRIS_CLASSES)
+    best = [coefs.copy() for coefs in model.coefs_]
+    model.set_params(learning_rate_init=1e-9).fit(IRIS, IRIS_CLASSES)
+    for before, after in zip(best, model.coefs_, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_partial_fit_with_warm_start_takes_rows_that_lack_classes():
+    model = MLPClassifier(warm_start=True, random_state=0).partial_fit(IRIS, IRIS_CLASSES, classes=[0, 1, 2])
+    model.partial_fit(IRIS[IRIS_CLASSES < 2], IRIS_CLASSES[IRIS_CLASSES < 2])
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.predict_proba(IRIS).shape == (150, 3)

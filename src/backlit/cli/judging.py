@@ -220,7 +220,8 @@ class Judged:
         """
         problem = self.problem
         figure, sign = ("log loss", -1) if problem.target_classes[0] else ("R²", 1)
-        near = Nearby(self.run)
+        # Of few columns the first layer is no more work than to bring it up to date.
+        near = Nearby(self.run) if len(problem.groups) > MANY_COLUMNS else self.run
 
         def score(inputs: NDArray[Any], rows: NDArray[np.int64]) -> float:
             pairs = zip(self.actual, problem.predictions(near.predict(inputs)), strict=True)

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from backlit.cli.preprocessing import Preprocessing
 from backlit.cli.settings import PredictSettings
 from backlit.data.datasets import arrow, is_table, load_features
+from backlit.data.datasets.table import KINDS
 from backlit.data.tables import TableEncoder, read_like
-from backlit.errors import FileError, MissingFileError
+from backlit.errors import ArgumentError, FileError, MissingFileError
 from backlit.serialization import write_whole
 from backlit.train import Head, Run
 
-_KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow"}
+# Texts are written with commas alone.
+_KINDS = {suffix: kind for suffix, kind in KINDS.items() if kind != "csv" or suffix == ".csv"}
 
 
 def predict(settings: PredictSettings) -> None:
@@ -38,6 +40,8 @@ def predict(settings: PredictSettings) -> None:
         targets = [str(name) for name in data["target_names"]]
         head = Head.of_config(data)
         preprocessing = Preprocessing.from_dict(run.config["preprocessing"])
+        if settings.encoding and not isinstance(preprocessing.encoder, TableEncoder):
+            raise ArgumentError("--encoding is for table files, and the run learnt from none; leave it out")
         encoding = settings.encoding or (run.config.get("command") or {}).get("encoding")
         features = preprocessing.features(_rows(settings.data, data, preprocessing, encoding))
     except (KeyError, TypeError) as error:

@@ -21,8 +21,6 @@ from backlit.ops import from_numpy, tensor
 
 # From this version on, operators have the form that `onnx.operators` reads.
 _OLDEST = 13
-# How ONNX numbers the type of texts.
-_TEXT = 8
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ def load(path: "str | os.PathLike[str]") -> OnnxModule:
     # Protobuf's own errors share no class with onnx's; the file is at fault in any case.
     except Exception as error:
         raise FileError(f"load: {source} is damaged or no ONNX model: {error}") from error
-    _check_operators(proto, source)
+    _check_operators(onnx, proto, source)
     graph = proto.graph
     weights = {i.name: onnx.numpy_helper.to_array(i).copy() for i in graph.initializer}
     inputs = [
@@ -201,7 +199,7 @@ def load(path: "str | os.PathLike[str]") -> OnnxModule:
     return module.eval()
 
 
-def _check_operators(proto: Any, source: Path) -> None:
+def _check_operators(onnx: Any, proto: Any, source: Path) -> None:
     version = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), _OLDEST)
     if version < _OLDEST:
         raise GraphError(
@@ -216,7 +214,7 @@ def _check_operators(proto: Any, source: Path) -> None:
     if unknown:
         raise GraphError(f"load: {source} has operators that are not read: {', '.join(sorted(unknown))}")
     ends = (*proto.graph.input, *proto.graph.output)
-    texts = [end.name for end in ends if end.type.tensor_type.elem_type == _TEXT]
+    texts = [end.name for end in ends if end.type.tensor_type.elem_type == onnx.TensorProto.STRING]
     if texts:
         raise GraphError(f"load: {source} takes or gives texts ({', '.join(texts)}), which are no tensors")
 

@@ -10,7 +10,9 @@ A regression has the output "prediction", (batch,) or (batch, targets). A classi
 input has already.
 """
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -173,29 +175,35 @@ def _code(column: CategoryColumn, values: Any) -> Any:
 
 
 def _date_parts(seconds: Any, parts: tuple[str, ...]) -> list[Any]:
-    """Parts of times, as `DateColumn` has them.
-
-    The calendar is H. Hinnant's "chrono-compatible low-level date algorithms" (2013): years begin in March.
-    """
+    """Parts of times, as `DateColumn` has them; only what they need is written."""
     day = seconds // _DAY
+    calendar = functools.cache(lambda: _calendar(day))
+    share = functools.cache(lambda: (seconds - day * _DAY).double() / _DAY)
+    found: dict[str, Callable[[], Any]] = {
+        "days": lambda: seconds.double() / _DAY,
+        "year": lambda: calendar()[0],
+        "month": lambda: calendar()[1],
+        "weekday": lambda: (day + 3) % 7,
+        "hour": lambda: share() * 24,
+        "sine": lambda: (share() * (2 * math.pi)).sin(),
+        "cosine": lambda: (share() * (2 * math.pi)).cos(),
+    }
+    return [found[part]() for part in parts]
+
+
+def _calendar(day: Any) -> tuple[Any, Any]:
+    """Year and month of a day, counted from the first of 1970.
+
+    H. Hinnant's "chrono-compatible low-level date algorithms" (2013): years begin in March.
+    """
     shifted = day + 719_468
     era = shifted // 146_097
     day_of_era = shifted - era * 146_097
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    share = (seconds - day * _DAY).double() / _DAY
     march = (5 * day_of_year + 2) // 153
     month = where(march < 10, march + 3, march - 9)
-    found = {
-        "days": seconds.double() / _DAY,
-        "year": year_of_era + era * 400 + (month <= 2).long(),
-        "month": month,
-        "weekday": (day + 3) % 7,
-        "hour": share * 24,
-        "sine": (share * (2 * math.pi)).sin(),
-        "cosine": (share * (2 * math.pi)).cos(),
-    }
-    return [found[part] for part in parts]
+    return year_of_era + era * 400 + (month <= 2).long(), month
 
 
 def _free(name: str, taken: set[str]) -> str:

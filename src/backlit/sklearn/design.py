@@ -43,7 +43,7 @@ def activation(name: Activation) -> Callable[[Any], Any]:
         raise ArgumentError(f"activation: {name!r} is another thing in training; say dropout=0.1, or normalization")
     try:
         probe = None if found is None else found(from_numpy(np.zeros((2, 3))))
-    except TypeError:
+    except (TypeError, ShapeError):
         probe = None
     if found is None or probe is None or tuple(probe.shape) != (2, 3):
         raise ArgumentError(f"activation: no activation {name!r}{suggest(str(name), (*_NAMED, *F.__all__))}")

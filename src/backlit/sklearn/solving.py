@@ -11,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from backlit.errors import DataError
 from backlit.sklearn.course import Course
 from backlit.sklearn.engine import Progress, Stepper, give_back, take_stepper
-from backlit.sklearn.orders import shuffle
 
 Array = NDArray[Any]
 _SMALLEST_RATE = 1e-6
@@ -115,7 +114,7 @@ class Stochastic(Course):
         for _ in range(e.max_iter):
             if e.shuffle:
                 # In place: the rows of the order before, in the order that scikit-learn draws.
-                shuffle(self.draw, order)
+                self.draw.shuffle(order)
             self.call("on_epoch_begin", stepper.network.arrays)
             loss, seen = self._epoch(stepper, order)
             e.t_ += rows

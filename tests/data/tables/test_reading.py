@@ -253,6 +253,15 @@ def test_what_cannot_be_used(csv, text, words):
         read_table(csv(text))
 
 
+def test_text_without_the_mark_that_its_encoding_wants(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(FileError, match="its text is not in utf-16; name its encoding"):
+        read_table(path, encoding="utf-16")
+    with pytest.raises(ArgumentError, match="unknown encoding"):
+        read_table(path, encoding="latin\0")
+
+
 def test_files_that_are_none(csv, tmp_path):
     with pytest.raises(MissingFileError, match=r"absent\.csv"):
         read_table(tmp_path / "absent.csv")

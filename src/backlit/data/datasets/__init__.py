@@ -8,7 +8,7 @@ from backlit.data.datasets.idx import read_idx
 from backlit.data.datasets.images import MNIST, FashionMNIST
 from backlit.data.datasets.pictures import read_picture
 from backlit.data.datasets.streams import ArrayFiles, TableStream
-from backlit.data.datasets.table import Columns, Target, arrow, kind_of, read_columns
+from backlit.data.datasets.table import Columns, Target, arrow, read_columns
 
 __all__ = [
     "MNIST",
@@ -24,7 +24,6 @@ __all__ = [
     "fashion_mnist",
     "guess_target",
     "is_table",
-    "kind_of",
     "load",
     "load_features",
     "mnist",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from backlit.errors import ArgumentError, DataError, FileError, MissingFileError, MissingPackageError, suggest
 
 Kind = Literal["csv", "parquet", "arrow"]
-_KINDS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -304,7 +304,7 @@ def csv_options(path: Path, encoding: str | None = None) -> tuple[dict[str, Any]
         start = begin.decode(encoding, errors="replace").removeprefix("\ufeff")
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error}") from error
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise ArgumentError(f"unknown encoding {encoding!r}{suggest(str(encoding), _ENCODINGS)}") from error
     line = next((line for line in start.splitlines() if line.strip()), None)
     if line is None:
@@ -331,10 +331,10 @@ def kind_of(path: Path) -> Kind:
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     suffix = (suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes)[-1:]
-    if not suffix or suffix[0] not in _KINDS:
-        known = ", ".join((*_KINDS, ".npy", ".npz"))
+    if not suffix or suffix[0] not in KINDS:
+        known = ", ".join((*KINDS, ".npy", ".npz"))
         raise FileError(f"{path}: unknown kind of table {path.suffix!r}; expected one of {known}")
-    return _KINDS[suffix[0]]
+    return KINDS[suffix[0]]
 
 
 def _read_arrow(path: Path) -> Columns:

@@ -40,7 +40,7 @@ class TableEncoder:
         Raises:
             DataError: No column is left to learn from.
         """
-        used = [_fitted(table[each.name], each, rows) for each in found if each.kind in USED]
+        used = [_fitted(table[each.name], rows) for each in found if each.kind in USED]
         if not used:
             told = "; ".join(f"{each.name!r}: {each.reason}" for each in found) or "there is none but the target"
             raise DataError(f"{table.source}: no column is left to learn from ({told})")
@@ -116,9 +116,9 @@ class TableEncoder:
         return [column for column in self.columns if isinstance(column, CategoryColumn)]
 
 
-def _fitted(column: Column, found: Found, rows: NDArray[np.int64] | slice) -> Encoding:
+def _fitted(column: Column, rows: NDArray[np.int64] | slice) -> Encoding:
     values = column.values[rows]
-    if found.kind in ("date", "time"):
+    if column.is_time:
         return DateColumn.fit(column.name, values, column.order)
     if column.categories is None:
         return NumberColumn.fit(column.name, values, form=column.form)

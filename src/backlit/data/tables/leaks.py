@@ -44,12 +44,12 @@ def find_leaks(table: Table, found: Sequence[Found], targets: Targets) -> list[L
     rows, leaks = targets.rows, []
     for name, y, classes in zip(targets.names, targets.columns, targets.class_names, strict=True):
         # One after the other in the order of the target, so that rising and falling are seen.
-        order = rows[np.argsort(y, kind="stable")]
-        y = np.sort(y, kind="stable")
+        order = np.argsort(y, kind="stable")
         for each in found:
             if each.kind in USED:
                 column = table[each.name]
-                how = _of_classes(column, order, y, classes) if classes else _of_values(column, order, y, name)
+                told = (column, rows[order], y[order])
+                how = _of_classes(*told, classes) if classes else _of_values(*told, name)
                 leaks += [Leak(each.name, name, how)] if how else []
     return leaks
 
@@ -57,8 +57,10 @@ def find_leaks(table: Table, found: Sequence[Found], targets: Targets) -> list[L
 def _of_values(column: Column, rows: NDArray[np.int64], y: NDArray[Any], target: str) -> str:
     if column.is_text or len(rows) < FEW_ROWS:
         return ""
-    some = np.unique(np.linspace(0, len(rows) - 1, _FIRST).astype(np.int64)) if len(rows) > _FIRST else slice(None)
-    for part in (some, slice(None)):
+    parts: list[Any] = [slice(None)]
+    if len(rows) > _FIRST:
+        parts.insert(0, np.linspace(0, len(rows) - 1, _FIRST).astype(np.int64))
+    for part in parts:
         known = ~column.missing[rows[part]]
         x, goal = column.values[rows[part]][known].astype(np.float64), y[part][known]
         if len(x) < FEW_ROWS:

@@ -77,7 +77,7 @@ def read_table(
             builders |= again
             with _open(path, encoding, again.__contains__) as source:
                 again = _build(again, source.blocks)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise _unreadable(path, encoding, error) from error
     # What the blocks took is of no use to arrays of NumPy.
     pa.default_memory_pool().release_unused()
@@ -192,13 +192,13 @@ def read_names(path: str | Path, encoding: str | None = None) -> list[str]:
         with _open(path, encoding, lambda _: True) as source:
             _check_names(path, source.names, ())
             return source.names
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise _unreadable(path, encoding, error) from error
 
 
 def _unreadable(path: Path, encoding: str | None, error: Exception) -> FileError:
     words = str(error)
-    if isinstance(error, UnicodeDecodeError) or "UTF8" in words:
+    if isinstance(error, UnicodeError) or "UTF8" in words:
         words = (
             f"its text is not in {encoding or 'UTF-8'}; name its encoding, as by --encoding latin-1, or "
             "save it in UTF-8"

@@ -92,15 +92,16 @@ class Column:
         return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + (len(ordered) > 0)
 
     @cached_property
-    def _whole_minutes(self) -> bool:
-        """Whether all times are without seconds."""
-        return bool((self.values.astype("datetime64[m]") == self.values)[~self.missing].all())
+    def _unit(self) -> str:
+        """NumPy's word for the largest of days, minutes and seconds in which all times are whole."""
+        known = self.values[~self.missing]
+        return next((unit for unit in ("D", "m") if (known.astype(f"datetime64[{unit}]") == known).all()), "s")
 
     def cells(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[Any]:
         """The cells of rows as an array: numbers, times, or objects for text and truths, None where one is missing."""
         if self.boolean or self.is_clock:
             return np.array(self.told(rows), object)
-        if self.is_time and bool((self.values.astype("datetime64[D]") == self.values)[~self.missing].all()):
+        if self.is_time and self._unit == "D":
             return self.values[rows].astype("datetime64[D]")
         if self.categories is None:
             return self.values[rows]
@@ -114,7 +115,7 @@ class Column:
             known: list[Any] = [self.categories[v] if v >= 0 and self.categories else None for v in values.tolist()]
             return known
         if self.is_clock:
-            end = 16 if self._whole_minutes else 19
+            end = 19 if self._unit == "s" else 16
             return [None if gone else str(time)[11:end] for time, gone in zip(values, missing, strict=True)]
         if self.is_time:
             times = zip(self.cells(rows), missing, strict=True)
