@@ -87,7 +87,7 @@ def flatten(tree: Any, what: str, *, once: bool = False) -> tuple[list[TensorBas
 def _is_record(part: Any) -> bool:
     """Whether something is what its fields are, and no more."""
     kind = type(part)
-    return is_dataclass(kind) and kind.__dataclass_params__.eq and not is_stateful(part)  # type: ignore[attr-defined]
+    return is_dataclass(kind) and kind.__eq__ is not object.__eq__ and not is_stateful(part)
 
 
 def constants(skeleton: Any) -> Iterator[Any]:
