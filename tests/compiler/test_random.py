@@ -93,19 +93,19 @@ def test_another_generator_is_caught(monkeypatch, fault):
     assert (got != NUMPY.random_bits(np.array([1, 0, 5]), 8)).all()
 
 
-def native_shuffling():
+def native_shuffling(lanes=1):
     """The native `permute` and `stable_order`, and what keeps them alive."""
     module = ir.Module()
-    shuffle.emit_permute(module)
+    shuffle.emit_permute(module, lanes)
     library = compiled(module, "permute", "stable_order")
     permute = library.function("permute", ctypes.CFUNCTYPE(None, ADDRESS, WORD, ADDRESS, ADDRESS))
     stable_order = library.function("stable_order", ctypes.CFUNCTYPE(None, WORD, ADDRESS, ADDRESS))
     return permute, stable_order, library
 
 
-@pytest.fixture(scope="module")
-def shuffling():
-    return native_shuffling()
+@pytest.fixture(scope="module", params=[1, 2, 4, 8])
+def shuffling(request):
+    return native_shuffling(request.param)
 
 
 def guarded(size):
@@ -125,8 +125,7 @@ def ordered(shuffling, words):
     """The native stable order of words of our own choice."""
     n = len(words)
     order, scratch = guarded(n), guarded(shuffle.scratch_words(n))
-    scratch[: 2 * n : 2] = words.view(np.int64)
-    scratch[1 : 2 * n : 2] = np.arange(n)
+    scratch[:n] = words.view(np.int64)
     shuffling[1](n, order.ctypes.data, scratch.ctypes.data)
     assert order[n] == GUARD
     assert scratch[-1] == GUARD

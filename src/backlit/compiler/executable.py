@@ -24,6 +24,7 @@ from backlit.compiler.plan import LINE, Plan, layout, plan
 from backlit.compiler.program import Program
 from backlit.compiler.rows import Affine, Inverse, at
 from backlit.compiler.shuffle import emit_permute
+from backlit.compiler.values import item_size
 from backlit.core.namespace import NUMPY
 from backlit.core.primitive import Primitive
 
@@ -63,7 +64,7 @@ def _shuffle() -> llvm.Library:
     code = cache.load(PERMUTE)
     if code is None:
         module = ir.Module(PERMUTE)
-        emit_permute(module)
+        emit_permute(module, llvm.vector_bytes() // item_size("u8"))
         code = llvm.machine_code(str(module))
         cache.save(PERMUTE, code)
     return llvm.Library([code], ("permute",), {})
