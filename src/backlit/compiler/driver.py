@@ -5,6 +5,7 @@ guarded value (the loss) is no finite number. `epoch(places, control, thread, th
 runs the step, notes the loss, collects further results, and looks at the stop flag; threads meet at barriers.
 """
 
+import ctypes
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -58,8 +59,8 @@ class Control:
     """What the native loop over batches is told, and tells."""
 
     def __init__(self) -> None:
-        self._words = np.zeros(_CONTROL_WORDS, np.int64)
-        self.address = self._words.ctypes.data
+        self._words = (ctypes.c_int64 * _CONTROL_WORDS)()
+        self.address = ctypes.addressof(self._words)
         self._held: tuple[Any, ...] = ()
 
     def begin(
@@ -79,10 +80,10 @@ class Control:
         """
         words = self._words
         scratch = np.empty(0 if shuffles is None else scratch_words(len(order)), np.int64)
-        words[[ROWS, BATCH, FIRST, LAST, EACH, STOP, DONE]] = used, batch_size, first, last, last, 0, first
-        words[[ORDER, LOSSES, COUNT, SCRATCH]] = order.ctypes.data, losses.ctypes.data, len(order), scratch.ctypes.data
-        words[[SEEDS, SHUFFLES]] = [0 if s is None else s.ctypes.data for s in (seeds, shuffles)]
-        words[[ARRIVED, TURN, RATES]] = 0
+        words[: DONE + 1] = [used, batch_size, first, last, last, 0, first]
+        words[ORDER], words[LOSSES], words[COUNT] = order.ctypes.data, losses.ctypes.data, len(order)
+        words[SEEDS], words[SHUFFLES] = (0 if s is None else s.ctypes.data for s in (seeds, shuffles))
+        words[SCRATCH : RATES + 1] = [scratch.ctypes.data, 0, 0, 0]
         self._held = (order, losses, scratch, seeds, shuffles)
 
     def schedule(self, values: Any, places: Any, first: int) -> None:
@@ -93,8 +94,7 @@ class Control:
             places: Addresses of the 0-d float64 arrays that hold the rates, int64.
             first: The batch of the first row.
         """
-        self._words[[RATES, RATE_COUNT, RATE_PLACES]] = values.ctypes.data, values.shape[1], places.ctypes.data
-        self._words[RATES_FROM] = first
+        self._words[RATES : RATES_FROM + 1] = [values.ctypes.data, values.shape[1], places.ctypes.data, first]
         self._held += (values, places)
 
     def resume(self, first: int, last: int) -> None:
@@ -114,7 +114,7 @@ class Control:
     @property
     def done(self) -> int:
         """The batches that are done."""
-        return int(self._words[DONE])
+        return self._words[DONE]
 
 
 # Instructions of a module, of which each costs as much as a hundred more of these, but has a thread for itself.

@@ -1,5 +1,6 @@
 """What a fit reads: arrays, tensors, a data set or a loader become one stream of batches that can start anywhere."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ class Feed:
         dtype: The type of the model's parameters, to which arrays (not tensors) of other floats are brought.
 
     Attributes:
+        rows: The arrays in which the rows lie, where the order of each pass is known beforehand; else None.
         targets: All targets, where they are known beforehand; else None.
 
     Raises:
@@ -66,6 +68,8 @@ class Feed:
         self.n_rows, self.n_batches = _length(self.loader.dataset), _length(self.loader)
         if self.n_batches == 0:
             raise DataError(f"{name}: {'no rows to read' if not self.n_rows else 'fewer rows than make one batch'}")
+        has_order = self._rows is not None and self.loader.has_order and self.loader.batch_size is not None
+        self.rows = self._rows if has_order else None
         self.targets: NDArray[Any] | None = None
         if self._rows is not None:
             if len(self._rows.arrays) != 2:
@@ -79,11 +83,6 @@ class Feed:
         owners = (self.loader, self.loader.sampler, self.loader.batch_sampler)
         found = [getattr(owner, "generator", None) for owner in owners]
         return [generator for generator in dict.fromkeys(found) if isinstance(generator, Generator)]
-
-    @property
-    def rows(self) -> Rows | None:
-        """The arrays in which the rows lie, where each pass has an order of them that is known beforehand."""
-        return self._rows if self.loader.has_order and self.loader.batch_size is not None else None
 
     def draws(self) -> tuple[Generator, Generator | None] | None:
         """The generators by which each pass draws its number and its order (None: rows keep their order).
@@ -206,7 +205,7 @@ def as_tensor(value: Any, name: str, dtype: np.dtype[Any] | None = None) -> Tens
         raise DataError(f"{name}: rows of different lengths: {error}") from error
     if array.dtype.kind not in "biuf" or array.ndim == 0:
         raise DataError(f"{name}: expected an array of numbers, one row each, got {_what(value, array)}")
-    if array.dtype.kind == "f" and dtype is not None:
+    if array.dtype.kind == "f" and dtype is not None and array.dtype != dtype:
         with np.errstate(over="ignore"):
             array = array.astype(dtype, copy=False)
     elif array.dtype.kind in "iu" and array.ndim == 1:
@@ -223,7 +222,7 @@ def check_finite(name: str, array: NDArray[Any]) -> None:
         return  # A file on disk may be larger than memory: what it holds shows when it is read.
     with np.errstate(all="ignore"):
         # One sum is cheaper than a look at each value, and no NaN or infinity can hide from it.
-        if np.isfinite(array.sum()):
+        if math.isfinite(array.sum()):
             return
     place = first_not_finite(array)
     if place is not None:

@@ -147,16 +147,15 @@ class Fit:
         if draws is None:
             return
         used = self.train.used(self.train.n_rows or 0)
-        sums, rest = native.run_epochs(used, self.epochs - trainer.epoch, *draws, self._watch, step=trainer.step)
-        for one in sums:
-            for name, value in one.means([]).items():
-                trainer.history[name].append(value)
-            self._rows_before += one.rows
-        trainer.epoch += len(sums)
-        trainer.step += len(sums) * (self.train.n_batches or 0) + rest
+        losses, rest = native.run_epochs(used, self.epochs - trainer.epoch, *draws, self._watch, step=trainer.step)
+        trainer.history["loss"] += losses
+        self._rows_before += used * len(losses)
+        trainer.epoch += len(losses)
+        trainer.step += len(losses) * (self.train.n_batches or 0) + rest
         self.batch = rest
         if self.bar.due():
-            self.bar.show(trainer.epoch - 1, trainer.step, self._rows_before, sums[-1].means([]) if sums else {})
+            figures = {"loss": losses[-1]} if losses else {}
+            self.bar.show(trainer.epoch - 1, trainer.step, self._rows_before, figures)
 
     def _pass(self, then: list[Any] | None = None) -> bool:
         """Run the batches from `self.batch` on, in an order drawn now; `then`, random states to go on from after that.

@@ -45,7 +45,7 @@ def in_mode(model: Module, *, training: bool) -> Iterator[None]:
     Raises:
         StateError: Another thread holds a module in the other mode. Nothing has changed.
     """
-    modules, thread = list(model.modules()), threading.get_ident()
+    modules, thread = model.listed_modules(), threading.get_ident()
     with _turn:
         _check(model, modules, training, thread)
         for module in modules:
@@ -63,7 +63,7 @@ def in_mode(model: Module, *, training: bool) -> Iterator[None]:
                 _leave(module, thread)
 
 
-def _check(model: Module, modules: list[Module], training: bool, thread: int) -> None:
+def _check(model: Module, modules: tuple[Module, ...], training: bool, thread: int) -> None:
     for module in modules:
         claim: Any = _claims.get(id(module))
         if claim is not None and claim.training == training:

@@ -185,7 +185,7 @@ class NativeLoop:
         watch: Callable[[int], bool],
         *,
         step: int,
-    ) -> tuple[list[Sums], int]:
+    ) -> tuple[list[float], int]:
         """Run several whole epochs without metrics, drawing their orders as a loader would.
 
         Args:
@@ -197,7 +197,7 @@ class NativeLoop:
             step: The fit's number of the first step.
 
         Returns:
-            The sums of the finished epochs, and the number of batches done in one that was not finished.
+            The mean loss of each finished epoch, and the number of batches done in one that was not finished.
 
         Raises:
             NonFiniteError: As in `run`.
@@ -216,10 +216,11 @@ class NativeLoop:
             done += 1
         self._note(losses[:done])
         whole = losses[: done // batches * batches].reshape(-1, batches)
-        rows = np.minimum(self.batch_size, used - self.batch_size * np.arange(batches))
+        rows = np.full(batches, self.batch_size)
+        rows[-1] = used - (batches - 1) * self.batch_size
         # One after the other, as the eager loop adds them up.
-        sums = np.cumsum(whole * rows, axis=1)[:, -1]
-        return [Sums(used, value) for value in sums.tolist()], done % batches
+        means = np.cumsum(whole * rows, axis=1)[:, -1] / used
+        return means.tolist(), done % batches
 
     # -- the native call ---------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ def predict(model: Module, inputs: Any, *, batch_size: BatchSize = ROWS_AT_ONCE)
 
 def float_dtype(model: Module) -> np.dtype[Any] | None:
     """The type of a model's first parameter of floats; None where it has none."""
-    found = (parameter.detach().numpy().dtype for parameter in model.parameters())
+    found = (parameter._array.dtype for parameter in model.parameters())
     return next((dtype for dtype in found if dtype.kind == "f"), None)
 
 

@@ -32,6 +32,8 @@ from backlit.train.watching import Probe, Watched, WatchedStep, check_watch, eve
 # The trainers that fit, by identity: a copy of one does not.
 _fitting: set[int] = set()
 _turn = threading.Lock()
+# Options of an optimizer that a configuration can hold.
+_JSON = (bool, int, float, str, tuple)
 
 
 class Trainer:
@@ -275,9 +277,7 @@ class Trainer:
 
     def _config(self, feed: Feed, epochs: int, shuffle: bool) -> dict[str, Any]:
         options = {
-            name: value
-            for name, value in self.optimizer.defaults.items()
-            if value is None or isinstance(value, bool | int | float | str | tuple)
+            name: value for name, value in self.optimizer.defaults.items() if value is None or isinstance(value, _JSON)
         }
         return {
             "epochs": epochs,
@@ -290,7 +290,7 @@ class Trainer:
             "scheduler": None if self.scheduler is None else type(self.scheduler).__name__,
             "clip_grad_norm": self.clip_grad_norm,
             "seed": self.seed,
-            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "parameters": sum(parameter._array.size for parameter in self.model.parameters()),
         }
 
 

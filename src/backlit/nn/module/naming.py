@@ -18,14 +18,16 @@ class Tree:
         checked_at: The number of the edit at which it was last found valid.
         version: The module's structure version.
         paths: The path of each module below, by the module's id.
+        below: The modules below, each once. Not the module itself, which would then outlive its last user.
     """
 
-    __slots__ = ("checked_at", "paths", "version")
+    __slots__ = ("below", "checked_at", "paths", "version")
 
-    def __init__(self, version: int, paths: dict[int, str]) -> None:
+    def __init__(self, version: int, paths: dict[int, str], below: "tuple[Module, ...]") -> None:
         self.checked_at = Edits.latest
         self.version = version
         self.paths = paths
+        self.below = below
 
 
 class Naming:
@@ -53,6 +55,11 @@ class Naming:
                     seen.add(id(member))
                 yield (f"{path}.{name}" if path else name), member
 
+    def _members(self, members: "Callable[[Module], dict[str, Any]]", recurse: bool) -> Iterator[Any]:
+        modules: Any = self.listed_modules() if recurse else (self,)
+        found = {id(member): member for module in modules for member in members(module).values() if member is not None}
+        return iter(found.values())
+
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
@@ -61,7 +68,10 @@ class Naming:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """All parameters, those of submodules included if `recurse`."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        if type(self).named_parameters is not Naming.named_parameters:
+            # A subclass may know of others.
+            return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        return self._members(lambda m: m._parameters, recurse)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -71,7 +81,9 @@ class Naming:
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """All buffers, those of submodules included if `recurse`."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+        if type(self).named_buffers is not Naming.named_buffers:
+            return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+        return self._members(lambda m: m._buffers, recurse)
 
     def named_children(self) -> "Iterator[tuple[str, Module]]":
         """Names and modules held directly; a module held twice comes once."""
@@ -158,6 +170,10 @@ class Naming:
         """
         return self._current_tree().version
 
+    def listed_modules(self) -> "tuple[Module, ...]":
+        """What `modules` gives, without a walk where nothing was edited since the last."""
+        return (self, *self._current_tree().below)  # type: ignore[arg-type]
+
     def state_tensors(self) -> Iterable[Tensor]:
         """All parameters and buffers, in a fixed order."""
         return [*self.parameters(), *self.buffers()]
@@ -170,11 +186,13 @@ class Naming:
         # Which of the modules are in training mode, and which of their parameters are learnt.
         flags: list[bool] = []
         paths: dict[int, str] = {}
+        modules: list[Module] = []
         for path, module in self.named_modules():
             paths[id(module)] = path
+            modules.append(module)
             # Tensors may stand in for parameters, as in a function of the parameters that is to be differentiated.
             flags += [module.training, *(p._requires_grad for p in module._parameters.values() if p is not None)]
             edited_at = max(edited_at, module._edited_at)
         version = self._versions.setdefault((edited_at, tuple(flags)), Edits.latest)
-        tree = self._tree = Tree(version, paths)
+        tree = self._tree = Tree(version, paths, tuple(modules[1:]))
         return tree
