@@ -4,6 +4,7 @@ Derivatives are taken along a random direction: a wrong element cannot hide in i
 """
 
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import backlit
 import backlit.nn
 from backlit.core.backward import run_backward
 from backlit.core.composite import Composite
+from backlit.core.namespace import NUMPY
 from backlit.core.primitive import Primitive
 from backlit.core.tensor_base import Symbol, make
 
@@ -322,6 +324,15 @@ class JaxNamespace:
 
     def at_least(self, marks: Any, *arrays: Any) -> Any:
         return jnp.zeros(marks.shape, marks.dtype)
+
+    def windows(self, x: Any, dims: Any, sizes: Any, steps: Any, gaps: Any) -> Any:
+        numbers = NUMPY.windows(np.arange(math.prod(x.shape)).reshape(x.shape), dims, sizes, steps, gaps)
+        return x.reshape(-1)[numbers]
+
+    def add_windows(self, g: Any, shape: Any, dims: Any, steps: Any, gaps: Any) -> Any:
+        sizes = g.shape[len(shape) :]
+        numbers = NUMPY.windows(np.arange(math.prod(shape)).reshape(shape), dims, sizes, steps, gaps)
+        return jnp.zeros(math.prod(shape), g.dtype).at[numbers.reshape(-1)].add(g.reshape(-1)).reshape(shape)
 
     def random_bits(self, state: Any, count: int) -> Any:
         return jnp.zeros(count, jnp.uint64)

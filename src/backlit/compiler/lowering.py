@@ -12,7 +12,7 @@ import numpy as np
 from backlit.compiler.formulas import placed, where
 from backlit.compiler.program import Program, ProgramBuilder
 from backlit.compiler.symbolic import LoweredArray, NotLowered, kind_of
-from backlit.core.namespace import MOMENTS, NumpyNamespace
+from backlit.core.namespace import MOMENTS, NumpyNamespace, window_places
 from backlit.core.primitive import Primitive
 from backlit.graph.graph import Graph, Node, Ref
 
@@ -80,6 +80,21 @@ class LoweringNamespace(NumpyNamespace):
         if steps < 2:
             return self._filled(steps, start, np.float64)
         return where(places == steps - 1, stop, places * ((stop - start) / (steps - 1)) + start)
+
+    def windows(
+        self, x: Any, dims: tuple[int, ...], sizes: tuple[int, ...], steps: tuple[int, ...], gaps: tuple[int, ...]
+    ) -> Any:
+        """Windows: a view."""
+        return x.windows(dims, sizes, steps, gaps)
+
+    def add_windows(
+        self, g: Any, shape: tuple[int, ...], dims: tuple[int, ...], steps: tuple[int, ...], gaps: tuple[int, ...]
+    ) -> Any:
+        """Sums of windows: of what each place inside of windows brings."""
+        found = self.zeros(shape, g.dtype)
+        for place, within in window_places(g.shape, shape, dims, steps, gaps):
+            found = placed("add", found, place, g[within])
+        return found
 
     def eye(self, n: int, m: int, dtype: Any) -> Any:
         """Ones on the diagonal."""

@@ -237,6 +237,17 @@ class LoweredArray(NDArrayOperatorsMixin):
         """The dimensions in another order."""
         return self.seen(lambda array: array.transpose(*dims))
 
+    def windows(
+        self, dims: tuple[int, ...], sizes: tuple[int, ...], steps: tuple[int, ...], gaps: tuple[int, ...]
+    ) -> "LoweredArray":
+        """The windows of `xp.windows`."""
+        shape, strides = list(self.shape), list(plain_strides(self.shape))
+        inner = [strides[d] * gap if size > 1 else 0 for d, size, gap in zip(dims, sizes, gaps, strict=True)]
+        for d, size, step, gap in zip(dims, sizes, steps, gaps, strict=True):
+            shape[d] = (shape[d] - gap * (size - 1) - 1) // step + 1
+            strides[d] = strides[d] * step if shape[d] > 1 else 0
+        return self._look(0, (*strides, *inner), (*shape, *sizes))
+
     @property
     def T(self) -> Any:
         """The dimensions in reverse order."""

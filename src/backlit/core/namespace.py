@@ -4,6 +4,7 @@ A forward rule may use what NumPy and `jax.numpy` share under one name, and the 
 its inputs.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,33 @@ class NumpyNamespace:
         result[index] = values
         return result
 
+    def windows(
+        self, x: Array, dims: tuple[int, ...], sizes: tuple[int, ...], steps: tuple[int, ...], gaps: tuple[int, ...]
+    ) -> Array:
+        """All windows that slide over some dimensions, which become places; what is inside comes last.
+
+        Args:
+            x: The array.
+            dims: The dimensions, in increasing order.
+            sizes: How many elements a window has along each.
+            steps: How far apart windows begin.
+            gaps: How far apart the elements of a window are.
+        """
+        reaches = [gap * (size - 1) + 1 for size, gap in zip(sizes, gaps, strict=True)]
+        every = np.lib.stride_tricks.sliding_window_view(x, reaches, dims)
+        begins = [slice(None, None, steps[dims.index(d)] if d in dims else 1) for d in range(x.ndim)]
+        found: Array = every[(*begins, *(slice(None, None, gap) for gap in gaps))]
+        return found
+
+    def add_windows(
+        self, g: Array, shape: tuple[int, ...], dims: tuple[int, ...], steps: tuple[int, ...], gaps: tuple[int, ...]
+    ) -> Array:
+        """The array of `shape` in which each element is the sum of its places in all windows of `windows`."""
+        result = np.zeros(shape, g.dtype)
+        for place, within in window_places(g.shape, shape, dims, steps, gaps):
+            result[place] += g[within]
+        return result
+
     def moments(self, *arrays: Array) -> Array:
         """A row for each array, `MOMENTS` of all its elements: the deviation over n, and zeros as their share."""
         return np.array([[x.mean(), x.std(), x.min(), x.max(), np.mean(x == 0)] for x in arrays], arrays[0].dtype)
@@ -83,6 +111,29 @@ class NumpyNamespace:
 
         seed, stream, draw = (int(v) & 0xFFFFFFFFFFFFFFFF for v in state)
         return Philox(key=seed | stream << 64, counter=draw << 64).random_raw(count)
+
+
+def window_places(
+    windows: tuple[int, ...],
+    shape: tuple[int, ...],
+    dims: tuple[int, ...],
+    steps: tuple[int, ...],
+    gaps: tuple[int, ...],
+) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """For each place inside of windows: where its elements are in an array of `shape`, and where in the windows.
+
+    Args:
+        windows: The shape of the windows, as `xp.windows` gives them.
+        shape: The shape of the array.
+        dims: The dimensions over which they slide, in increasing order.
+        steps: How far apart windows begin.
+        gaps: How far apart the elements of a window are.
+    """
+    for inside in np.ndindex(windows[len(shape) :]):
+        place = [slice(None)] * len(shape)
+        for d, at, step, gap in zip(dims, inside, steps, gaps, strict=True):
+            place[d] = slice(at * gap, at * gap + step * (windows[d] - 1) + 1, step)
+        yield tuple(place), (..., *inside)
 
 
 # From here on a sparse product, several times as fast, repays the first import of `scipy.sparse`.
