@@ -36,6 +36,7 @@ from backlit.nn.layers.activation import (
     Threshold,
 )
 from backlit.nn.layers.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from backlit.nn.layers.convolution import Conv1d, Conv2d, Conv3d
 from backlit.nn.layers.distance import CosineSimilarity, PairwiseDistance
 from backlit.nn.layers.linear import Identity, Linear
 from backlit.nn.layers.loss import (
@@ -56,6 +57,8 @@ from backlit.nn.layers.loss import (
 )
 from backlit.nn.layers.normalization import BatchNorm1d, LayerNorm, RMSNorm
 from backlit.nn.layers.perceptron import Perceptron, PerceptronFit
+from backlit.nn.layers.recurrent import GRU, LSTM, RNN, RNNBase
+from backlit.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from backlit.nn.layers.regularization import Dropout
 from backlit.nn.layers.shape import Flatten, Unflatten
 from backlit.nn.layers.table import Bilinear, Embedding, EmbeddingBag, TableInput
@@ -67,11 +70,17 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "Bilinear",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
@@ -79,6 +88,7 @@ __all__ = [
     "Embedding",
     "EmbeddingBag",
     "Flatten",
+    "GRUCell",
     "GaussianNLLLoss",
     "Hardshrink",
     "Hardsigmoid",
@@ -88,6 +98,7 @@ __all__ = [
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -110,6 +121,8 @@ __all__ = [
     "PerceptronFit",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNBase",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "Sequential",
