@@ -1,5 +1,6 @@
 """What layers and losses check, and how they are named in messages."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from backlit.core.modes import STATE
@@ -22,6 +23,21 @@ def check_sizes(layer: str, **sizes: Any) -> None:
     for name, size in sizes.items():
         if isinstance(size, bool) or not hasattr(size, "__index__") or size < 0:
             raise ArgumentError(f"{layer}: {name} must be an integer and not negative, got {size!r}")
+
+
+def per_dimension(layer: Any, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
+    """A setting as one integer a dimension: one number stands for all.
+
+    Raises:
+        ArgumentError: It is no integer or sequence of `rank` integers, or one is below `least`.
+    """
+    numbers = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    whole = all(hasattr(n, "__index__") and not isinstance(n, bool) for n in numbers)
+    if len(numbers) not in (1, rank) or not whole or min(numbers) < least:
+        one = f"an integer or {rank} integers" if rank > 1 else "an integer"
+        raise ArgumentError(f"{where(layer)}: {name} must be {one}, at least {least}, got {value!r}")
+    found = tuple(n.__index__() for n in numbers)
+    return found * rank if len(found) == 1 else found
 
 
 def not_a_tensor(layer: Any, value: object, name: str = "input") -> ArgumentTypeError:

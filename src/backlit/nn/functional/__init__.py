@@ -24,6 +24,7 @@ from backlit.nn.functional.activation import (
     threshold,
 )
 from backlit.nn.functional.classification import cross_entropy, nll_loss
+from backlit.nn.functional.convolution import conv1d, conv2d, conv3d
 from backlit.nn.functional.likelihood import gaussian_nll_loss, poisson_nll_loss
 from backlit.nn.functional.loss import (
     binary_cross_entropy,
@@ -43,8 +44,9 @@ from backlit.nn.functional.normalization import (
     pairwise_distance,
     rms_norm,
 )
+from backlit.nn.functional.padding import pad
 from backlit.nn.functional.regularization import dropout
-from backlit.nn.functional.table import bilinear, embedding_bag, pad
+from backlit.nn.functional.table import bilinear, embedding_bag
 from backlit.ops import (
     embedding,
     gelu,
@@ -68,6 +70,9 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",

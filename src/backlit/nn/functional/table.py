@@ -1,11 +1,8 @@
-"""Rows picked from tables, products of three, and borders."""
-
-from collections.abc import Sequence
-from typing import Any
+"""Rows picked from tables, and products of three."""
 
 from backlit.core.modes import STATE
 from backlit.errors import ArgumentError, suggest
-from backlit.ops import arrangement, embedding, ones_like, zeros
+from backlit.ops import embedding, ones_like, zeros
 from backlit.ops.tensor import Tensor
 
 _BAGS = ("mean", "sum", "max")
@@ -78,20 +75,3 @@ def embedding_bag(
         total = zeros(offsets.size(0), weight.size(1), dtype=weight.dtype).index_add(0, bags, rows)
         count = zeros(offsets.size(0), dtype=weight.dtype).index_add(0, bags, counted)
     return total if mode == "sum" else total / count.clamp(min=1).unsqueeze(-1)
-
-
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Any = None) -> Tensor:
-    """`input` with a border of `value`, 0 by default.
-
-    Args:
-        input: Any shape.
-        pad: How wide: before and after the last dimension, then before and after the one before it, and so on.
-        mode: "constant".
-        value: What the border holds.
-
-    Raises:
-        ArgumentError: Another mode.
-    """
-    if mode != "constant":
-        raise ArgumentError(f"pad: unknown mode {mode!r}{suggest(mode, ['constant'])}")
-    return arrangement.pad(input, pad, 0 if value is None else value)

@@ -1,0 +1,267 @@
+"""Convolutions: one affine map of every window that slides over an input, and their transposes."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from backlit.core.composite import composite
+from backlit.errors import ArgumentError, DtypeError, ShapeError, suggest
+from backlit.nn.checks import per_dimension, require_floats, where
+from backlit.nn.functional.columns import Pairs, Sizes, correlate, places, spread, weigh
+from backlit.ops import arrangement
+from backlit.ops.tensor import Tensor
+from backlit.ops.windows import windows
+
+Numbers = int | Sequence[int]
+
+
+def _channels(bias: Any, rank: int) -> Any:
+    """Values a channel, as they are added to (n, channels, *sizes)."""
+    return bias.reshape(-1, *[1] * rank)
+
+
+def _kernel(xp: Any, input: Any, weight: Any, bias: Any, **geometry: Any) -> Any:
+    kernel, groups = weight.shape[2:], geometry["groups"]
+    matrix = weight.reshape(groups, len(weight) // groups, math.prod(weight.shape[1:]))
+    out = correlate(input, matrix, kernel, **geometry)
+    if bias is not None:
+        out += _channels(bias, len(kernel))
+    return out
+
+
+def _kernel_gradient(
+    g: Any, input: Any, weight: Any, needs: Any, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int
+) -> Any:
+    kernel = weight.shape[2:]
+    geometry: Any = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    grad_input = grad_weight = None
+    if needs[0]:
+        matrix = weight.reshape(groups, len(weight) // groups, math.prod(weight.shape[1:]))
+        grad_input = spread(g, matrix, kernel, input.shape[2:], **geometry)
+    if needs[1]:
+        grad_weight = weigh(g, input, kernel, **geometry).reshape(weight.shape)
+    return grad_input, grad_weight, g.sum(axis=(0, *range(2, g.ndim))) if needs[2] else None
+
+
+def _sample(rng: Any, input: Sizes, weight: Sizes, bias: bool = True, **geometry: Any) -> Any:
+    rank = len(input) - 2
+    settings = {"stride": (1,) * rank, "padding": ((0, 0),) * rank, "dilation": (1,) * rank, "groups": 1, **geometry}
+    outputs = weight[0] if "outputs" not in settings else settings.pop("outputs")
+    return (rng.normal(size=input), rng.normal(size=weight), rng.normal(size=outputs) if bias else None), settings
+
+
+@composite(
+    kernel=_kernel,
+    gradient=_kernel_gradient,
+    role="mixes what is in each window",
+    notation="windows({input}) {weight} + {bias}",
+    promote=None,
+    samples=lambda rng: [
+        _sample(rng, (2, 2, 5), (3, 2, 3)),
+        _sample(rng, (2, 2, 4, 5), (3, 2, 2, 3), padding=((1, 1), (0, 2))),
+        _sample(rng, (1, 1, 3, 3, 3), (2, 1, 2, 2, 2), bias=False),
+        _sample(rng, (2, 2, 7, 6), (2, 2, 2, 3), stride=(3, 2), dilation=(2, 1), padding=((0, 1), (1, 1))),
+        _sample(rng, (2, 4, 4, 3), (6, 2, 2, 2), groups=2),
+        _sample(rng, (2, 3, 4, 4), (3, 1, 3, 3), groups=3, padding=((1, 1), (1, 1))),
+        _sample(rng, (2, 3, 5, 5), (4, 3, 1, 1), stride=(2, 2)),
+        _sample(rng, (0, 2, 4, 4), (3, 2, 3, 3)),
+    ],
+)
+def _convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    groups: int,
+) -> Tensor:
+    """Windows as the rows of a matrix, channels last, times the weight: one product, or one a group."""
+    rows, outputs = input.shape[0], weight.shape[0]
+    kernel = tuple(weight.shape[2:])
+    rank = len(kernel)
+    dims, group = tuple(range(1, rank + 1)), (groups,) if groups > 1 else ()
+    last = input.permute(0, *range(2, rank + 2), 1)
+    if any(map(any, padding)):
+        last = arrangement.pad(last, (0, 0, *(width for pair in reversed(padding) for width in pair)))
+    if group:
+        last = last.reshape(*last.shape[:-1], groups, weight.shape[1])
+    seen = windows.bind(last, dims=dims, sizes=kernel, steps=stride, gaps=dilation)
+    found = tuple(seen.shape[1 : rank + 1])
+    channel, inside = rank + 1 + len(group), tuple(range(rank + 2 + len(group), 2 * rank + 2 + len(group)))
+    width = math.prod(kernel) * weight.shape[1]
+    lined_up = seen.permute(*[rank + 1 for _ in group], 0, *dims, *inside, channel)
+    columns = lined_up.reshape(*group, rows * math.prod(found), width)
+    parted = weight.reshape(*group, outputs // groups, *weight.shape[1:])
+    first = len(group)
+    matrix = parted.permute(*range(first), *range(first + 2, first + 2 + rank), first + 1, first)
+    out = columns @ matrix.reshape(*group, width, outputs // groups)
+    if group:
+        out = out.permute(1, 0, 2)
+    out = out.reshape(rows * math.prod(found), outputs)
+    if bias is not None:
+        out = out + bias
+    result: Tensor = out.reshape(rows, *found, outputs).permute(0, rank + 1, *dims)
+    return result
+
+
+def widths(layer: Any, padding: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pairs:
+    """Widths of the border before and after each dimension.
+
+    Raises:
+        ArgumentError: `padding` is no number, no sequence of one a dimension, not "valid" and not "same"; or it is
+            "same" and windows are more than one step apart.
+    """
+    if not isinstance(padding, str):
+        return tuple((n, n) for n in per_dimension(layer, "padding", padding, len(kernel), 0))
+    if padding not in ("same", "valid"):
+        raise ArgumentError(f"{where(layer)}: unknown padding {padding!r}{suggest(padding, ['same', 'valid'])}")
+    if padding == "valid":
+        return ((0, 0),) * len(kernel)
+    if any(step != 1 for step in stride):
+        raise ArgumentError(f"{where(layer)}: padding 'same' needs stride 1, got stride {stride}; give widths instead")
+    whole = [gap * (size - 1) for gap, size in zip(dilation, kernel, strict=True)]
+    return tuple((n // 2, n - n // 2) for n in whole)
+
+
+def _batched(layer: Any, input: Tensor, weight: Tensor, bias: Tensor | None, channels: int, outputs: int) -> bool:
+    """Whether the input has a dimension of rows, after a look at all types and shapes."""
+    require_floats(layer, input=input, weight=weight, **({} if bias is None else {"bias": bias}))
+    shape: tuple[int, ...] = tuple(input._array.shape)
+    rank: int = weight._array.ndim - 2
+    sizes = ("length",) if rank == 1 else ("height", "width") if rank == 2 else ("depth", "height", "width")
+    expected = f"(n, {', '.join((str(channels), *sizes))})"
+    if len(shape) not in (rank + 1, rank + 2):
+        advice = "; input.unsqueeze(1) gives it a dimension of one channel" if len(shape) == rank else ""
+        raise ShapeError(
+            f"{where(layer)}: got an input of shape {shape}, expected {expected}, or the same without n{advice}"
+        )
+    found = shape[-rank - 1]
+    if found != channels:
+        advice = ""
+        if shape[-1] == channels:
+            order = (0, rank + 1, *range(1, rank + 1)) if len(shape) == rank + 2 else (rank, *range(rank))
+            advice = f"; if its channels come last, use input.permute{order}"
+        elif len(shape) == rank + 1 and channels == 1:
+            advice = "; input.unsqueeze(1) gives rows without channels a dimension of one channel"
+        raise ShapeError(
+            f"{where(layer)}: got an input of shape {shape}, with {found} channels, expected {channels}, as in "
+            f"{expected}; the weight has shape {tuple(weight._array.shape)}{advice}"
+        )
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and tensor._array.dtype != input._array.dtype:
+            raise DtypeError(
+                f"{where(layer)}: got an input of type {input._array.dtype}, its {name} is {tensor._array.dtype}; "
+                f"convert the input with .to(backlit.{tensor._array.dtype}), or the module with module.to(...)"
+            )
+    if bias is not None and tuple(bias._array.shape) != (outputs,):
+        raise ShapeError(f"{where(layer)}: bias has shape {tuple(bias._array.shape)}, expected ({outputs},)")
+    return len(shape) == rank + 2
+
+
+def _check_weight(layer: Any, weight: Any, rank: int, groups: Any) -> None:
+    require_floats(layer, weight=weight)
+    shape = tuple(weight._array.shape)
+    if len(shape) != rank + 2 or 0 in shape[2:]:
+        raise ShapeError(
+            f"{where(layer)}: got a weight of shape {shape}, expected {rank + 2} dimensions: channels, channels of a "
+            "group and a size of at least 1 for each dimension of the kernel"
+        )
+    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
+        raise ArgumentError(f"{where(layer)}: groups must be an integer and at least 1, got {groups!r}")
+    if shape[0] % groups:
+        raise ShapeError(
+            f"{where(layer)}: the {shape[0]} channels of a weight of shape {shape} do not part into groups={groups}"
+        )
+
+
+def convolve(
+    layer: Any,
+    rank: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Numbers,
+    padding: Numbers | str,
+    dilation: Numbers,
+    groups: int,
+) -> Tensor:
+    """A convolution over the last `rank` dimensions; `layer`, a module or a function's name, is what messages name."""
+    _check_weight(layer, weight, rank, groups)
+    outputs, channels, *kernel = weight._array.shape
+    batched = _batched(layer, input, weight, bias, channels * groups, outputs)
+    steps = per_dimension(layer, "stride", stride, rank, 1)
+    gaps = per_dimension(layer, "dilation", dilation, rank, 1)
+    sides = widths(layer, padding, tuple(kernel), steps, gaps)
+    sizes = tuple(input._array.shape[-rank:])
+    if min(places(sizes, tuple(kernel), steps, sides, gaps)) < 1:
+        padded = tuple(n + a + b for n, (a, b) in zip(sizes, sides, strict=True))
+        reach = tuple(gap * (n - 1) + 1 for gap, n in zip(gaps, kernel, strict=True))
+        raise ShapeError(
+            f"{where(layer)}: a kernel that reaches over {reach} does not fit into an input of sizes {sizes}, with "
+            f"padding {padded}; use a larger input or padding, a smaller kernel or dilation, or fewer layers that "
+            "shrink their input"
+        )
+    rows = input if batched else input.unsqueeze(0)
+    out: Tensor = _convolution.bind(rows, weight, bias, stride=steps, padding=sides, dilation=gaps, groups=groups)
+    return out if batched else out.squeeze(0)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Numbers = 1,
+    padding: Numbers | str = 0,
+    dilation: Numbers = 1,
+    groups: int = 1,
+) -> Tensor:
+    """`conv2d` over one dimension: (n, channels, length) with a weight of (out, channels / groups, size)."""
+    return convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Numbers = 1,
+    padding: Numbers | str = 0,
+    dilation: Numbers = 1,
+    groups: int = 1,
+) -> Tensor:
+    """One affine map of every window of an image (LeCun et al., "Gradient-based learning", 1998).
+
+    Args:
+        input: (n, channels, height, width), or the same without n.
+        weight: (out, channels / groups, *size of a window). It is not flipped.
+        bias: (out), or None.
+        stride: How far apart windows begin: a number, or one a dimension.
+        padding: Width of a border of zeros, a number or one a dimension; "valid" for none, "same" for as many windows
+            as the input has elements.
+        dilation: How far apart the elements of a window are.
+        groups: Into how many groups channels are parted, each with its own part of the weight.
+
+    Returns:
+        (n, out, *places), where a dimension of size `s` has
+        (s + 2 padding - dilation (size - 1) - 1) // stride + 1 places.
+
+    Raises:
+        ShapeError: The shapes do not fit, or a window is larger than the input with its border.
+        DtypeError: The types differ or are not floating-point.
+        ArgumentError: A setting is out of range.
+    """
+    return convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Numbers = 1,
+    padding: Numbers | str = 0,
+    dilation: Numbers = 1,
+    groups: int = 1,
+) -> Tensor:
+    """`conv2d` over three dimensions: (n, channels, depth, height, width)."""
+    return convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
