@@ -55,8 +55,9 @@ from backlit.nn.layers.loss import (
     SmoothL1Loss,
     TripletMarginLoss,
 )
-from backlit.nn.layers.normalization import BatchNorm1d, LayerNorm, RMSNorm
+from backlit.nn.layers.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, RMSNorm
 from backlit.nn.layers.perceptron import Perceptron, PerceptronFit
+from backlit.nn.layers.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from backlit.nn.layers.recurrent import GRU, LSTM, RNN, RNNBase
 from backlit.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from backlit.nn.layers.regularization import Dropout
@@ -74,9 +75,14 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Bilinear",
     "Conv1d",
     "Conv2d",
@@ -106,6 +112,9 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "MarginRankingLoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Maxout",
     "Mish",
     "Module",

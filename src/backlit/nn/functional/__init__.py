@@ -45,6 +45,7 @@ from backlit.nn.functional.normalization import (
     rms_norm,
 )
 from backlit.nn.functional.padding import pad
+from backlit.nn.functional.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from backlit.nn.functional.regularization import dropout
 from backlit.nn.functional.table import bilinear, embedding_bag
 from backlit.ops import (
@@ -65,6 +66,9 @@ from backlit.ops import (
 )
 
 __all__ = [
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
@@ -96,6 +100,9 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "maxout",
     "mish",
     "mse_loss",

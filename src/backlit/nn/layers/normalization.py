@@ -1,7 +1,7 @@
 """Layers that normalise."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from backlit.core.modes import no_grad
 from backlit.errors import ShapeError
@@ -14,11 +14,11 @@ from backlit.ops import empty, ones, tensor, zeros
 from backlit.ops.tensor import Tensor
 
 
-class BatchNorm1d(Module):
+class _BatchNorm(Module):
     """Brings each feature to mean 0 and variance 1 over the batch; see `functional.batch_norm`.
 
     Args:
-        num_features: Number of features.
+        num_features: Number of features, which an image calls channels.
         eps: Added to the variance.
         momentum: How far the running values move with each batch; None for the average over all batches.
         affine: Whether to scale and shift by `weight` and `bias`, which are learnt.
@@ -35,6 +35,9 @@ class BatchNorm1d(Module):
         running_var: (num_features), or None.
         num_batches_tracked: How many batches the running values have seen, or None.
     """
+
+    # What an input may have behind its features.
+    _sizes: ClassVar[tuple[str, ...]]
 
     weight: Parameter | None
     bias: Parameter | None
@@ -55,7 +58,7 @@ class BatchNorm1d(Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        check_sizes("BatchNorm1d", num_features=num_features)
+        check_sizes(type(self).__name__, num_features=num_features)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -86,14 +89,12 @@ class BatchNorm1d(Module):
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(n, num_features) or (n, num_features, length) to the same shape."""
+        """(n, num_features) or (n, num_features, *sizes) to the same shape."""
         require_floats(self, input=input)
         shape = tuple(input._array.shape)
-        if len(shape) not in (2, 3) or shape[1] != self.num_features:
-            raise ShapeError(
-                f"{where(self)}: got an input of shape {shape}, expected (n, {self.num_features}) or "
-                f"(n, {self.num_features}, length)"
-            )
+        wanted = [f"(n, {self.num_features}{sizes})" for sizes in self._sizes]
+        if len(shape) not in [2 + sizes.count(",") for sizes in self._sizes] or shape[1] != self.num_features:
+            raise ShapeError(f"{where(self)}: got an input of shape {shape}, expected {' or '.join(wanted)}")
         momentum: Any = self.momentum
         if momentum is None:
             momentum = 0.0 if self.num_batches_tracked is None else 1.0 / (self.num_batches_tracked + 1).double()
@@ -118,6 +119,24 @@ class BatchNorm1d(Module):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
+
+
+class BatchNorm1d(_BatchNorm):
+    """Each feature of (n, num_features) or (n, num_features, length) to mean 0 and variance 1; see `batch_norm`."""
+
+    _sizes = ("", ", length")
+
+
+class BatchNorm2d(_BatchNorm):
+    """Each channel of (n, num_features, height, width) to mean 0 and variance 1 over the batch; see `batch_norm`."""
+
+    _sizes = (", height, width",)
+
+
+class BatchNorm3d(_BatchNorm):
+    """Each channel of (n, num_features, depth, height, width) to mean 0 and variance 1; see `batch_norm`."""
+
+    _sizes = (", depth, height, width",)
 
 
 class LayerNorm(Module):
