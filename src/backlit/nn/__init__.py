@@ -35,6 +35,7 @@ from backlit.nn.layers.activation import (
     Tanhshrink,
     Threshold,
 )
+from backlit.nn.layers.attention import MultiheadAttention
 from backlit.nn.layers.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from backlit.nn.layers.convolution import Conv1d, Conv2d, Conv3d
 from backlit.nn.layers.distance import CosineSimilarity, PairwiseDistance
@@ -120,6 +121,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",

@@ -23,6 +23,7 @@ from backlit.nn.functional.activation import (
     softmin,
     threshold,
 )
+from backlit.nn.functional.attention import scaled_dot_product_attention
 from backlit.nn.functional.classification import cross_entropy, nll_loss
 from backlit.nn.functional.convolution import conv1d, conv2d, conv3d
 from backlit.nn.functional.likelihood import gaussian_nll_loss, poisson_nll_loss
@@ -48,6 +49,7 @@ from backlit.nn.functional.padding import pad
 from backlit.nn.functional.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from backlit.nn.functional.regularization import dropout
 from backlit.nn.functional.table import bilinear, embedding_bag
+from backlit.nn.functional.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from backlit.ops import (
     embedding,
     gelu,
@@ -77,6 +79,9 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
@@ -116,6 +121,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
