@@ -313,7 +313,8 @@ def _nodes(onnx: Any, steps: list[Step]) -> list[Any]:
             if isinstance(given, np.ndarray):
                 key = (given.dtype.str, given.shape, str(given.tolist()) if given.dtype == object else given.tobytes())
                 if key not in constants:
-                    constants[key] = f"constant_{len(constants)}"
+                    # No operation's name has a colon, so that no result is called the same.
+                    constants[key] = f"constant:{len(constants)}"
                     value = onnx.numpy_helper.from_array(np.asarray(given, order="C"))
                     first.append(onnx.helper.make_node("Constant", [], [constants[key]], value=value))
                 inputs.append(constants[key])
