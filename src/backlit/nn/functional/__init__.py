@@ -23,6 +23,14 @@ from backlit.nn.functional.activation import (
     softmin,
     threshold,
 )
+from backlit.nn.functional.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from backlit.nn.functional.attention import scaled_dot_product_attention
 from backlit.nn.functional.classification import cross_entropy, nll_loss
 from backlit.nn.functional.convolution import conv1d, conv2d, conv3d
@@ -46,7 +54,17 @@ from backlit.nn.functional.normalization import (
     rms_norm,
 )
 from backlit.nn.functional.padding import pad
-from backlit.nn.functional.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from backlit.nn.functional.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from backlit.nn.functional.regularization import dropout
 from backlit.nn.functional.table import bilinear, embedding_bag
 from backlit.nn.functional.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -68,6 +86,12 @@ from backlit.ops import (
 )
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -104,6 +128,9 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",

@@ -25,8 +25,8 @@ def _parts(x: Any, dim: int, size: int, step: int, gap: int) -> list[Any]:
 
 
 def _in_turn(over: Over) -> list[tuple[int, int, int, int]]:
-    """The dimensions from the last one on, counted from the end, with their windows."""
-    return [(-1 - k, *window) for k, window in enumerate(reversed(over))]
+    """The dimensions from the last one on, counted from the end, with those windows that change anything."""
+    return [(-1 - k, *window) for k, window in enumerate(reversed(over)) if window[:2] != (1, 1)]
 
 
 def _backward(g: Any, stages: list[Any], over: Over, give: Callable[[Any, list[Any], Any], None]) -> Any:
@@ -50,8 +50,13 @@ def _accumulated(x: Any, over: Over, accumulate: Any) -> list[Any]:
     return stages
 
 
+def _pooled(x: Any, over: Over, accumulate: Any) -> Any:
+    found = _accumulated(x, over, accumulate)[-1]
+    return x.copy() if found is x else found
+
+
 def _max_kernel(xp: Any, input: Any, *, over: Over) -> Any:
-    return _accumulated(input, over, np.maximum)[-1]
+    return _pooled(input, over, np.maximum)
 
 
 def _give_to_the_first(g: Any, grads: list[Any], parts: list[Any]) -> None:
@@ -107,7 +112,7 @@ def max_of_windows(input: Tensor, *, over: Over) -> Tensor:
 
 
 def _sum_kernel(xp: Any, input: Any, *, over: Over) -> Any:
-    return _accumulated(input, over, np.add)[-1]
+    return _pooled(input, over, np.add)
 
 
 def _give_to_all(g: Any, grads: list[Any], parts: list[Any]) -> None:

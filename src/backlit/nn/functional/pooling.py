@@ -11,6 +11,7 @@ from backlit.errors import ArgumentError, ShapeError
 from backlit.nn.checks import per_dimension, require_floats, where
 from backlit.nn.functional.pool_windows import Over, first_largest, max_of_windows, sum_of_windows
 from backlit.ops import arrangement, tensor
+from backlit.ops import where as choose
 from backlit.ops.tensor import Tensor
 
 Numbers = int | Sequence[int]
@@ -53,7 +54,7 @@ def _axes(
     ceil_mode: bool,
 ) -> list[_Axis]:
     """The windows along each of the last `dims` dimensions, after a look at all settings."""
-    lengths = _lengths(operation, input, dims)
+    lengths = sizes_pooled(operation, input, dims)
     sizes = per_dimension(operation, "kernel_size", kernel_size, dims, 1)
     # An empty list is how programs of TorchScript write that no stride is given.
     steps = sizes if stride is None or stride == [] else per_dimension(operation, "stride", stride, dims, 1)
@@ -81,7 +82,7 @@ def _axes(
     return axes
 
 
-def _lengths(operation: str, input: Tensor, dims: int) -> tuple[int, ...]:
+def sizes_pooled(operation: str, input: Tensor, dims: int) -> tuple[int, ...]:
     """The sizes of the last `dims` dimensions of an input with channels, and rows or not."""
     require_floats(operation, input=input)
     shape = tuple(input._array.shape)
@@ -107,13 +108,13 @@ def _max_pool_of(operation: str, input: Tensor, dims: int, settings: Any, return
     padded, over = _bordered(input, axes, -math.inf), _over(axes)
     if not return_indices:
         return max_of_windows.bind(padded, over=over)
-    places = _places([axis.length for axis in axes])
+    places = numbered([axis.length for axis in axes])
     inner = np.pad(places, [(axis.padding, axis.after) for axis in axes], mode="edge")
     values, indices = first_largest((padded, tensor(inner)), over)
     return values, indices.expand_as(values)
 
 
-def _places(lengths: Sequence[int]) -> Any:
+def numbered(lengths: Sequence[int]) -> Any:
     """The number of each place, in the order of memory."""
     return np.arange(math.prod(lengths)).reshape(lengths)
 
@@ -257,3 +258,47 @@ def avg_pool3d(
     """The mean of each window: (n, channels, depth, height, width); see `avg_pool2d`."""
     settings = (kernel_size, stride, padding, ceil_mode)
     return _avg_pool_of("avg_pool3d", input, 3, settings, count_include_pad, divisor_override)
+
+
+def _lp_pool_of(
+    operation: str, input: Tensor, dims: int, norm_type: float, kernel_size: Numbers, stride: Any, ceil_mode: bool
+) -> Tensor:
+    if math.isinf(norm_type):
+        sign = math.copysign(1, norm_type)
+        settings = (kernel_size, stride, 0, 1, ceil_mode)
+        largest: Tensor = sign * _max_pool_of(operation, sign * input.abs(), dims, settings, False)
+        return largest
+    size = math.prod(per_dimension(operation, "kernel_size", kernel_size, dims))
+    mean = _avg_pool_of(operation, input.pow(norm_type), dims, (kernel_size, stride, 0, ceil_mode), True, None)
+    # The root has no slope at 0; there the gradient is 0, as in PyTorch.
+    empty = mean == 0
+    return choose(empty, mean, (choose(empty, 1.0, mean.abs()) * size).pow(1 / norm_type) * mean.sign())
+
+
+def lp_pool1d(
+    input: Tensor, norm_type: float, kernel_size: Numbers, stride: Numbers | None = None, ceil_mode: bool = False
+) -> Tensor:
+    """The norm of each window: (n, channels, length) or (channels, length); see `lp_pool2d`."""
+    return _lp_pool_of("lp_pool1d", input, 1, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    input: Tensor, norm_type: float, kernel_size: Numbers, stride: Numbers | None = None, ceil_mode: bool = False
+) -> Tensor:
+    """The `norm_type`-th root of the sum of each window's `norm_type`-th powers (Sermanet et al., 2012).
+
+    Args:
+        input: (n, channels, height, width) or (channels, height, width).
+        norm_type: The power; with infinity, the largest magnitude.
+        kernel_size: How many elements a window has along each dimension, or along all.
+        stride: How far apart windows begin; by default as far as they are long.
+        ceil_mode: Whether a window that begins inside but reaches out counts.
+    """
+    return _lp_pool_of("lp_pool2d", input, 2, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    input: Tensor, norm_type: float, kernel_size: Numbers, stride: Numbers | None = None, ceil_mode: bool = False
+) -> Tensor:
+    """The norm of each window: (n, channels, depth, height, width); see `lp_pool2d`."""
+    return _lp_pool_of("lp_pool3d", input, 3, norm_type, kernel_size, stride, ceil_mode)

@@ -135,3 +135,115 @@ class AvgPool3d(_AvgPoolNd):
     """The mean of each window of (n, channels, depth, height, width); see `functional.avg_pool2d`."""
 
     _function = staticmethod(F.avg_pool3d)
+
+
+class _AdaptivePool(Module):
+    def extra_repr(self) -> str:
+        """How many windows there are."""
+        return f"output_size={self.output_size}"
+
+
+class _AdaptiveAvgPool(_AdaptivePool):
+    _function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, output_size: int | Sequence[int | None] | None) -> None:
+        super().__init__()
+        self.output_size = _kept(output_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, channels, *sizes) to (n, channels, *output_size)."""
+        require_tensors(self, input=input)
+        return type(self)._function(input, self.output_size)
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+    """The means of `output_size` windows of (n, channels, length); see `functional.adaptive_avg_pool2d`."""
+
+    _function = staticmethod(F.adaptive_avg_pool1d)
+
+
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+    """The means of `output_size` windows of (n, channels, height, width); see `functional.adaptive_avg_pool2d`."""
+
+    _function = staticmethod(F.adaptive_avg_pool2d)
+
+
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+    """The means of `output_size` windows of (n, channels, depth, height, width); see `adaptive_avg_pool2d`."""
+
+    _function = staticmethod(F.adaptive_avg_pool3d)
+
+
+class _AdaptiveMaxPool(_AdaptivePool):
+    _function: ClassVar[Callable[..., Any]]
+
+    def __init__(self, output_size: int | Sequence[int | None] | None, return_indices: bool = False) -> None:
+        super().__init__()
+        self.output_size = _kept(output_size)
+        self.return_indices = return_indices
+
+    def forward(self, input: Tensor) -> Any:
+        """(n, channels, *sizes) to (n, channels, *output_size), with the places of the largest if `return_indices`."""
+        require_tensors(self, input=input)
+        return type(self)._function(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+    """The largest of each of `output_size` windows of (n, channels, length); see `functional.adaptive_max_pool2d`."""
+
+    _function = staticmethod(F.adaptive_max_pool1d)
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+    """The largest of each of `output_size` windows of (n, channels, height, width); see `adaptive_max_pool2d`."""
+
+    _function = staticmethod(F.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """The largest of each of `output_size` windows of (n, channels, depth, height, width)."""
+
+    _function = staticmethod(F.adaptive_max_pool3d)
+
+
+class _LPPool(Module):
+    _function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(
+        self, norm_type: float, kernel_size: Numbers, stride: Numbers | None = None, ceil_mode: bool = False
+    ) -> None:
+        super().__init__()
+        self.norm_type = norm_type
+        self.kernel_size = _kept(kernel_size)
+        self.stride = _kept(stride)
+        self.ceil_mode = ceil_mode
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, channels, *sizes) to (n, channels, *windows)."""
+        require_tensors(self, input=input)
+        return type(self)._function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPool):
+    """The norm of each window of (n, channels, length); see `functional.lp_pool2d`."""
+
+    _function = staticmethod(F.lp_pool1d)
+
+
+class LPPool2d(_LPPool):
+    """The norm of each window of (n, channels, height, width); see `functional.lp_pool2d`."""
+
+    _function = staticmethod(F.lp_pool2d)
+
+
+class LPPool3d(_LPPool):
+    """The norm of each window of (n, channels, depth, height, width); see `functional.lp_pool2d`."""
+
+    _function = staticmethod(F.lp_pool3d)
