@@ -37,8 +37,16 @@ from backlit.nn.layers.activation import (
 )
 from backlit.nn.layers.attention import MultiheadAttention
 from backlit.nn.layers.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
-from backlit.nn.layers.convolution import Conv1d, Conv2d, Conv3d
+from backlit.nn.layers.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from backlit.nn.layers.distance import CosineSimilarity, PairwiseDistance
+from backlit.nn.layers.folding import Fold, Unfold
 from backlit.nn.layers.linear import Identity, Linear
 from backlit.nn.layers.loss import (
     BCELoss,
@@ -80,6 +88,13 @@ from backlit.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from backlit.nn.layers.regularization import Dropout
 from backlit.nn.layers.shape import Flatten, Unflatten
 from backlit.nn.layers.table import Bilinear, Embedding, EmbeddingBag, TableInput
+from backlit.nn.layers.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 
@@ -110,6 +125,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
@@ -117,6 +135,7 @@ __all__ = [
     "Embedding",
     "EmbeddingBag",
     "Flatten",
+    "Fold",
     "GRUCell",
     "GaussianNLLLoss",
     "Hardshrink",
@@ -175,8 +194,14 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unflatten",
+    "Unfold",
     "functional",
     "init",
     "utils",

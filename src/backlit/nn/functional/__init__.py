@@ -34,6 +34,7 @@ from backlit.nn.functional.adaptive_pooling import (
 from backlit.nn.functional.attention import scaled_dot_product_attention
 from backlit.nn.functional.classification import cross_entropy, nll_loss
 from backlit.nn.functional.convolution import conv1d, conv2d, conv3d
+from backlit.nn.functional.folding import fold, unfold
 from backlit.nn.functional.likelihood import gaussian_nll_loss, poisson_nll_loss
 from backlit.nn.functional.loss import (
     binary_cross_entropy,
@@ -113,6 +114,7 @@ __all__ = [
     "elu",
     "embedding",
     "embedding_bag",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -163,6 +165,7 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "triplet_margin_loss",
+    "unfold",
 ]
 
 answer_at(globals(), __all__)

@@ -1,4 +1,4 @@
-"""Convolutions: one affine map of every window that slides over an input, and their transposes."""
+"""Convolutions: one affine map of every window that slides over an input."""
 
 import math
 from collections.abc import Sequence
@@ -15,38 +15,24 @@ from backlit.ops.windows import windows
 Numbers = int | Sequence[int]
 
 
-def _channels(bias: Any, rank: int) -> Any:
-    """Values a channel, as they are added to (n, channels, *sizes)."""
-    return bias.reshape(-1, *[1] * rank)
-
-
 def _kernel(xp: Any, input: Any, weight: Any, bias: Any, **geometry: Any) -> Any:
-    kernel, groups = weight.shape[2:], geometry["groups"]
-    matrix = weight.reshape(groups, len(weight) // groups, math.prod(weight.shape[1:]))
-    out = correlate(input, matrix, kernel, **geometry)
-    if bias is not None:
-        out += _channels(bias, len(kernel))
-    return out
+    return correlate(input, weight, bias, **geometry)
 
 
 def _kernel_gradient(
     g: Any, input: Any, weight: Any, needs: Any, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int
 ) -> Any:
-    kernel = weight.shape[2:]
     geometry: Any = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    grad_input = grad_weight = None
-    if needs[0]:
-        matrix = weight.reshape(groups, len(weight) // groups, math.prod(weight.shape[1:]))
-        grad_input = spread(g, matrix, kernel, input.shape[2:], **geometry)
-    if needs[1]:
-        grad_weight = weigh(g, input, kernel, **geometry).reshape(weight.shape)
+    grad_input = spread(g, weight, sizes=input.shape[2:], **geometry) if needs[0] else None
+    grad_weight = weigh(g, input, weight.shape[2:], **geometry) if needs[1] else None
     return grad_input, grad_weight, g.sum(axis=(0, *range(2, g.ndim))) if needs[2] else None
 
 
-def _sample(rng: Any, input: Sizes, weight: Sizes, bias: bool = True, **geometry: Any) -> Any:
+def sample(rng: Any, input: Sizes, weight: Sizes, bias: bool = True, **geometry: Any) -> Any:
+    """Arguments and settings on which the common tests try a convolution."""
     rank = len(input) - 2
     settings = {"stride": (1,) * rank, "padding": ((0, 0),) * rank, "dilation": (1,) * rank, "groups": 1, **geometry}
-    outputs = weight[0] if "outputs" not in settings else settings.pop("outputs")
+    outputs = settings.pop("outputs", weight[0])
     return (rng.normal(size=input), rng.normal(size=weight), rng.normal(size=outputs) if bias else None), settings
 
 
@@ -57,14 +43,14 @@ def _sample(rng: Any, input: Sizes, weight: Sizes, bias: bool = True, **geometry
     notation="windows({input}) {weight} + {bias}",
     promote=None,
     samples=lambda rng: [
-        _sample(rng, (2, 2, 5), (3, 2, 3)),
-        _sample(rng, (2, 2, 4, 5), (3, 2, 2, 3), padding=((1, 1), (0, 2))),
-        _sample(rng, (1, 1, 3, 3, 3), (2, 1, 2, 2, 2), bias=False),
-        _sample(rng, (2, 2, 7, 6), (2, 2, 2, 3), stride=(3, 2), dilation=(2, 1), padding=((0, 1), (1, 1))),
-        _sample(rng, (2, 4, 4, 3), (6, 2, 2, 2), groups=2),
-        _sample(rng, (2, 3, 4, 4), (3, 1, 3, 3), groups=3, padding=((1, 1), (1, 1))),
-        _sample(rng, (2, 3, 5, 5), (4, 3, 1, 1), stride=(2, 2)),
-        _sample(rng, (0, 2, 4, 4), (3, 2, 3, 3)),
+        sample(rng, (2, 2, 5), (3, 2, 3)),
+        sample(rng, (2, 2, 4, 5), (3, 2, 2, 3), padding=((1, 1), (0, 2))),
+        sample(rng, (1, 1, 3, 3, 3), (2, 1, 2, 2, 2), bias=False),
+        sample(rng, (2, 2, 7, 6), (2, 2, 2, 3), stride=(3, 2), dilation=(2, 1), padding=((0, 1), (1, 1))),
+        sample(rng, (2, 4, 4, 3), (6, 2, 2, 2), groups=2),
+        sample(rng, (2, 3, 4, 4), (3, 1, 3, 3), groups=3, padding=((1, 1), (1, 1))),
+        sample(rng, (2, 3, 5, 5), (4, 3, 1, 1), stride=(2, 2)),
+        sample(rng, (0, 2, 4, 4), (3, 2, 3, 3)),
     ],
 )
 def _convolution(
@@ -125,7 +111,7 @@ def widths(layer: Any, padding: Any, kernel: Sizes, stride: Sizes, dilation: Siz
     return tuple((n // 2, n - n // 2) for n in whole)
 
 
-def _batched(layer: Any, input: Tensor, weight: Tensor, bias: Tensor | None, channels: int, outputs: int) -> bool:
+def is_batched(layer: Any, input: Tensor, weight: Tensor, bias: Tensor | None, channels: int, outputs: int) -> bool:
     """Whether the input has a dimension of rows, after a look at all types and shapes."""
     require_floats(layer, input=input, weight=weight, **({} if bias is None else {"bias": bias}))
     shape: tuple[int, ...] = tuple(input._array.shape)
@@ -160,7 +146,8 @@ def _batched(layer: Any, input: Tensor, weight: Tensor, bias: Tensor | None, cha
     return len(shape) == rank + 2
 
 
-def _check_weight(layer: Any, weight: Any, rank: int, groups: Any) -> None:
+def check_weight(layer: Any, weight: Any, rank: int, groups: Any) -> None:
+    """Raise unless it is a weight for windows over `rank` dimensions and so many groups."""
     require_floats(layer, weight=weight)
     shape = tuple(weight._array.shape)
     if len(shape) != rank + 2 or 0 in shape[2:]:
@@ -188,11 +175,11 @@ def convolve(
     groups: int,
 ) -> Tensor:
     """A convolution over the last `rank` dimensions; `layer`, a module or a function's name, is what messages name."""
-    _check_weight(layer, weight, rank, groups)
+    check_weight(layer, weight, rank, groups)
     outputs, channels, *kernel = weight._array.shape
-    batched = _batched(layer, input, weight, bias, channels * groups, outputs)
-    steps = per_dimension(layer, "stride", stride, rank, 1)
-    gaps = per_dimension(layer, "dilation", dilation, rank, 1)
+    batched = is_batched(layer, input, weight, bias, channels * groups, outputs)
+    steps = per_dimension(layer, "stride", stride, rank)
+    gaps = per_dimension(layer, "dilation", dilation, rank)
     sides = widths(layer, padding, tuple(kernel), steps, gaps)
     sizes = tuple(input._array.shape[-rank:])
     if min(places(sizes, tuple(kernel), steps, sides, gaps)) < 1:

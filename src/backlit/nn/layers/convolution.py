@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from backlit.errors import ArgumentError, suggest
+from backlit.errors import ArgumentError, ShapeError, suggest
 from backlit.nn import functional as F
 from backlit.nn import init
-from backlit.nn.checks import check_sizes, per_dimension
+from backlit.nn.checks import check_sizes, per_dimension, where
+from backlit.nn.functional.columns import reach
 from backlit.nn.functional.convolution import convolve, widths
+from backlit.nn.functional.transposed_convolution import convolve_transposed
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 from backlit.ops import empty
@@ -144,5 +146,121 @@ class Conv2d(_Convolution):
 
 class Conv3d(_Convolution):
     """Convolution over three dimensions: `Conv2d` on (n, in_channels, depth, height, width)."""
+
+    _rank = 3
+
+
+class _TransposedConvolution(_Convolution):
+    """What layers share whose elements each add to a window of the output."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Numbers,
+        stride: Numbers = 1,
+        padding: Numbers = 0,
+        output_padding: Numbers = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Numbers = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        layer = type(self).__name__
+        if padding_mode != "zeros":
+            raise ArgumentError(f"{layer}: padding_mode can only be 'zeros', got {padding_mode!r}")
+        widths = per_dimension(layer, "padding", padding, self._rank, 0)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, widths, dilation, groups, bias, padding_mode, device, dtype
+        )
+        self.output_padding = per_dimension(layer, "output_padding", output_padding, self._rank, 0)
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        return (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """(n, in_channels, *places) to (n, out_channels, *sizes), or the same without n.
+
+        Args:
+            input: The input.
+            output_size: The sizes wanted, of those that the stride brings to the input's; None: as `output_padding`
+                says.
+
+        Raises:
+            ShapeError: `output_size` has other dimensions, or is not among those sizes.
+        """
+        more = self.output_padding if output_size is None else self._output_padding(input, tuple(output_size))
+        padding: Any = self.padding
+        return convolve_transposed(
+            self,
+            self._rank,
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            padding,
+            more,
+            self.groups,
+            self.dilation,
+        )
+
+    def _output_padding(self, input: Tensor, output_size: tuple[int, ...]) -> tuple[int, ...]:
+        rank = self._rank
+        if len(output_size) not in (rank, input.dim()):
+            raise ShapeError(
+                f"{where(self)}: output_size {output_size} must have the output's last {rank} sizes, or all of them"
+            )
+        whole = reach(tuple(input.shape[-rank:]), self.kernel_size, self.stride, self.dilation)
+        least = [n - before - after for n, (before, after) in zip(whole, self._widths, strict=True)]
+        more = tuple(size - n for size, n in zip(output_size[-rank:], least, strict=True))
+        if any(not 0 <= extra < step for extra, step in zip(more, self.stride, strict=True)):
+            most = [n + step - 1 for n, step in zip(least, self.stride, strict=True)]
+            raise ShapeError(
+                f"{where(self)}: output_size {output_size} is not between {tuple(least)} and {tuple(most)}, the sizes "
+                f"that an input of shape {tuple(input.shape)} can come from"
+            )
+        return more
+
+
+class ConvTranspose1d(_TransposedConvolution):
+    """Transposed convolution over one dimension: `ConvTranspose2d` on (n, in_channels, length)."""
+
+    _rank = 1
+
+
+class ConvTranspose2d(_TransposedConvolution):
+    """The transpose of `Conv2d`: each element adds to a window of the output; see `functional.conv_transpose2d`.
+
+    Args:
+        in_channels: Channels of the input, its second dimension.
+        out_channels: Channels of the output.
+        kernel_size: Size of a window: a number, or one a dimension.
+        stride: How far apart windows begin in the output.
+        padding: How much is cut off at each end of the output.
+        output_padding: How much the output is longer at its end, below stride or dilation.
+        groups: Into how many groups channels are parted.
+        bias: Whether there is a shift for each channel of the output.
+        dilation: How far apart the elements of a window are.
+        padding_mode: "zeros".
+        device: "cpu" or None.
+        dtype: Type of the parameters, the default type if None.
+
+    Attributes:
+        weight: (in_channels, out_channels / groups, *kernel_size).
+        bias: (out_channels), or None.
+
+    Raises:
+        ArgumentError: A setting is out of range, or the channels are no multiple of the groups.
+        ShapeError: When called: the input has other channels, or nothing is left of the output.
+        DtypeError: When called: the input's type is not the weight's.
+    """
+
+    _rank = 2
+
+
+class ConvTranspose3d(_TransposedConvolution):
+    """Transposed convolution over three dimensions: `ConvTranspose2d` on (n, in_channels, depth, height, width)."""
 
     _rank = 3
