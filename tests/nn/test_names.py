@@ -9,9 +9,9 @@ from backlit.errors import MissingNameError
 @pytest.mark.parametrize(
     ("place", "name", "nearest"),
     [
-        (nn, "Conv2d", "PyTorch has it, backlit does not"),
+        (nn, "ChannelShuffle", "PyTorch has it, backlit does not"),
         (nn, "Liner", "the nearest that exists is 'Linear'"),
-        (nn.functional, "conv2d", "PyTorch has it, backlit does not"),
+        (nn.functional, "ctc_loss", "PyTorch has it, backlit does not"),
         (nn.functional, "leaky_rleu", "the nearest that exists is 'leaky_relu'"),
         (nn.init, "sparse_", "PyTorch has it, backlit does not"),
         (nn.init, "xavier_unifrom_", "the nearest that exists is 'xavier_uniform_'"),
@@ -25,8 +25,8 @@ def test_a_missing_name_is_told(place, name, nearest):
 
 
 def test_what_is_not_like_anything_has_no_nearest():
-    with pytest.raises(MissingNameError, match=r"no 'Conv2d': PyTorch has it, backlit does not$"):
-        _ = nn.Conv2d
+    with pytest.raises(MissingNameError, match=r"no 'ChannelShuffle': PyTorch has it, backlit does not$"):
+        _ = nn.ChannelShuffle
 
 
 @pytest.mark.parametrize("place", [nn, nn.functional, nn.init, nn.utils])
