@@ -48,6 +48,12 @@ def computed(step: Any, args: list[Any], arrays: list[Any]) -> Any:
         return (
             as_strided(source, step.shape, [s * size for s in strides]) if 0 not in step.shape else np.zeros(step.shape)
         )
+    if step.kind == "pad":
+        lows, strides, value = step.attrs
+        result = np.full(step.shape, value, args[0].dtype)
+        ends = [low + stride * n for low, stride, n in zip(lows, strides, args[0].shape, strict=True)]
+        result[tuple(slice(*one) for one in zip(lows, ends, strides, strict=True))] = args[0]
+        return result
     if step.kind == "reduce":
         return REDUCTIONS[step.op](args[0], axis=step.attrs if "arg" not in step.op else step.attrs[0])
     if step.kind == "product":

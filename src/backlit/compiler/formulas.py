@@ -117,13 +117,10 @@ def stack(parts: Sequence[Any], axis: int = 0) -> Any:
 @formula(np.pad)
 def pad(x: LoweredArray, widths: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
     """An array with a border of one number."""
-    for dim, (before, after) in enumerate(widths):
-        if before or after:
-            size = x.shape[dim]
-            found = _moved(x, dim, before, before + size + after)
-            place = _places(found, dim)
-            x = where((place >= before) & (place < before + size), found, x.constant(constant_values, x.dtype))
-    return x
+    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths, strict=True))
+    if not isinstance(constant_values, bool | int | float):
+        raise NotLowered("a border of several numbers")
+    return x.padded(tuple(before for before, _ in widths), (1,) * x.ndim, shape, constant_values)
 
 
 @formula(np.tile)
@@ -190,10 +187,17 @@ def placed(op: str, x: LoweredArray, index: tuple[Any, ...], values: Any) -> Any
         for e, n in zip(entries, x.shape, strict=True)
     ]
     values = values.reshape(tuple(len(r) for r in ranges))
+    if not all(map(len, ranges)):
+        return x
+    background = x.program.steps[x.number]
+    if background.kind == "constant" and all(r.step > 0 for r in ranges):
+        # Of a constant and what is added, only the sum is stored.
+        values = x.constant(background.attrs, x.dtype) + values if op == "add" else values
+        lows, strides = tuple(r[0] for r in ranges), tuple(r.step if len(r) > 1 else 1 for r in ranges)
+        if op == "set" or background.attrs == 0:
+            return values.padded(lows, strides, x.shape, background.attrs)
     for dim, chosen in enumerate(ranges):
         count, size = len(chosen), x.shape[dim]
-        if not count:
-            return x
         step = chosen.step if count > 1 else 1
         if (chosen[0], step, count) == (0, 1, size):
             continue

@@ -8,7 +8,7 @@ import llvmlite.ir as ir
 
 from backlit.compiler.costs import Share
 from backlit.compiler.failures import INDEX
-from backlit.compiler.frame import I64, Index, KernelFrame, elements, number, plain_strides
+from backlit.compiler.frame import I64, Index, KernelFrame, elements, number, number32, plain_strides
 from backlit.compiler.plan import LINE, Access, access, row_major, same_dims
 from backlit.compiler.rows import Affine, Inverse
 from backlit.compiler.squares import butterfly, columns_of, first_lanes
@@ -79,6 +79,8 @@ class KernelEmitter(KernelFrame):
             return self.builder.add(code.splat(i), code.steps()) if lanes else code.splat(i)
         if step.kind == "view":
             return self._through(n, index)
+        if step.kind == "pad":
+            return self._padded(n, index)
         if step.kind == "take":
             return self._take(n, index)
         if step.kind == "reduce" and self.kernel.columns is not None:
@@ -166,6 +168,56 @@ class KernelEmitter(KernelFrame):
         if dims is None:
             raise ValueError(f"%{n}, {step}, cannot be read")
         return self.value(source, tuple((number(0), False) if d is None else index[d] for d in dims))
+
+    def _padded(self, n: int, index: Index) -> Any:
+        """The value inside of a border, or the border's; outside, what is read is the nearest that is there."""
+        step, b, code = self.steps[n], self.builder, self.code
+        lows, strides, value = step.attrs
+        sizes = self.steps[step.args[0]].shape
+        if any(lanes and stride != 1 for (_, lanes), stride in zip(index, strides, strict=True)):
+            return self._lane_by_lane(n, index)
+        places: list[tuple[Any, bool]] = []
+        inside, mask, before = None, None, self.mask
+        for (i, lanes), low, stride, size, own in zip(index, lows, strides, sizes, step.shape, strict=True):
+            if (low, stride, size) == (0, 1, own):
+                places.append((i, lanes))
+                continue
+            apart, count = b.sub(i, self.size(low)), self.size(size)
+            if lanes:
+                # Lanes outside are not read.
+                mask = b.icmp_unsigned("<", b.add(code.splat(apart), code.steps()), code.splat(count))
+                places.append((apart, True))
+                continue
+            # What is before the beginning is, without a sign, far beyond the end.
+            place = apart if stride == 1 else b.udiv(apart, number(stride))
+            fits = b.icmp_unsigned("<", place, count)
+            if stride != 1:
+                fits = b.and_(fits, b.icmp_signed("==", b.mul(place, number(stride)), apart))
+            places.append((b.select(fits, place, number(0)), False))
+            inside = fits if inside is None else b.and_(inside, fits)
+        if mask is not None:
+            self.mask = mask if before is None else b.and_(mask, before)
+        found = self.value(step.args[0], tuple(places))
+        self.mask = before
+        border = code.constant(value, step.dtype)
+        if mask is not None:
+            found = b.select(mask, found, border)
+        return found if inside is None else b.select(inside, found, border)
+
+    def _lane_by_lane(self, n: int, index: Index) -> Any:
+        """The value of a step, for each lane alone."""
+        b, code, mask, lanes = self.builder, self.code, self.mask, self.code.lanes
+        result: Any = ir.Constant(code.type(self.steps[n].dtype), None)
+        self.mask, code.lanes = None, 1
+        for lane in range(lanes):
+            here = number(lane)
+            if mask is not None:
+                # Lanes beyond the end are like the first, which exists.
+                here = b.select(b.extract_element(mask, number32(lane)), here, number(0))
+            place = tuple((self.plus(i, here) if own else i, False) for i, own in index)
+            result = b.insert_element(result, self.value(n, place), number32(lane))
+        self.mask, code.lanes = mask, lanes
+        return result
 
     def _stored(self, n: int, index: Index, strides: tuple[Any, ...], offset: Any = 0) -> Any:
         """The value that is read from a step's memory."""

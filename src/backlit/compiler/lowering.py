@@ -92,8 +92,9 @@ class LoweringNamespace(NumpyNamespace):
     ) -> Any:
         """Sums of windows: of what each place inside of windows brings."""
         found = self.zeros(shape, g.dtype)
+        strides = tuple(steps[dims.index(d)] if d in dims else 1 for d in range(len(shape)))
         for place, within in window_places(g.shape, shape, dims, steps, gaps):
-            found = placed("add", found, place, g[within])
+            found = found + g[within].padded(tuple(p.start or 0 for p in place), strides, shape)
         return found
 
     def eye(self, n: int, m: int, dtype: Any) -> Any:

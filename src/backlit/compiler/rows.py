@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backlit.compiler.program import Program, ProgramBuilder
+from backlit.compiler.program import Program, ProgramBuilder, Step
 from backlit.graph.graph import Graph
 
 # The numbers of rows at which programs are traced: large, so that no part of fixed size is cut short, one odd and one
@@ -164,6 +164,16 @@ def _same(pattern: Any, value: Any, rows: int) -> bool:
     return type(expected) is type(value) and bool(np.all(expected == value))
 
 
+def has_room(pad: Step, source: Step, rows: int) -> bool:
+    """Whether what a pad puts a border around is inside of it, for so many rows."""
+    lows, strides, _ = pad.attrs
+    sides = zip(lows, strides, source.shape, pad.shape, strict=True)
+    return all(
+        at(low, rows) >= 0 and at(low, rows) + stride * (at(n, rows) - 1) < max(at(size, rows), 1)
+        for low, stride, n, size in sides
+    )
+
+
 def stays_inside(program: Program, rows: int) -> bool:
     """Whether, for so many rows, no size is negative and no view reaches beyond its source.
 
@@ -172,6 +182,8 @@ def stays_inside(program: Program, rows: int) -> bool:
     for step in program.steps:
         shape = [at(n, rows) for n in step.shape]
         if shape and min(shape) < 0:
+            return False
+        if step.kind == "pad" and not has_room(step, program.steps[step.args[0]], rows):
             return False
         if step.kind != "view" or 0 in shape:
             continue

@@ -248,6 +248,14 @@ class LoweredArray(NDArrayOperatorsMixin):
             strides[d] = strides[d] * step if shape[d] > 1 else 0
         return self._look(0, (*strides, *inner), (*shape, *sizes))
 
+    def padded(
+        self, lows: tuple[int, ...], steps: tuple[int, ...], shape: tuple[int, ...], value: Any = 0
+    ) -> "LoweredArray":
+        """An array of `shape` whose elements at `lows + steps * i` are those of this one; the others are a number."""
+        if shape == self.shape:
+            return self
+        return self._add("pad", "", (self.number,), (lows, steps, value), shape, self.dtype)
+
     @property
     def T(self) -> Any:
         """The dimensions in reverse order."""

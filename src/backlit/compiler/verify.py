@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backlit.compiler.program import Program, Step
-from backlit.compiler.rows import SAMPLES, Affine, Inverse, at
+from backlit.compiler.rows import SAMPLES, Affine, Inverse, at, has_room
 from backlit.compiler.symbolic import SCANS
 from backlit.compiler.values import can_emit
 from backlit.core.primitive import Primitive
@@ -128,6 +128,14 @@ def _view(step: Step, args: Sequence[Step]) -> str | None:
     return "the view reaches outside of its argument"
 
 
+def _pad(step: Step, args: Sequence[Step]) -> str | None:
+    if len(args) != 1 or args[0].dtype != step.dtype or len(args[0].shape) != len(step.shape):
+        return "a pad has one argument, of its own type and dimensions"
+    if not has_room(step, args[0], SAMPLES[0]):
+        return "a pad has room for its argument"
+    return None if isinstance(step.attrs[2], int | float) else "what a pad adds is a number"
+
+
 def _reduce(step: Step, args: Sequence[Step]) -> str | None:
     if len(args) != 1 or step.op not in _REDUCTIONS:
         return f"there is no reduction {step.op} of these"
@@ -205,6 +213,7 @@ _CHECKS: dict[str, Any] = {
     "iota": _iota,
     "pointwise": _pointwise,
     "view": _view,
+    "pad": _pad,
     "reduce": _reduce,
     "product": _product,
     "take": _take,

@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backlit.compiler.plan import access, same_dims
-from backlit.compiler.program import ProgramBuilder
+from backlit.compiler.plan.reading import composed
+from backlit.compiler.program import ProgramBuilder, Step
+from backlit.compiler.rows import Affine
+from backlit.core.namespace import NUMPY
 
 
 def looked(builder: ProgramBuilder, number: int, view: Any) -> int:
@@ -31,6 +34,10 @@ VIEWS = st.sampled_from(
         lambda a: np.broadcast_to(a, (2, *a.shape)),
         lambda a: a.reshape(-1) if a.flags.c_contiguous else a[...],
         lambda a: np.moveaxis(a, 0, -1) if a.ndim else a[...],
+        lambda a: a[..., 1::2] if a.ndim and a.shape[-1] > 1 else a[...],
+        lambda a: a[::-2] if a.ndim else a[...],
+        lambda a: NUMPY.windows(a, (0,), (2,), (1,), (1,)) if a.ndim and len(a) > 1 else a[...],
+        lambda a: NUMPY.windows(a, (a.ndim - 1,), (2,), (1,), (2,)) if a.ndim and a.shape[-1] > 2 else a[...],
     ]
 )
 
@@ -38,18 +45,32 @@ VIEWS = st.sampled_from(
 @given(st.lists(VIEWS, min_size=1, max_size=4))
 def test_access_finds_what_the_views_show(views: list[Any]) -> None:
     builder = ProgramBuilder()
-    number = builder.add("input", "", (), 0, (3, 4), "f8")
-    values = np.arange(12).reshape(3, 4)
+    number = builder.add("input", "", (), 0, (3, 4, 5), "f8")
+    values = np.arange(60).reshape(3, 4, 5)
     for view in views:
         number = looked(builder, number, lambda a, view=view: np.asarray(view(a)))
         # Each view is of values in row-major order.
         values = np.ascontiguousarray(view(values))
     found = access(builder.finished([number]), number, {0})
     if found is not None:
-        flat = np.arange(12)[found.offset :]
+        flat = np.arange(60)[found.offset :]
         strides = [s * flat.itemsize for s in found.strides]
         step = builder.steps[number]
         np.testing.assert_array_equal(np.lib.stride_tricks.as_strided(flat, step.shape, strides), values)
+
+
+def test_parts_and_windows_of_turned_images_are_read_through() -> None:
+    """Images of any number of rows, of which channels lie side by side, seen channel by channel."""
+    shape, turned = (Affine(1), 3, 6, 8), (144, 1, 24, 3)
+    part = Step("view", "", (0,), (8, (144, 48, 16, 2)), (Affine(1), 3, 3, 4), "f4")
+    assert composed(shape, 0, turned, part) == (24, (144, 1, 48, 6))
+    windows = Step("view", "", (0,), (0, (144, 48, 8, 1, 8, 1)), (Affine(1), 3, 5, 7, 2, 2), "f4")
+    assert composed(shape, 0, turned, windows) == (0, (144, 1, 24, 3, 24, 3))
+    # What goes on from the end of a line to the next is in no line of an image that is turned.
+    across = Step("view", "", (0,), (7, (144, 48, 8, 1)), (Affine(1), 3, 3, 4), "f4")
+    assert composed(shape, 0, turned, across) is None
+    few_rows = Step("view", "", (0,), (144, (144, 48, 8, 1)), (Affine(1, -1), 3, 6, 8), "f4")
+    assert composed(shape, 0, turned, few_rows) is None
 
 
 def test_a_transpose_of_a_part_is_not_read_through() -> None:

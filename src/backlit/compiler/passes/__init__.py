@@ -6,6 +6,7 @@ from backlit.compiler.passes.algebra import simplify
 from backlit.compiler.passes.common import merge_equal_steps
 from backlit.compiler.passes.constants import fold_constants
 from backlit.compiler.passes.dead_code import drop_dead_code
+from backlit.compiler.passes.layouts import follow_memory
 from backlit.compiler.passes.one_hot import compare_labels
 from backlit.compiler.passes.shapes import plain_shapes
 from backlit.compiler.passes.transposes import turn_products
@@ -22,6 +23,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("algebraic rules", simplify),
     ("comparison of labels", compare_labels),
     ("plain shapes", plain_shapes),
+    ("layout of images", follow_memory),
     ("layout of transposes", turn_products),
     ("common sub-expressions of what is left", merge_equal_steps),
     ("dead code of what is left", drop_dead_code),

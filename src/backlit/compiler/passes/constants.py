@@ -74,4 +74,8 @@ def _reduce(step: Step, args: list[Step]) -> Any:
     return total if isinstance(total, Affine) and isinstance(total.scale, int) else None
 
 
-_RULES: dict[str, Any] = {"view": _view, "take": _take, "pointwise": _pointwise, "reduce": _reduce}
+def _pad(step: Step, args: list[Step]) -> Any:
+    return args[0].attrs if args[0].attrs == step.attrs[2] else None
+
+
+_RULES: dict[str, Any] = {"view": _view, "pad": _pad, "take": _take, "pointwise": _pointwise, "reduce": _reduce}

@@ -82,7 +82,13 @@ class _Reader:
     def compute(self, n: int, own: int | None) -> None:
         """Read the arguments of a step."""
         step = self.steps[n]
-        handler = {"view": self._view, "take": self._take, "reduce": self._reduce, "product": self._product}
+        handler = {
+            "view": self._view,
+            "pad": self._pad,
+            "take": self._take,
+            "reduce": self._reduce,
+            "product": self._product,
+        }
         if step.kind in handler:
             handler[step.kind](n, step, own)
             return
@@ -115,6 +121,12 @@ class _Reader:
                 reach = reach + (n - 1) * stride if isinstance(n, int) else width
         known = all(isinstance(value, int) for value in (offset, width, reach, *strides))
         return known and min(offset, *strides) >= 0 and strides[own] == width and reach < width
+
+    def _pad(self, n: int, step: Step, own: int | None) -> None:
+        lows, strides, _ = step.attrs
+        (source,) = step.args
+        same = own is not None and (lows[own], strides[own], self.steps[source].shape[own]) == (0, 1, step.shape[own])
+        self.read(source, own if same else None)
 
     def _take(self, n: int, step: Step, own: int | None) -> None:
         source, *picks = step.args

@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 
 from backlit.compiler.program import Program, Step, plain_strides, row_major
 
+# Stands for the last of the rows, of which a program knows no number.
+_ALL = -1
+
 
 def same_dims(step: Step, source: Step) -> list[int | None] | None:
     """For a view that only orders, adds or drops dimensions: for each dimension of its source, which of its own.
@@ -63,15 +66,43 @@ def composed(shape: tuple[Any, ...], offset: Any, strides: tuple[Any, ...], view
     plain = plain_strides(shape)
     if strides == plain:
         return offset + own_offset, own
-    if own_offset != 0:
+    if own_offset != 0 and not all(isinstance(n, int) for n in (own_offset, *plain)):
         return None
+    # Where the view is along each dimension of what it looks at: from, and to.
+    lows, rest = [0] * len(shape), own_offset
+    for d, s in enumerate(plain):
+        if rest != 0 and s != 0:
+            lows[d], rest = divmod(rest, s)
+    if any(n and not isinstance(size, int) for n, size in zip(lows, shape, strict=True)):
+        return None
+    begins, highs = tuple(lows), list(lows)
     through: list[Any] = []
     for size, stride in zip(view.shape, own, strict=True):
         if stride == 0:
             through.append(0)
             continue
-        match = [d for d, s in enumerate(plain) if s == stride and shape[d] == size]
+        whole = [d for d, s in enumerate(plain) if s == stride and shape[d] == size]
+        match = whole or [d for d, s in enumerate(plain) if _divides(s, stride)]
         if not match:
             return None
-        through.append(strides[match[0]])
-    return offset, tuple(through)
+        d = match[0]
+        times = 1 if whole else stride // plain[d]
+        through.append(times * strides[d])
+        if isinstance(size, int) and isinstance(shape[d], int):
+            lows[d] += min(times * (size - 1), 0)
+            highs[d] += max(times * (size - 1), 0)
+        elif not whole or (lows[d], highs[d]) != (0, 0):
+            # Along the rows all of it is seen, once.
+            return None
+        else:
+            highs[d] = _ALL
+    known = [d for d, n in enumerate(shape) if isinstance(n, int) and plain[d] != 0]
+    if any(lows[d] < 0 or highs[d] >= shape[d] for d in known):
+        return None
+    return offset + sum(n * s for n, s in zip(begins, strides, strict=True) if n), tuple(through)
+
+
+def _divides(plain: Any, stride: Any) -> bool:
+    """Whether a stride is some steps along a dimension."""
+    whole = isinstance(plain, int) and isinstance(stride, int) and plain != 0
+    return whole and plain <= abs(stride) and stride % plain == 0

@@ -1,0 +1,62 @@
+"""Borders and strided places in machine code are those of NumPy, wherever vectors run."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backlit.compiler.kernels import KernelEmitter
+from backlit.compiler.program import ProgramBuilder, plain_strides
+from tests.compiler.evaluation import ends, native
+
+SIDES = st.tuples(st.integers(1, 20), st.integers(0, 3), st.integers(1, 3), st.integers(0, 4))
+
+
+def padded(sides: list[tuple[int, int, int, int]], order: list[int], computed: bool, value: float) -> Any:
+    """A program that turns a padded array, whose argument is an input or computed; and such an input."""
+    builder = ProgramBuilder()
+    shape = tuple(n for n, *_ in sides)
+    number = builder.add("input", "", (), 0, shape, "f4")
+    if computed:
+        number = builder.add("pointwise", "exp", (number,), (), shape, "f4")
+    lows, steps = tuple(low for _, low, _, _ in sides), tuple(step for _, _, step, _ in sides)
+    whole = tuple(low + step * (n - 1) + 1 + high for n, low, step, high in sides)
+    number = builder.add("pad", "", (number,), (lows, steps, value), whole, "f4")
+    turned, strides = tuple(whole[d] for d in order), tuple(plain_strides(whole)[d] for d in order)
+    seen = builder.add("view", "", (number,), (0, strides), turned, "f4")
+    result = builder.add("pointwise", "negative", (seen,), (), turned, "f4")
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    return builder.finished([result]), x
+
+
+@given(st.data(), st.lists(SIDES, min_size=1, max_size=3), st.booleans(), st.sampled_from([0, 1.5]))
+def test_pads(data: st.DataObject, sides: list[tuple[int, int, int, int]], computed: bool, value: float) -> None:
+    order = data.draw(st.permutations(range(len(sides))))
+    program, x = padded(sides, order, computed, value)
+    (found,), (expected,) = native(program, [x]), ends(program, [x])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_nothing_beyond_what_is_there_is_read() -> None:
+    """Of an array in the middle of NaN, none is seen in a border."""
+    program, x = padded([(5, 3, 1, 2), (3, 2, 1, 14)], [0, 1], computed=False, value=0)
+    wide = np.full((11, 3), np.nan, np.float32)
+    wide[3:8] = x
+    (found,) = native(program, [wide[3:8]])
+    np.testing.assert_array_equal(found, ends(program, [x])[0])
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_places_without_a_look_at_the_bounds_are_caught(monkeypatch: pytest.MonkeyPatch, order: list[int]) -> None:
+    program, x = padded([(5, 1, 1, 1), (6, 1, 1, 1)], order, computed=True, value=7.0)
+
+    def unbounded(k: Any, n: int, index: Any) -> Any:
+        return k.value(k.steps[n].args[0], tuple((i, lanes) for i, lanes in index))
+
+    monkeypatch.setattr(KernelEmitter, "_padded", unbounded)
+    monkeypatch.setattr("backlit.compiler.cache.load", lambda key: None)
+    monkeypatch.setattr("backlit.compiler.cache.save", lambda key, code: None)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(native(program, [x])[0], ends(program, [x])[0], rtol=1e-6)
