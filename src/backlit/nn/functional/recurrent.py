@@ -8,7 +8,7 @@ the state after its product and not before.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from backlit.ops import linear, stack
+from backlit.ops import linear
 from backlit.ops.tensor import Tensor
 
 # A state is (h) or (h, c): what a step returns for the next one, the output first.
@@ -36,39 +36,50 @@ class Weights(NamedTuple):
 Step = Callable[[Tensor, State, Weights], State]
 
 
-def _tanh_step(driven: Tensor, state: State, weights: Weights) -> State:
-    """H' = tanh(driven + W_hh h + b_hh); `driven` is W_ih x + b_ih."""
-    return ((driven + linear(state[0], weights.weight_hh, weights.bias_hh)).tanh(),)
+def _sum(input: Tensor, h: Tensor, weights: Weights) -> Tensor:
+    """W_ih x + b_ih + W_hh h + b_hh."""
+    return linear(input, weights.weight_ih, weights.bias_ih) + linear(h, weights.weight_hh, weights.bias_hh)
 
 
-def _relu_step(driven: Tensor, state: State, weights: Weights) -> State:
-    """H' = relu(driven + W_hh h + b_hh); `driven` is W_ih x + b_ih."""
-    return ((driven + linear(state[0], weights.weight_hh, weights.bias_hh)).relu(),)
+def _parts(gates: Tensor, count: int) -> tuple[Tensor, ...]:
+    """The gates one by one; a dimension of their own keeps their gradients from being gathered element by element."""
+    return gates.reshape(gates.shape[0], count, -1).unbind(1)
 
 
-def _lstm_step(driven: Tensor, state: State, weights: Weights) -> State:
-    """C' = f c + i g and h' = o tanh(c'), projected if there is a W_hr.
+def _tanh_step(input: Tensor, state: State, weights: Weights) -> State:
+    """To h' = tanh(W_ih x + b_ih + W_hh h + b_hh)."""
+    return (_sum(input, state[0], weights).tanh(),)
 
-    The gates i, f, o are sigmoids and g a tanh of their parts, in the order i, f, g, o, of driven + W_hh h + b_hh.
+
+def _relu_step(input: Tensor, state: State, weights: Weights) -> State:
+    """To h' = relu(W_ih x + b_ih + W_hh h + b_hh)."""
+    return (_sum(input, state[0], weights).relu(),)
+
+
+def _lstm_step(input: Tensor, state: State, weights: Weights) -> State:
+    """To c' = f c + i g and h' = o tanh(c'), projected if there is a W_hr.
+
+    The gates i, f, o are sigmoids and g is a tanh of their parts of W_ih x + b_ih + W_hh h + b_hh, in the order i, f,
+    g, o.
     """
     h, c = state
-    i, f, g, o = (driven + linear(h, weights.weight_hh, weights.bias_hh)).chunk(4, -1)
+    i, f, g, o = _parts(_sum(input, h, weights), 4)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     h = o.sigmoid() * c.tanh()
     return h if weights.weight_hr is None else linear(h, weights.weight_hr), c
 
 
-def _gru_step(driven: Tensor, state: State, weights: Weights) -> State:
-    """H' = n + z (h - n).
+def _gru_step(input: Tensor, state: State, weights: Weights) -> State:
+    """To h' = n + z (h - n).
 
-    The gates r and z are sigmoids of the first parts of driven + W_hh h + b_hh, and n is the tanh of
-    driven_n + r (W_hn h + b_hn).
+    The gates r and z are sigmoids of their parts of W_ih x + b_ih + W_hh h + b_hh, and n is the tanh of
+    W_in x + b_in + r (W_hn h + b_hn).
     """
     h = state[0]
-    for_r, for_z, for_n = driven.chunk(3, -1)
-    of_r, of_z, of_n = linear(h, weights.weight_hh, weights.bias_hh).chunk(3, -1)
-    n = (for_n + (for_r + of_r).sigmoid() * of_n).tanh()
-    return (n + (for_z + of_z).sigmoid() * (h - n),)
+    r_of_x, z_of_x, n_of_x = _parts(linear(input, weights.weight_ih, weights.bias_ih), 3)
+    r_of_h, z_of_h, n_of_h = _parts(linear(h, weights.weight_hh, weights.bias_hh), 3)
+    n = (n_of_x + (r_of_x + r_of_h).sigmoid() * n_of_h).tanh()
+    return (n + (z_of_x + z_of_h).sigmoid() * (h - n),)
 
 
 class Mode(NamedTuple):
@@ -87,30 +98,25 @@ MODES = {
 
 
 def unroll(
-    step: Step, input: Tensor, state: State, weights: Weights, dim: int, backwards: bool = False
-) -> tuple[Tensor, State]:
+    step: Step, inputs: Sequence[Tensor], state: State, weights: Weights, backwards: bool = False
+) -> tuple[Sequence[Tensor], State]:
     """Run one layer in one direction over a sequence.
 
-    What the input contributes is one product for all steps; each step adds one product of the state.
+    The input's product is taken step by step, not for all steps at once: parts of such a product would send their
+    gradients back as so many arrays of its whole size.
 
     Args:
         step: What happens at each step.
-        input: (time, n, size), or (n, time, size) if `dim` is 1.
+        inputs: What is read at each step, (n, size).
         state: What the first step begins with, each (n, size).
         weights: The layer's weights in this direction.
-        dim: The dimension of time.
         backwards: Whether to begin at the end.
 
     Returns:
-        The outputs of all steps in the order of the input, and the state after the last step taken.
+        The outputs of all steps in the order of the inputs, and the state after the last step taken.
     """
-    driven = linear(input, weights.weight_ih, weights.bias_ih).unbind(dim)
     outputs = []
-    for at_step in _ordered(driven, backwards):
-        state = step(at_step, state, weights)
+    for input in inputs[::-1] if backwards else inputs:
+        state = step(input, state, weights)
         outputs.append(state[0])
-    return stack(_ordered(outputs, backwards), dim), state
-
-
-def _ordered(items: Sequence[Tensor], backwards: bool) -> Sequence[Tensor]:
-    return items[::-1] if backwards else items
+    return outputs[::-1] if backwards else outputs, state

@@ -174,22 +174,24 @@ class RNNBase(Module):
             states = states if is_batched else [state.unsqueeze(1) for state in states]
         step, kinds = MODES[self.mode].step, self._kinds()
         weights = [Weights(**dict(zip(kinds, own, strict=True))) for own in self.all_weights]
+        read: Sequence[Tensor] = input.unbind(time_dim)
         last: list[State] = []
         for layer in range(self.num_layers):
             if layer:
-                input = F.dropout(input, self.dropout, self.training)
-            outputs = []
+                read = [F.dropout(h, self.dropout, self.training) for h in read]
+            directions = []
             for backwards in (False, True)[: self._directions]:
                 place = len(last)
                 begin = tuple(state[place] for state in states)
-                output, end = unroll(step, input, begin, weights[place], time_dim, backwards)
-                outputs.append(output)
+                outputs, end = unroll(step, read, begin, weights[place], backwards)
+                directions.append(outputs)
                 last.append(end)
-            input = cat(outputs, -1) if self.bidirectional else outputs[0]
+            read = [cat(hs, -1) for hs in zip(*directions, strict=True)] if self.bidirectional else directions[0]
+        output = stack(read, time_dim)
         final = tuple(stack(parts) for parts in zip(*last, strict=True))
         if is_batched:
-            return input, final
-        return input.squeeze(batch_dim), tuple(state.squeeze(1) for state in final)
+            return output, final
+        return output.squeeze(batch_dim), tuple(state.squeeze(1) for state in final)
 
     def _check_input(self, input: Tensor) -> None:
         check_read(self, input, self.weight_ih_l0)

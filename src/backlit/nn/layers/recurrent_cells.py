@@ -10,7 +10,7 @@ from backlit.nn.checks import check_sizes, require_floats, where
 from backlit.nn.functional.recurrent import MODES, State, Weights
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
-from backlit.ops import empty, linear, zeros
+from backlit.ops import empty, zeros
 from backlit.ops.tensor import Tensor
 
 
@@ -115,7 +115,11 @@ class _Cell(Module):
         for name, state in zip(names, hx, strict=True):
             check_state(self, name, state, wanted, input)
         weights = Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        return MODES[self.mode].step(linear(input, self.weight_ih, self.bias_ih), tuple(hx), weights)
+        step = MODES[self.mode].step
+        if len(shape) == 2:
+            return step(input, tuple(hx), weights)
+        after = step(input.unsqueeze(0), tuple(state.unsqueeze(0) for state in hx), weights)
+        return tuple(state.squeeze(0) for state in after)
 
     def extra_repr(self) -> str:
         """The sizes, and the settings that are not the default."""
