@@ -64,7 +64,18 @@ from backlit.nn.layers.loss import (
     SmoothL1Loss,
     TripletMarginLoss,
 )
-from backlit.nn.layers.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, RMSNorm
+from backlit.nn.layers.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
 from backlit.nn.layers.perceptron import Perceptron, PerceptronFit
 from backlit.nn.layers.pooling import (
     AdaptiveAvgPool1d,
@@ -85,7 +96,7 @@ from backlit.nn.layers.pooling import (
 )
 from backlit.nn.layers.recurrent import GRU, LSTM, RNN, RNNBase
 from backlit.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
-from backlit.nn.layers.regularization import Dropout
+from backlit.nn.layers.regularization import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from backlit.nn.layers.shape import Flatten, Unflatten
 from backlit.nn.layers.table import Bilinear, Embedding, EmbeddingBag, TableInput
 from backlit.nn.layers.transformer import (
@@ -113,6 +124,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -132,18 +144,26 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
     "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
     "Fold",
     "GRUCell",
     "GaussianNLLLoss",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
     "LPPool1d",
@@ -153,6 +173,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",

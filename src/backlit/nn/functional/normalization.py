@@ -9,7 +9,9 @@ import numpy as np
 from backlit.core.composite import composite, update
 from backlit.core.modes import no_grad
 from backlit.errors import ArgumentError, ShapeError
-from backlit.nn.checks import require_floats
+from backlit.nn.checks import require_floats, where
+from backlit.nn.functional.pool_windows import sum_of_windows
+from backlit.ops import arrangement
 from backlit.ops.tensor import Tensor
 
 
@@ -67,15 +69,21 @@ def _standardize(
     return out if bias is None else out + bias
 
 
+def _a_feature(moments: Any) -> Any:
+    """Moments a feature: as they are, or the mean over the rows if each row has its own."""
+    return moments.mean(0) if moments.ndim > 1 else moments
+
+
 def _track_kernel(mean: Any, var: Any, input: Any, *, dims: tuple[int, ...], momentum: float) -> None:
-    mean += momentum * (input.mean(axis=dims) - mean)
-    var += momentum * (input.var(axis=dims, ddof=1) - var)
+    mean += momentum * (_a_feature(input.mean(axis=dims)) - mean)
+    var += momentum * (_a_feature(input.var(axis=dims, ddof=1)) - var)
 
 
 @update(kernel=_track_kernel, writes=2)
 def _track(mean: Tensor, var: Tensor, input: Tensor, *, dims: tuple[int, ...], momentum: Any) -> Any:
-    """Running mean and variance, moved towards those of a batch."""
-    return mean + (input.mean(dims) - mean) * momentum, var + (input.var(dims) - var) * momentum
+    """Running mean and variance, moved towards those of a batch over `dims`."""
+    new_mean, new_var = _a_feature(input.mean(dims)), _a_feature(input.var(dims))
+    return mean + (new_mean - mean) * momentum, var + (new_var - var) * momentum
 
 
 def layer_norm(
@@ -161,39 +169,160 @@ def batch_norm(
         ShapeError: The sizes do not fit, or a feature has one value in training.
         ArgumentError: No running values outside of training.
     """
-    require_floats("batch_norm", input=input)
+    return _over_rows_or_each(
+        "batch_norm", input, running_mean, running_var, weight, bias, training, momentum, eps, rows=True
+    )
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Bring each feature of each row to mean 0 and variance 1, then scale and shift (Ulyanov et al., 2016).
+
+    Args:
+        input: (n, features, *sizes).
+        running_mean: (features): moves towards the mean over the batch of the rows' means, which it replaces without
+            `use_input_stats`.
+        running_var: (features): likewise the variance.
+        weight: Scales, (features), or None.
+        bias: Shifts, (features), or None.
+        use_input_stats: Whether to use each row's own mean and variance.
+        momentum: How far the running values move: the part of the batch in the new value.
+        eps: Added to the variance.
+
+    Raises:
+        ShapeError: The sizes do not fit, or a feature of a row has one value.
+        ArgumentError: No running values without `use_input_stats`.
+    """
+    return _over_rows_or_each(
+        "instance_norm", input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps, rows=False
+    )
+
+
+def _over_rows_or_each(
+    operation: str,
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    own: bool,
+    momentum: Any,
+    eps: float,
+    *,
+    rows: bool,
+) -> Tensor:
+    """`batch_norm`, over all `rows`, or `instance_norm`, each for itself."""
+    require_floats(operation, input=input)
     shape = tuple(input._array.shape)
-    if len(shape) < 2:
-        raise ShapeError(f"batch_norm: got an input of shape {shape}, expected (n, features, ...)")
-    for name, tensor in {
-        "running_mean": running_mean,
-        "running_var": running_var,
-        "weight": weight,
-        "bias": bias,
-    }.items():
-        if tensor is not None and tuple(tensor._array.shape) != shape[1:2]:
-            raise ShapeError(
-                f"batch_norm: {name} has shape {tuple(tensor._array.shape)}; the input of shape {shape} has {shape[1]} "
-                "features"
-            )
+    if len(shape) < (2 if rows else 3):
+        raise ShapeError(
+            f"{where(operation)}: got an input of shape {shape}, expected (n, features, {'...' if rows else '*sizes'})"
+        )
+    _check_features(operation, shape, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     per_feature = (-1,) + (1,) * (len(shape) - 2)
     if len(shape) > 2:
         weight = None if weight is None else weight.reshape(per_feature)
         bias = None if bias is None else bias.reshape(per_feature)
-    if not training:
+    if not own:
         if running_mean is None or running_var is None:
-            raise ArgumentError("batch_norm: outside of training, running_mean and running_var must be given")
+            raise ArgumentError(f"{operation}: outside of training, running_mean and running_var must be given")
         scale = (running_var + eps).rsqrt().reshape(per_feature)
         out = (input - running_mean.reshape(per_feature)) * (scale if weight is None else scale * weight)
         return out if bias is None else out + bias
-    dims = (0, *range(2, len(shape)))
-    count = math.prod(shape) // max(shape[1], 1)
-    if count <= 1:
-        raise ShapeError(f"batch_norm: expected more than 1 value per channel when training, got input size {shape}")
+    dims = (*((0,) if rows else ()), *range(2, len(shape)))
+    if math.prod(shape[dim] for dim in dims) <= 1:
+        what = "value per channel" if rows else "spatial element"
+        raise ShapeError(f"{where(operation)}: expected more than 1 {what} when training, got input size {shape}")
     if running_mean is not None and running_var is not None:
         with no_grad():
             _track(running_mean, running_var, input, dims=dims, momentum=momentum)
     return _standardize.bind(input, weight, bias, dims=dims, eps=eps)
+
+
+def _check_features(operation: str, shape: tuple[int, ...], **values: Tensor | None) -> None:
+    """Raise unless all values have one number for each feature, the second dimension of `shape`."""
+    for name, tensor in values.items():
+        if tensor is not None and tuple(tensor._array.shape) != shape[1:2]:
+            raise ShapeError(
+                f"{where(operation)}: {name} has shape {tuple(tensor._array.shape)}; the input of shape {shape} has "
+                f"{shape[1]} features"
+            )
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Bring each group of each row's features to mean 0 and variance 1, then scale and shift (Wu and He, 2018).
+
+    Args:
+        input: (n, features, ...).
+        num_groups: How many groups the features are shared out to.
+        weight: Scales, (features), or None.
+        bias: Shifts, (features), or None.
+        eps: Added to the variance.
+
+    Raises:
+        ShapeError: The sizes do not fit, or the features do not share out evenly.
+    """
+    require_floats("group_norm", input=input)
+    shape = tuple(input._array.shape)
+    if len(shape) < 2:
+        raise ShapeError(f"{where('group_norm')}: got an input of shape {shape}, expected (n, features, ...)")
+    _check_features("group_norm", shape, weight=weight, bias=bias)
+    check_groups("group_norm", shape[1], num_groups)
+    parted = (num_groups, shape[1] // num_groups)
+    out = _standardize.bind(
+        input.reshape(input.shape[0], *parted, *shape[2:]),
+        *[None if v is None else v.reshape(*parted, *[1] * (len(shape) - 2)) for v in (weight, bias)],
+        dims=tuple(range(2, len(shape) + 1)),
+        eps=eps,
+    )
+    return out.reshape(input.shape[0], *shape[1:])
+
+
+def check_groups(operation: str, features: int, groups: int) -> None:
+    """Raise unless `features` share out evenly to `groups`.
+
+    Raises:
+        ShapeError: They do not.
+    """
+    if features % groups:
+        raise ShapeError(f"{where(operation)}: {features} features do not share out evenly to {groups} groups")
+
+
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """Divide by a power of the mean square of `size` neighbouring features (Krizhevsky, Sutskever and Hinton, 2012).
+
+    x / (k + alpha m)^beta, where m is the sum of squares over the neighbours that there are, divided by `size`.
+
+    Args:
+        input: (n, features, *sizes).
+        size: How many features, around each, count.
+        alpha: Factor of the mean.
+        beta: The power.
+        k: Added to it.
+
+    Raises:
+        ShapeError: The input has no sizes behind its features.
+    """
+    require_floats("local_response_norm", input=input)
+    behind = input.dim() - 2
+    if behind < 1:
+        raise ShapeError(
+            f"{where('local_response_norm')}: got an input of shape {tuple(input._array.shape)}, expected "
+            "(n, features, *sizes)"
+        )
+    around = arrangement.pad(input.square(), (*[0, 0] * behind, size // 2, (size - 1) // 2))
+    total = sum_of_windows.bind(around, over=((size, 1, 1), *[(1, 1, 1)] * behind))
+    return input / (total * (alpha / size) + k).pow(beta)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None) -> Tensor:

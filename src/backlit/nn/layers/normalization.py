@@ -8,21 +8,34 @@ from backlit.errors import ShapeError
 from backlit.nn import functional as F
 from backlit.nn import init
 from backlit.nn.checks import check_sizes, require_floats, where
+from backlit.nn.functional.normalization import check_groups
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 from backlit.ops import empty, ones, tensor, zeros
 from backlit.ops.tensor import Tensor
 
 
-class _BatchNorm(Module):
-    """Brings each feature to mean 0 and variance 1 over the batch; see `functional.batch_norm`.
+def _register_scales(layer: Module, shape: tuple[int, ...], weight: bool, bias: bool, device: Any, dtype: Any) -> None:
+    for name, there in (("weight", weight), ("bias", bias)):
+        layer.register_parameter(name, Parameter(empty(*shape, device=device, dtype=dtype)) if there else None)
+
+
+def _reset_scales(layer: Any) -> None:
+    if layer.weight is not None:
+        init.ones_(layer.weight)
+    if layer.bias is not None:
+        init.zeros_(layer.bias)
+
+
+class _FeatureNorm(Module):
+    """Brings each feature to mean 0 and variance 1.
 
     Args:
         num_features: Number of features, which an image calls channels.
         eps: Added to the variance.
         momentum: How far the running values move with each batch; None for the average over all batches.
         affine: Whether to scale and shift by `weight` and `bias`, which are learnt.
-        track_running_stats: Whether to keep running values for use outside of training; without them, the batch's
+        track_running_stats: Whether to keep running values for use outside of training; without them, the input's
             own are used there too.
         device: "cpu" or None.
         dtype: Type of parameters and running values, the default type if None.
@@ -36,8 +49,8 @@ class _BatchNorm(Module):
         num_batches_tracked: How many batches the running values have seen, or None.
     """
 
-    # What an input may have behind its features.
-    _sizes: ClassVar[tuple[str, ...]]
+    # The shapes that an input may have; "features" stands for their number.
+    _shapes: ClassVar[tuple[str, ...]]
 
     weight: Parameter | None
     bias: Parameter | None
@@ -64,9 +77,7 @@ class _BatchNorm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, there in (("weight", affine), ("bias", affine and bias)):
-            values = Parameter(empty(num_features, device=device, dtype=dtype)) if there else None
-            self.register_parameter(name, values)
+        _register_scales(self, (num_features,), affine, affine and bias, device, dtype)
         track = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, device=device, dtype=dtype) if track else None)
         self.register_buffer("running_var", ones(num_features, device=device, dtype=dtype) if track else None)
@@ -83,18 +94,35 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, no running values."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _reset_scales(self)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(n, num_features) or (n, num_features, *sizes) to the same shape."""
+    def _check(self, input: Tensor) -> int:
+        """The position of the features in the input's shape.
+
+        Raises:
+            ShapeError: The input has other dimensions, or another number of features.
+        """
         require_floats(self, input=input)
         shape = tuple(input._array.shape)
-        wanted = [f"(n, {self.num_features}{sizes})" for sizes in self._sizes]
-        if len(shape) not in [2 + sizes.count(",") for sizes in self._sizes] or shape[1] != self.num_features:
-            raise ShapeError(f"{where(self)}: got an input of shape {shape}, expected {' or '.join(wanted)}")
+        for wanted in self._shapes:
+            names = wanted.strip("()").split(", ")
+            if len(shape) == len(names) and shape[names.index("features")] == self.num_features:
+                return names.index("features")
+        expected = " or ".join(self._shapes).replace("features", str(self.num_features))
+        raise ShapeError(f"{where(self)}: got an input of shape {shape}, expected {expected}")
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_FeatureNorm):
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, num_features, *sizes) to the same shape."""
+        self._check(input)
         momentum: Any = self.momentum
         if momentum is None:
             momentum = 0.0 if self.num_batches_tracked is None else 1.0 / (self.num_batches_tracked + 1).double()
@@ -113,30 +141,157 @@ class _BatchNorm(Module):
                 self.num_batches_tracked.add_(1)
         return out
 
-    def extra_repr(self) -> str:
-        """The settings."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
-
 
 class BatchNorm1d(_BatchNorm):
     """Each feature of (n, num_features) or (n, num_features, length) to mean 0 and variance 1; see `batch_norm`."""
 
-    _sizes = ("", ", length")
+    _shapes = ("(n, features)", "(n, features, length)")
 
 
 class BatchNorm2d(_BatchNorm):
     """Each channel of (n, num_features, height, width) to mean 0 and variance 1 over the batch; see `batch_norm`."""
 
-    _sizes = (", height, width",)
+    _shapes = ("(n, features, height, width)",)
 
 
 class BatchNorm3d(_BatchNorm):
     """Each channel of (n, num_features, depth, height, width) to mean 0 and variance 1; see `batch_norm`."""
 
-    _sizes = (", depth, height, width",)
+    _shapes = ("(n, features, depth, height, width)",)
+
+
+class _InstanceNorm(_FeatureNorm):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, num_features, *sizes) or (num_features, *sizes) to the same shape."""
+        alone = self._check(input) == 0
+        out = F.instance_norm(
+            input.unsqueeze(0) if alone else input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or self.running_mean is None,
+            self.momentum or 0.0,
+            self.eps,
+        )
+        return out.squeeze(0) if alone else out
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Each feature of each row of (n, num_features, length) to mean 0 and variance 1; see `instance_norm`."""
+
+    _shapes = ("(n, features, length)", "(features, length)")
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Each channel of each image of (n, num_features, height, width) to mean 0 and variance 1."""
+
+    _shapes = ("(n, features, height, width)", "(features, height, width)")
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Each channel of each row of (n, num_features, depth, height, width) to mean 0 and variance 1."""
+
+    _shapes = ("(n, features, depth, height, width)", "(features, depth, height, width)")
+
+
+class GroupNorm(Module):
+    """Brings each group of each row's channels to mean 0 and variance 1; see `functional.group_norm`.
+
+    Args:
+        num_groups: How many groups the channels are shared out to.
+        num_channels: How many channels there are.
+        eps: Added to the variance.
+        affine: Whether to scale and shift each channel by `weight` and `bias`, which are learnt.
+        device: "cpu" or None.
+        dtype: Type of the parameters, the default type if None.
+        bias: Whether there is a shift, if `affine`.
+
+    Raises:
+        ShapeError: The channels do not share out evenly.
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        check_sizes("GroupNorm", num_groups=num_groups, num_channels=num_channels)
+        check_groups("GroupNorm", num_channels, num_groups)
+        self.num_groups = num_groups
+        self.num_channels = num_channels
+        self.eps = eps
+        self.affine = affine
+        _register_scales(self, (num_channels,), affine, affine and bias, device, dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        _reset_scales(self)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, num_channels, *) to the same shape."""
+        require_floats(self, input=input)
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class LocalResponseNorm(Module):
+    """Divides by the activity of neighbouring channels; see `functional.local_response_norm`.
+
+    Args:
+        size: How many channels, around each, count.
+        alpha: Factor of their mean square.
+        beta: The power that is divided by.
+        k: Added before that power.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        check_sizes("LocalResponseNorm", size=size)
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, channels, *sizes) to the same shape."""
+        require_floats(self, input=input)
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 class LayerNorm(Module):
@@ -168,16 +323,12 @@ class LayerNorm(Module):
         self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, there in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            self.register_parameter(name, Parameter(empty(*shape, device=device, dtype=dtype)) if there else None)
+        _register_scales(self, shape, elementwise_affine, elementwise_affine and bias, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Scale 1, shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _reset_scales(self)
 
     def forward(self, input: Tensor) -> Tensor:
         """(*, *normalized_shape) to the same shape."""
