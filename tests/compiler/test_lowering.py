@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backlit
-from backlit import nn
 from backlit.compiler.lowering import LoweringNamespace, lower
 from backlit.compiler.program import Program, ProgramBuilder
 from backlit.compiler.symbolic import LoweredArray, NotLowered, kind_of
@@ -17,6 +16,7 @@ from backlit.core.primitive import Primitive
 from backlit.graph.trace import Traced
 from tests.compiler.evaluation import evaluate
 from tests.nn.layer_table import LAYERS, inputs
+from tests.nn.names import NAMES
 from tests.ops.operation_checks import calls, results_of
 
 
@@ -158,7 +158,7 @@ def test_every_operation(operation: Primitive) -> None:
 
 def test_layers_are_not_called_back() -> None:
     for text, specs in LAYERS:
-        module = eval(text, dict(vars(nn))).double()
+        module = eval(text, NAMES).double()
 
         def step(*args: Any, module: Any = module) -> Any:
             result = module(*args)

@@ -11,6 +11,7 @@ from backlit.compiler.compiled import compile
 from backlit.nn import functional as F
 from tests.compiler.courses import same_course
 from tests.nn.layer_table import LAYERS, LOSSES, inputs
+from tests.nn.names import NAMES
 from tests.optim import programs
 
 # The first call's number of rows, fewer, and more than there was memory for.
@@ -32,7 +33,7 @@ def with_rows(spec: Any, rows: int) -> Any:
 
 def made(text: str, kind: str) -> Any:
     """A module of the table."""
-    return eval(text, {**vars(nn), "tensor": backlit.tensor}).to(getattr(backlit, kind))
+    return eval(text, NAMES).to(getattr(backlit, kind))
 
 
 def named_state(modules: list[Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from backlit import nn
 from backlit.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
 from backlit.nn import functional as F
 from tests.nn.layer_table import LAYERS, LOSSES
+from tests.nn.names import NAMES
 
 GOOD = backlit.ones(4, 3)
 LABELS = backlit.tensor([0, 1, 2, 0])
@@ -18,7 +19,7 @@ LOSS_OF_EACH = list({text.split("(")[0]: text for text, *_ in LOSSES}.values())
 @pytest.mark.parametrize(("text", "specs"), ONE_OF_EACH)
 @pytest.mark.parametrize("wrong", [np.ones((4, 3), "f4"), [1.0, 2.0], None])
 def test_layers_refuse_what_is_no_tensor(text, specs, wrong):
-    module = eval(text, dict(vars(nn)))
+    module = eval(text, NAMES)
     given = (wrong, *[GOOD] * (len(specs) - 1))
     with pytest.raises(ArgumentTypeError, match=r"must be a tensor, got \w+; use backlit.tensor"):
         module(*given)
@@ -26,7 +27,7 @@ def test_layers_refuse_what_is_no_tensor(text, specs, wrong):
 
 @pytest.mark.parametrize("text", LOSS_OF_EACH)
 def test_losses_refuse_what_is_no_tensor_and_integers(text):
-    loss = eval(text, {**vars(nn), "tensor": backlit.tensor})
+    loss = eval(text, NAMES)
     for given, name in ((np.ones((4, 3)), GOOD), "input"), ((GOOD, [0, 1, 2, 0]), "target"):
         with pytest.raises(ArgumentTypeError, match=f"_.*: {name} must be a tensor"):
             loss(*given)

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backlit import nn
 from backlit.ops import tensor
 from tests.nn.layer_table import LAYERS, LOSSES, inputs, numbers, state
+from tests.nn.names import NAMES
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "networks.json").read_text(encoding="utf-8"))
 
 
 def built(text):
-    module = eval(text, {**vars(nn), "tensor": tensor}).double()
+    module = eval(text, NAMES).double()
     named = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
     if "Loss" not in text:
         module.load_state_dict({**module.state_dict(), **{n: tensor(v) for n, v in state(named).items()}})

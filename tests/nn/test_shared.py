@@ -10,13 +10,14 @@ import backlit
 from backlit import nn
 from backlit.core.stateful import Stateful
 from tests.nn.layer_table import LAYERS, LOSSES, inputs, numbers, state
+from tests.nn.names import NAMES
 
 every_layer = pytest.mark.parametrize(("text", "specs"), LAYERS, ids=[text for text, _ in LAYERS])
 every_loss = pytest.mark.parametrize(("text", "shape", "target"), LOSSES, ids=lambda value: str(value))
 
 
 def built(text):
-    module = eval(text, {**vars(nn), "tensor": backlit.tensor}).double()
+    module = eval(text, NAMES).double()
     if "Loss" not in text:
         named = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
         module.load_state_dict({**module.state_dict(), **{n: backlit.tensor(v) for n, v in state(named).items()}})
@@ -75,7 +76,7 @@ def test_a_planted_wrong_gradient_is_caught():
 
 @every_layer
 def test_a_state_dict_makes_two_modules_equal(text, specs):
-    one, other = built(text), eval(text, dict(vars(nn))).double()
+    one, other = built(text), eval(text, NAMES).double()
     other.load_state_dict(one.state_dict())
     for module in (one, other):
         assert all(not value.requires_grad for value in module.state_dict().values())

@@ -3,14 +3,14 @@
 import numpy as np
 
 import backlit
-from backlit import nn
 from tests.nn.layer_table import LAYERS, LOSSES, inputs, state
+from tests.nn.names import NAMES
 
 MODULES = [*LAYERS, *((text, [shape, target]) for text, shape, target in LOSSES)]
 
 
 def built(text):
-    module = eval(text, {**vars(nn), "tensor": backlit.tensor})
+    module = eval(text, NAMES)
     if "Loss" not in text:
         named = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
         values = {name: backlit.tensor(v, dtype=backlit.float32) for name, v in state(named).items()}
