@@ -63,6 +63,17 @@ LAYERS = [
     ("Dropout3d(0.3).eval()", [(1, 2, 2, 2, 1)]),
     ("AlphaDropout(0.0)", [(3, 4)]),
     ("FeatureAlphaDropout(0.3).eval()", [(2, 3, 2)]),
+    ("RNNCell(4, 3)", [(5, 4)]),
+    ("RNNCell(4, 3, bias=False, nonlinearity='relu')", [(5, 4), (5, 3)]),
+    ("GRUCell(4, 3)", [(5, 4), (5, 3)]),
+    ("GRUCell(4, 3, bias=False)", [(4,)]),
+    ("First(LSTMCell(4, 3))", [(5, 4)]),
+    ("First(RNN(4, 3, batch_first=True))", [(2, 5, 4)]),
+    ("First(RNN(4, 3, 2, 'relu', batch_first=True, bidirectional=True))", [(2, 3, 4)]),
+    ("First(LSTM(4, 3, batch_first=True))", [(2, 5, 4)]),
+    ("First(LSTM(4, 3, 2, batch_first=True, bidirectional=True, proj_size=2))", [(2, 3, 4)]),
+    ("First(GRU(4, 3, batch_first=True))", [(2, 5, 4)]),
+    ("First(GRU(4, 3, 2, bias=False, batch_first=True, bidirectional=True))", [(2, 3, 4)]),
     ("LayerNorm(4)", [(5, 4)]),
     ("LayerNorm((3, 4), eps=0.001)", [(2, 3, 4)]),
     ("LayerNorm(4, elementwise_affine=False)", [(2, 3, 4)]),
@@ -202,6 +213,23 @@ LOSSES = [
     ("NLLLoss(reduction='none')", (3,), ("labels", (), 3)),
     ("MSELoss()", (1, 1), (1, 1)),
     ("MSELoss(reduction='sum')", (0, 2), (0, 2)),
+]
+
+# A recurrent layer or cell, the shape of its input, and those of the states that it begins with.
+RECURRENT = [
+    ("RNN(3, 4)", (5, 2, 3), []),
+    ("RNN(3, 4, 2, 'relu', bidirectional=True)", (5, 2, 3), [(4, 2, 4)]),
+    ("LSTM(3, 4)", (5, 2, 3), []),
+    ("LSTM(3, 4, num_layers=2, batch_first=True)", (2, 5, 3), [(2, 2, 4), (2, 2, 4)]),
+    ("LSTM(3, 4, num_layers=3, dropout=0.5, bidirectional=True).eval()", (3, 2, 3), [(6, 2, 4), (6, 2, 4)]),
+    ("LSTM(3, 4, num_layers=2, bidirectional=True, proj_size=2)", (3, 2, 3), [(4, 2, 2), (4, 2, 4)]),
+    ("LSTM(3, 4, bias=False, batch_first=True, proj_size=1)", (5, 3), [(1, 1), (1, 4)]),
+    ("GRU(3, 4)", (5, 2, 3), []),
+    ("GRU(3, 4, num_layers=2, batch_first=True, bidirectional=True)", (2, 3, 3), [(4, 2, 4)]),
+    ("GRU(3, 4, bias=False)", (5, 3), [(1, 4)]),
+    ("RNNCell(3, 4)", (3,), [(4,)]),
+    ("LSTMCell(3, 4)", (2, 3), [(2, 4), (2, 4)]),
+    ("LSTMCell(3, 4, bias=False)", (3,), [(4,), (4,)]),
 ]
 
 

@@ -9,7 +9,19 @@ from typing import Any
 
 import torch
 
-from tests.nn.layer_table import LAYERS, LOSSES, inputs, numbers, state
+from tests.nn.layer_table import LAYERS, LOSSES, RECURRENT, inputs, numbers, state
+
+
+class First(torch.nn.Module):
+    """The first result of a module that has several."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        """The first result."""
+        return self.module(*inputs)[0]
 
 
 def rounded(value: torch.Tensor | None) -> Any:
@@ -21,7 +33,7 @@ def rounded(value: torch.Tensor | None) -> Any:
 
 def built(text: str) -> torch.nn.Module:
     """The module of an entry, in float64, with the table's values."""
-    names = {**vars(torch.nn), "tensor": torch.tensor}
+    names = {**vars(torch.nn), "tensor": torch.tensor, "First": First}
     module: torch.nn.Module = eval(text, names)
     module.double()
     named = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
@@ -47,11 +59,33 @@ def tried(text: str, specs: Any) -> dict[str, Any]:
     }
 
 
+def read(text: str, shape: Any, states: Any) -> dict[str, Any]:
+    """What a recurrent layer makes of a sequence and its states, and the gradients of a weighted sum of all that."""
+    module = built(text)
+    tensors = [torch.as_tensor(array).requires_grad_() for array in inputs([shape, *states])]
+    given = (tensors[0], tuple(tensors[1:]) if len(states) > 1 else tensors[1]) if states else (tensors[0],)
+    results = flat(module(*given))
+    weighted = [(result * torch.as_tensor(numbers(tuple(result.shape), 50))).sum() for result in results]
+    torch.stack(weighted).sum().backward()
+    return {
+        "repr": repr(module),
+        "outputs": [rounded(result) for result in results],
+        "inputs": [rounded(tensor.grad) for tensor in tensors],
+        "parameters": {name: rounded(parameter.grad) for name, parameter in module.named_parameters()},
+    }
+
+
+def flat(result: Any) -> list[torch.Tensor]:
+    """The tensors of a nested tuple."""
+    return [tensor for part in result for tensor in flat(part)] if isinstance(result, tuple) else [result]
+
+
 def main() -> None:
     """Try the whole table."""
     found = {
         "made_with": f"torch {torch.__version__}",
         "layers": [tried(text, specs) for text, specs in LAYERS],
+        "recurrent": [read(*entry) for entry in RECURRENT],
         "losses": [tried(text, [shape, target]) for text, shape, target in LOSSES],
     }
     Path(__file__).with_name("networks.json").write_text(json.dumps(found) + "\n", encoding="utf-8")
