@@ -10,8 +10,8 @@ Kinds:
 - "iota": along its one dimension, the index itself.
 - "pointwise": `op` on arguments of the step's own shape.
 - "view": element i of the step is element `offset + sum(strides * i)` of the argument; `attrs` is (offset, strides).
-- "pad": element i of the step is element (i - lows) / steps of the argument where there is one, else a number; `attrs` is
-  (lows, steps, number).
+- "pad": element i of the step is element (i - lows) / steps of the argument where there is one, else a number; `attrs`
+  is (lows, steps, number).
 - "reduce": `op` ("sum", "max", "min", "prod", "argmax", "argmin") over dimensions `attrs`, which are no longer there.
 - "product": batches of matrices (*, m, k) and (*, k, n).
 - "take": elements of the first argument; the others, index arrays of one shape, stand in for its neighbouring
