@@ -35,6 +35,7 @@ from backlit.nn.functional.attention import scaled_dot_product_attention
 from backlit.nn.functional.classification import cross_entropy, nll_loss
 from backlit.nn.functional.convolution import conv1d, conv2d, conv3d
 from backlit.nn.functional.folding import fold, unfold
+from backlit.nn.functional.image import channel_shuffle, interpolate, pixel_shuffle, pixel_unshuffle
 from backlit.nn.functional.likelihood import gaussian_nll_loss, poisson_nll_loss
 from backlit.nn.functional.loss import (
     binary_cross_entropy,
@@ -112,6 +113,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -140,6 +142,7 @@ __all__ = [
     "hardtanh",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -163,6 +166,8 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",

@@ -294,7 +294,7 @@ def check_groups(operation: str, features: int, groups: int) -> None:
     Raises:
         ShapeError: They do not.
     """
-    if features % groups:
+    if groups < 1 or features % groups:
         raise ShapeError(f"{where(operation)}: {features} features do not share out evenly to {groups} groups")
 
 
