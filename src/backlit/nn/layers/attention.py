@@ -186,18 +186,15 @@ class MultiheadAttention(Module):
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """Query, key and value after their maps; those that are one tensor go through one product."""
-        weight, bias = self.in_proj_weight, self.in_proj_bias
-        biases: Any = (None, None, None) if bias is None else bias.chunk(3)
-        if weight is None:
-            weights: Any = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        elif query is key is value:
+        weight, bias, size = self.in_proj_weight, self.in_proj_bias, self.embed_dim
+        if weight is not None and query is key is value:
             return linear(query, weight, bias).chunk(3, -1)
-        elif key is value:
-            size = self.embed_dim
-            both = linear(key, weight[size:], None if bias is None else bias[size:])
-            return linear(query, weight[:size], biases[0]), *both.chunk(2, -1)
-        else:
-            weights = weight.chunk(3)
+        if weight is not None and key is value:
+            of_query = linear(query, weight[:size], None if bias is None else bias[:size])
+            return of_query, *linear(key, weight[size:], None if bias is None else bias[size:]).chunk(2, -1)
+        separate = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        weights: Any = separate if weight is None else weight.chunk(3)
+        biases: Any = (None, None, None) if bias is None else bias.chunk(3)
         return tuple(linear(*each) for each in zip((query, key, value), weights, biases, strict=True))
 
     def _extended(self, sequence: Tensor, learnt: Tensor | None) -> Tensor:
