@@ -43,7 +43,7 @@ def _sum(input: Tensor, h: Tensor, weights: Weights) -> Tensor:
 
 def _parts(gates: Tensor, count: int) -> tuple[Tensor, ...]:
     """The gates one by one; a dimension of their own keeps their gradients from being gathered element by element."""
-    return gates.reshape(gates.shape[0], count, -1).unbind(1)
+    return gates.reshape(gates.shape[0], count, gates.shape[1] // count).unbind(1)
 
 
 def _tanh_step(input: Tensor, state: State, weights: Weights) -> State:

@@ -166,7 +166,8 @@ class RNNBase(Module):
         n, layers = input.shape[batch_dim], self.num_layers * self._directions
         sizes = (self._output_size, self.hidden_size)[: len(names)]
         if hx is None:
-            states = [zeros(layers, n, size, dtype=input.dtype) for size in sizes]
+            # One row stands for all: it broadcasts, and its product costs next to nothing.
+            states = [zeros(layers, 1, size, dtype=input.dtype) for size in sizes]
         else:
             states = list(hx)
             for name, state, size in zip(names, states, sizes, strict=True):

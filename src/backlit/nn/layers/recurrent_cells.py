@@ -109,17 +109,18 @@ class _Cell(Module):
                 f"{where(self)}: got an input of shape {shape}, expected (n, {self.input_size}) or "
                 f"({self.input_size}): the last dimension must be input_size={self.input_size}"
             )
-        wanted = (*shape[:-1], self.hidden_size)
-        if hx is None:
-            hx = [zeros(*wanted, dtype=input.dtype)] * len(names)
-        for name, state in zip(names, hx, strict=True):
-            check_state(self, name, state, wanted, input)
         weights = Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        step = MODES[self.mode].step
-        if len(shape) == 2:
-            return step(input, tuple(hx), weights)
-        after = step(input.unsqueeze(0), tuple(state.unsqueeze(0) for state in hx), weights)
-        return tuple(state.squeeze(0) for state in after)
+        rows = input if len(shape) == 2 else input.unsqueeze(0)
+        if hx is None:
+            # One row stands for all: it broadcasts.
+            states = [zeros(1, self.hidden_size, dtype=input.dtype)] * len(names)
+        else:
+            states = list(hx)
+            for name, state in zip(names, states, strict=True):
+                check_state(self, name, state, (*shape[:-1], self.hidden_size), input)
+            states = states if len(shape) == 2 else [state.unsqueeze(0) for state in states]
+        after = MODES[self.mode].step(rows, tuple(states), weights)
+        return after if len(shape) == 2 else tuple(state.squeeze(0) for state in after)
 
     def extra_repr(self) -> str:
         """The sizes, and the settings that are not the default."""
