@@ -68,6 +68,12 @@ def test_two_moons_are_told_apart(run):
     assert float(accuracy[1]) > 97
 
 
+def test_convolutions_read_digits(run):
+    accuracy = re.search(r"test accuracy (\S+)%", run("convolution_digits"))
+    assert accuracy
+    assert float(accuracy[1]) >= 97
+
+
 def test_a_function_of_ones_own_learns_the_sine(run):
     out = run("own_function")
     assert "finite differences: True" in out
