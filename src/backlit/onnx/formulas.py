@@ -31,6 +31,28 @@ class OnnxNamespace(NumpyNamespace):
 
     asarray = array
 
+    def windows(self, x: Any, dims: Any, sizes: Any, steps: Any, gaps: Any) -> Any:
+        """All windows: the elements at the places that they have along each dimension."""
+        for dim, size, step, gap in reversed(list(zip(dims, sizes, steps, gaps, strict=True))):
+            begins = np.arange(0, x.shape[dim] - gap * (size - 1), step)
+            x = take(x, begins[:, None] + gap * np.arange(size), dim)
+        inside = [dim + place + 1 for place, dim in enumerate(dims)]
+        return x.transpose([*(d for d in range(x.ndim) if d not in inside), *inside])
+
+    def add_windows(self, g: Any, shape: Any, dims: Any, steps: Any, gaps: Any) -> Any:
+        """Sums of windows: the product with a matrix that says of each element in which windows it is."""
+        for dim, step, gap in zip(dims, steps, gaps, strict=True):
+            count, size = g.shape[dim], g.shape[len(shape)]
+            at = step * np.arange(count)[:, None] + gap * np.arange(size)
+            places = (at.reshape(-1, 1) == np.arange(shape[dim])).astype(g.dtype)
+            others = [d for d in range(g.ndim) if d not in (dim, len(shape))]
+            lined_up = g.transpose([*others, dim, len(shape)])
+            added = np.matmul(lined_up.reshape((*lined_up.shape[:-2], count * size)), places)
+            order = list(range(added.ndim - 1))
+            order.insert(dim, added.ndim - 1)
+            g = added.transpose(order)
+        return g
+
 
 # -- ufuncs ----------------------------------------------------------------------------------------------------
 
