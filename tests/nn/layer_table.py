@@ -181,13 +181,19 @@ LAYERS = [
     ("Sequential(Flatten(), Linear(12, 5), ReLU(), Linear(5, 3))", [(2, 3, 4)]),
     ("Sequential(Linear(4, 6), BatchNorm1d(6), GELU(), Sequential(Linear(6, 2), Tanh()))", [(5, 4)]),
     ("First(MultiheadAttention(4, 2, batch_first=True))", [(2, 3, 4), (2, 2, 4), (2, 2, 4)]),
-    ("First(MultiheadAttention(4, 2, bias=False, kdim=3, vdim=1))", [(3, 2, 4), (3, 2, 3), (3, 2, 1)]),
-    ("First(MultiheadAttention(4, 1, add_bias_kv=True, add_zero_attn=True))", [(3, 4), (3, 4), (3, 4)]),
+    (
+        "First(MultiheadAttention(4, 2, bias=False, kdim=3, vdim=1, batch_first=True))",
+        [(2, 1, 4), (2, 3, 3), (2, 3, 1)],
+    ),
+    ("First(MultiheadAttention(4, 1, add_bias_kv=True, add_zero_attn=True))", [(3, 2, 4), (3, 2, 4), (3, 2, 4)]),
     ("TransformerEncoderLayer(4, 2, 3, dropout=0.0, batch_first=True)", [(2, 3, 4)]),
-    ("TransformerEncoderLayer(2, 1, 3, 0.0, 'gelu', norm_first=True, bias=False)", [(3, 2, 2)]),
-    ("TransformerEncoder(TransformerEncoderLayer(2, 2, 3, 0.0, SiLU()), 2, LayerNorm(2))", [(3, 2)]),
+    ("TransformerEncoderLayer(2, 1, 3, 0.0, GELU(), 1e-3, True, norm_first=True, bias=False)", [(3, 2, 2)]),
+    (
+        "TransformerEncoder(TransformerEncoderLayer(2, 2, 3, 0.0, 'gelu', batch_first=True), 2, LayerNorm(2))",
+        [(2, 3, 2)],
+    ),
     ("TransformerDecoderLayer(2, 1, 3, 0.0, batch_first=True)", [(2, 3, 2), (2, 2, 2)]),
-    ("Transformer(2, 2, 1, 2, 3, 0.0, norm_first=True)", [(2, 2, 2), (2, 2, 2)]),
+    ("Transformer(2, 2, 1, 1, 3, 0.0, norm_first=True, batch_first=True)", [(2, 3, 2), (2, 2, 2)]),
 ]
 
 # A loss, the shape of its input and its target: a shape, "probabilities", "labels" with the shape of the labels.
