@@ -74,6 +74,13 @@ def test_convolutions_read_digits(run):
     assert float(accuracy[1]) >= 97
 
 
+def test_sequences_of_rows_are_read(run):
+    right = [float(found) for found in re.findall(r"after row \d: (\S+)% right", run("recurrent_sequences"))]
+    assert len(right) == 8
+    assert right[0] < right[2] < right[4]
+    assert right[-1] > 90
+
+
 def test_a_function_of_ones_own_learns_the_sine(run):
     out = run("own_function")
     assert "finite differences: True" in out
