@@ -89,6 +89,19 @@ def test_a_function_of_ones_own_learns_the_sine(run):
     assert losses[-1] < 0.001
 
 
+def test_attention_looks_at_the_letter_that_comes_first(run):
+    out = run("attention_sequences")
+    accuracy = re.search(r"accuracy on new sequences: (\S+)%", out)
+    assert accuracy
+    assert float(accuracy[1]) > 97
+    shown = re.findall(r"letters +(.*)\nlooks at +(.*)\nanswer +(\w)", out)
+    assert len(shown) == 3
+    for letters, looks, answer in shown:
+        weights = [int(weight.rstrip("%")) for weight in looks.split()]
+        assert max(zip(weights, letters.split(), strict=True))[1] == answer
+        assert sum(w for w, letter in zip(weights, letters.split(), strict=True) if letter in "AB") > 80
+
+
 # Their numbers are times of the machine, or follow its rounding.
 NOT_THE_SAME = r"(?s)### The summary.*?```py"
 
