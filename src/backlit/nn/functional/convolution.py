@@ -119,7 +119,8 @@ def is_batched(layer: Any, input: Tensor, weight: Tensor, bias: Tensor | None, c
     sizes = ("length",) if rank == 1 else ("height", "width") if rank == 2 else ("depth", "height", "width")
     expected = f"(n, {', '.join((str(channels), *sizes))})"
     if len(shape) not in (rank + 1, rank + 2):
-        advice = "; input.unsqueeze(1) gives it a dimension of one channel" if len(shape) == rank else ""
+        alone = len(shape) == rank and channels == 1
+        advice = "; input.unsqueeze(0) gives it a dimension of one channel" if alone else ""
         raise ShapeError(
             f"{where(layer)}: got an input of shape {shape}, expected {expected}, or the same without n{advice}"
         )

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from backlit.errors import ArgumentError, ShapeError, suggest
 from backlit.nn import functional as F
 from backlit.nn import init
-from backlit.nn.checks import check_sizes, per_dimension, require_floats, where
+from backlit.nn.checks import check_sizes, per_dimension, where
 from backlit.nn.functional.columns import reach
-from backlit.nn.functional.convolution import convolve, widths
+from backlit.nn.functional.convolution import convolve, is_batched, widths
 from backlit.nn.functional.transposed_convolution import convolve_transposed
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
@@ -85,7 +85,7 @@ class _Convolution(Module):
         """(n, in_channels, *sizes) to (n, out_channels, *places), or the same without n."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            require_floats(self, input=input)
+            is_batched(self, input, self.weight, self.bias, self.in_channels, self.out_channels)
             wide = tuple(width for pair in reversed(self._widths) for width in pair)
             input, padding = F.pad(input, wide, self.padding_mode), 0
         return convolve(
