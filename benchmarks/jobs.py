@@ -17,6 +17,7 @@ class Job:
     """One training job: layer `sizes` from input to output (ReLU between), and how `rows` examples are visited.
 
     `bar`: what backlit's time may be at most, in that of the best peer. `table`: data of `benchmarks.table_jobs`.
+    `network`: one of `benchmarks.peers.layers` in place of the linear layers.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Job:
     bar: float = 1.2
     table: str = ""
     dtype: str = "float32"
+    network: str = ""
 
     @property
     def lr(self) -> float:

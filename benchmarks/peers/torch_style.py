@@ -6,10 +6,13 @@ from itertools import pairwise
 from typing import Any
 
 from benchmarks.jobs import Job
+from benchmarks.peers.layers import NETWORKS
 
 
 def network(nn: Any, job: Job) -> Any:
-    """Linear layers with ReLU between them, in the namespace `nn`."""
+    """The job's network, in the namespace `nn`: linear layers with ReLU between them, unless it names another one."""
+    if job.network:
+        return NETWORKS[job.network](nn, job)
     layers: list[Any] = []
     for inputs, outputs in pairwise(job.sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
@@ -17,9 +20,19 @@ def network(nn: Any, job: Job) -> Any:
 
 
 def build(
-    job: Job, X: Any, y: Any, *, library: str, fused: bool = False, loader: bool = False, compiled: bool = False
+    job: Job,
+    X: Any,
+    y: Any,
+    *,
+    library: str,
+    fused: bool = False,
+    loader: bool = False,
+    compiled: bool = False,
+    threads: int = 0,
 ) -> Callable[[], float]:
     torch = import_module(library)
+    if threads:
+        torch.set_num_threads(threads)
     nn, optim = import_module(f"{library}.nn"), import_module(f"{library}.optim")
     torch.manual_seed(0)
     X, y = torch.from_numpy(X), torch.from_numpy(y)
