@@ -522,3 +522,48 @@ def test_row_19_data_larger_than_memory_streams():
     streamed = train(DataLoader(Stream(), batch_size=64))
     assert seen == [*range(512), *range(512)]
     assert streamed == train((x, y), batch_size=64, shuffle=False)
+
+
+# -- 20: image recognition and protein structure: convolution, attention, and the layers around them ------------------
+
+
+def accuracy_of(model, rows, new, epochs, lr):
+    trainer = Trainer(model, nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=lr), seed=0)
+    trainer.fit(rows, epochs=epochs, batch_size=32, progress=False)
+    return float((trainer.predict(new[0]).argmax(1).numpy() == new[1]).mean())
+
+
+def test_row_20_convolutions_recognise_images():
+    train, test = datasets.load("digits").split(seed=0)
+    rows, new = ((data.X.reshape(-1, 1, *data.image_shape), data.y) for data in (train, test))
+    backlit.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 10)
+    )
+    assert accuracy_of(model, rows, new, epochs=8, lr=0.003) > 0.96
+
+
+def test_row_20_attention_finds_what_matters_anywhere_in_a_sequence():
+    program = runpy.run_path(str(EXAMPLES / "attention_sequences.py"))
+    rows, new = (program["sequences"](n, seed=n) for n in (3000, 500))
+    backlit.manual_seed(0)
+    assert accuracy_of(program["FirstOfTwo"](), rows, new, epochs=10, lr=0.01) > 0.95
+
+
+def test_row_20_a_transformer_and_a_recurrent_network_read_an_image_line_by_line():
+    train, test = datasets.load("digits").split(seed=0)
+    rows, new = ((data.X.reshape(-1, *data.image_shape), data.y) for data in (train, test))
+
+    class Last(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cells, self.head = nn.GRU(8, 32, batch_first=True), nn.Linear(32, 10)
+
+        def forward(self, x):
+            return self.head(self.cells(x)[0][:, -1])
+
+    backlit.manual_seed(0)
+    encoder = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True)
+    reader = nn.Sequential(nn.Linear(8, 32), encoder, nn.Flatten(), nn.Linear(256, 10))
+    assert accuracy_of(reader, rows, new, epochs=8, lr=0.003) > 0.93
+    assert accuracy_of(Last(), rows, new, epochs=10, lr=0.01) > 0.9
