@@ -10,6 +10,7 @@ import pytest
 import backlit
 from backlit import nn, optim
 from backlit.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError
+from backlit.nn.utils.rnn import pack_sequence, pad_packed_sequence
 from backlit.train import Trainer
 from backlit.train.architecture import build, describe
 from tests.nn.layer_table import RECURRENT, inputs, numbers, state
@@ -103,6 +104,25 @@ def test_a_sequence_in_pieces_is_the_sequence(text):
     np.testing.assert_array_equal(backlit.cat([first, second]).detach(), output.detach())
     for one, other in zip(flat(end), flat(last), strict=True):
         np.testing.assert_array_equal(one.detach(), other.detach())
+
+
+@pytest.mark.parametrize("text", [t.replace(")", ", num_layers=2, bidirectional=True)") for t in LAYERS])
+@pytest.mark.parametrize("given", [False, True])
+def test_packed_sequences_are_read_as_each_alone(text, given):
+    layer, lengths = built(text), [3, 5, 1, 5]
+    sequences = [backlit.tensor(numbers((n, 3), 10 * n)) for n in lengths]
+    before = [backlit.tensor(numbers((4, 4, 4), start)) for start in (5, 9)][: 2 if "LSTM" in text else 1]
+    hx = None if not given else tuple(before) if "LSTM" in text else before[0]
+    packed, last = layer(pack_sequence(sequences, enforce_sorted=False), hx)
+    assert packed.sorted_indices.tolist() == [1, 3, 0, 2]
+    output, again = pad_packed_sequence(packed)
+    assert again.tolist() == lengths
+    for place, sequence in enumerate(sequences):
+        own = [state[:, place] for state in before]
+        alone, end = layer(sequence, None if not given else tuple(own) if "LSTM" in text else own[0])
+        np.testing.assert_allclose(output[: len(sequence), place].detach(), alone.detach(), rtol=1e-12)
+        for one, other in zip(flat(last), flat(end), strict=True):
+            np.testing.assert_allclose(one[:, place].detach(), other.detach(), rtol=1e-12)
 
 
 def test_no_sequence_at_all_gives_none():

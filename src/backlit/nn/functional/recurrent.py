@@ -8,7 +8,7 @@ the state after its product and not before.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from backlit.ops import linear
+from backlit.ops import linear, where
 from backlit.ops.tensor import Tensor
 
 # A state is (h) or (h, c): what a step returns for the next one, the output first.
@@ -98,7 +98,12 @@ MODES = {
 
 
 def unroll(
-    step: Step, inputs: Sequence[Tensor], state: State, weights: Weights, backwards: bool = False
+    step: Step,
+    inputs: Sequence[Tensor],
+    state: State,
+    weights: Weights,
+    backwards: bool = False,
+    masks: Sequence[Tensor] | None = None,
 ) -> tuple[Sequence[Tensor], State]:
     """Run one layer in one direction over a sequence.
 
@@ -111,12 +116,17 @@ def unroll(
         state: What the first step begins with, each (n, size).
         weights: The layer's weights in this direction.
         backwards: Whether to begin at the end.
+        masks: For each step (n, 1), whether a sequence has that step; one that has not keeps its state. None: all have.
 
     Returns:
         The outputs of all steps in the order of the inputs, and the state after the last step taken.
     """
     outputs = []
-    for input in inputs[::-1] if backwards else inputs:
-        state = step(input, state, weights)
+    places = range(len(inputs))
+    for place in reversed(places) if backwards else places:
+        after = step(inputs[place], state, weights)
+        if masks is not None:
+            after = tuple(where(masks[place], new, old) for new, old in zip(after, state, strict=True))
+        state = after
         outputs.append(state[0])
     return outputs[::-1] if backwards else outputs, state

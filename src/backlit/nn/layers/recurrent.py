@@ -8,7 +8,7 @@ into pieces, with the state handed from one to the next (truncated backpropagati
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from backlit.errors import ArgumentError, ArgumentTypeError, ShapeError, suggest
 from backlit.nn import functional as F
@@ -18,7 +18,8 @@ from backlit.nn.functional.regularization import check_probability
 from backlit.nn.layers.recurrent_cells import check_nonlinearity, check_pair, check_read, check_state, spread_evenly
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
-from backlit.ops import cat, empty, stack, zeros
+from backlit.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from backlit.ops import arange, cat, empty, stack, zeros
 from backlit.ops.tensor import Tensor
 
 
@@ -34,6 +35,10 @@ def _check_switches(layer: str, **switches: Any) -> None:
     for name, value in switches.items():
         if not isinstance(value, bool):
             raise ArgumentTypeError(f"{layer}: {name} must be True or False, got {value!r}")
+
+
+# Padded sequences give a tensor, packed ones packed ones.
+Sequences = TypeVar("Sequences", Tensor, PackedSequence)
 
 
 class RNNBase(Module):
@@ -156,23 +161,25 @@ class RNNBase(Module):
         """Draw new initial values."""
         spread_evenly(self, self.hidden_size)
 
-    def _run(self, input: Tensor, hx: Sequence[Tensor] | None, names: Sequence[str]) -> tuple[Tensor, State]:
+    def _run(self, input: Any, hx: Sequence[Tensor] | None, names: Sequence[str]) -> tuple[Any, State]:
         """All layers, both directions; `names` are the states', for messages."""
+        if not isinstance(input, PackedSequence):
+            return self._run_padded(input, hx, names)
+        padded, lengths = pad_packed_sequence(input, self.batch_first)
+        inside = arange(max(lengths.tolist())).unsqueeze(1) < lengths
+        output, final = self._run_padded(padded, hx, names, inside.unsqueeze(2).unbind(0))
+        # The same order as before: sequences of one length stay in theirs.
+        return pack_padded_sequence(output, lengths, self.batch_first, input.sorted_indices is None), final
+
+    def _run_padded(
+        self, input: Tensor, hx: Sequence[Tensor] | None, names: Sequence[str], masks: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, State]:
         self._check_input(input)
         is_batched = input.dim() == 3
         time_dim, batch_dim = (1, 0) if self.batch_first else (0, 1)
         if not is_batched:
             input = input.unsqueeze(batch_dim)
-        n, layers = input.shape[batch_dim], self.num_layers * self._directions
-        sizes = (self._output_size, self.hidden_size)[: len(names)]
-        if hx is None:
-            # One row stands for all: it broadcasts, and its product costs next to nothing.
-            states = [zeros(layers, 1, size, dtype=input.dtype) for size in sizes]
-        else:
-            states = list(hx)
-            for name, state, size in zip(names, states, sizes, strict=True):
-                check_state(self, name, state, (layers, n, size) if is_batched else (layers, size), input)
-            states = states if is_batched else [state.unsqueeze(1) for state in states]
+        states = self._begin(input, hx, names, () if not is_batched else (input.shape[batch_dim],))
         step, kinds = MODES[self.mode].step, self._kinds()
         weights = [Weights(**dict(zip(kinds, own, strict=True))) for own in self.all_weights]
         read: Sequence[Tensor] = input.unbind(time_dim)
@@ -184,7 +191,7 @@ class RNNBase(Module):
             for backwards in (False, True)[: self._directions]:
                 place = len(last)
                 begin = tuple(state[place] for state in states)
-                outputs, end = unroll(step, read, begin, weights[place], backwards)
+                outputs, end = unroll(step, read, begin, weights[place], backwards, masks)
                 directions.append(outputs)
                 last.append(end)
             read = [cat(hs, -1) for hs in zip(*directions, strict=True)] if self.bidirectional else directions[0]
@@ -193,6 +200,19 @@ class RNNBase(Module):
         if is_batched:
             return output, final
         return output.squeeze(batch_dim), tuple(state.squeeze(1) for state in final)
+
+    def _begin(
+        self, input: Tensor, hx: Sequence[Tensor] | None, names: Sequence[str], n: tuple[int, ...]
+    ) -> Sequence[Tensor]:
+        """The states to begin with, (layers * directions, n, size); `n` is empty for one sequence."""
+        layers = self.num_layers * self._directions
+        sizes = (self._output_size, self.hidden_size)[: len(names)]
+        if hx is None:
+            # One row stands for all: it broadcasts, and its product costs next to nothing.
+            return [zeros(layers, 1, size, dtype=input.dtype) for size in sizes]
+        for name, state, size in zip(names, hx, sizes, strict=True):
+            check_state(self, name, state, (layers, *n, size), input)
+        return hx if n else [state.unsqueeze(1) for state in hx]
 
     def _check_input(self, input: Tensor) -> None:
         check_read(self, input, self.weight_ih_l0)
@@ -250,11 +270,11 @@ class RNN(RNNBase):
         )
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Sequences, hx: Tensor | None = None) -> tuple[Sequences, Tensor]:
         """Read sequences.
 
         Args:
-            input: (time, n, input_size), (n, time, input_size) with `batch_first`, or (time, input_size).
+            input: (time, n, input_size), (n, time, input_size) with `batch_first`, (time, input_size), or packed.
             hx: The state to begin with, (layers * directions, n, hidden_size), without n for one sequence; zeros if
                 None.
 
@@ -341,7 +361,7 @@ class GRU(RNNBase):
             "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
         )
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Sequences, hx: Tensor | None = None) -> tuple[Sequences, Tensor]:
         """Read sequences; shapes as for `RNN.forward`."""
         output, (h,) = self._run(input, None if hx is None else (hx,), ("hx",))
         return output, h
