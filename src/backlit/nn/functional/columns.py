@@ -82,7 +82,8 @@ def spread(
     order = (rank + 1, 0, *range(rank + 2, 2 * rank + 2), *range(1, rank + 1))
     matrix = _matrix(weight, groups).swapaxes(1, 2)
     for rows in _pieces(len(outer), channels * math.prod(kernel) * math.prod(found)):
-        columns = np.matmul(matrix, _lined_up(outer[rows], groups))
+        # A product with one row is many times slower in BLAS than a product of numbers.
+        columns = (np.multiply if matrix.shape[2] == 1 else np.matmul)(matrix, _lined_up(outer[rows], groups))
         windows = columns.reshape(channels, *kernel, -1, *found).transpose(order)
         added = NUMPY.add_windows(windows, (*windows.shape[:2], *whole), dims, stride, dilation)
         inner[rows] = _bordered(added, cut)

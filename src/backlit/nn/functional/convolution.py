@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 from backlit.core.composite import composite
+from backlit.core.namespace import window_places
 from backlit.errors import ArgumentError, DtypeError, ShapeError, suggest
 from backlit.nn.checks import per_dimension, require_floats, where
 from backlit.nn.functional.columns import Pairs, Sizes, correlate, places, spread, weigh
@@ -36,6 +39,10 @@ def sample(rng: Any, input: Sizes, weight: Sizes, bias: bool = True, **geometry:
     return (rng.normal(size=input), rng.normal(size=weight), rng.normal(size=outputs) if bias else None), settings
 
 
+# Kernels of up to so many elements are written out where each channel is convolved by itself.
+_WRITTEN_OUT = 64
+
+
 @composite(
     kernel=_kernel,
     gradient=_kernel_gradient,
@@ -49,6 +56,7 @@ def sample(rng: Any, input: Sizes, weight: Sizes, bias: bool = True, **geometry:
         sample(rng, (2, 2, 7, 6), (2, 2, 2, 3), stride=(3, 2), dilation=(2, 1), padding=((0, 1), (1, 1))),
         sample(rng, (2, 4, 4, 3), (6, 2, 2, 2), groups=2),
         sample(rng, (2, 3, 4, 4), (3, 1, 3, 3), groups=3, padding=((1, 1), (1, 1))),
+        sample(rng, (2, 2, 5, 4), (4, 1, 2, 2), groups=2, stride=(2, 1), dilation=(1, 2)),
         sample(rng, (2, 3, 5, 5), (4, 3, 1, 1), stride=(2, 2)),
         sample(rng, (0, 2, 4, 4), (3, 2, 3, 3)),
     ],
@@ -71,6 +79,9 @@ def _convolution(
     last = input.permute(0, *range(2, rank + 2), 1)
     if any(map(any, padding)):
         last = arrangement.pad(last, (0, 0, *(width for pair in reversed(padding) for width in pair)))
+    if group and weight.shape[1] == 1 and math.prod(kernel) <= _WRITTEN_OUT:
+        out = _by_channel(last, weight.reshape(outputs, *kernel), stride, dilation)
+        return _channels_second(out if bias is None else out + bias)
     if group:
         last = last.reshape(*last.shape[:-1], groups, weight.shape[1])
     seen = windows.bind(last, dims=dims, sizes=kernel, steps=stride, gaps=dilation)
@@ -88,7 +99,35 @@ def _convolution(
     out = out.reshape(rows * math.prod(found), outputs)
     if bias is not None:
         out = out + bias
-    result: Tensor = out.reshape(rows, *found, outputs).permute(0, rank + 1, *dims)
+    return _channels_second(out.reshape(rows, *found, outputs))
+
+
+def _by_channel(last: Tensor, weight: Tensor, stride: Sizes, dilation: Sizes) -> Tensor:
+    """Each channel by itself: a sum of products of numbers, where a product of matrices would be one of vectors.
+
+    Args:
+        last: (n, *sizes, channels).
+        weight: (outputs, *kernel), outputs being a multiple of channels.
+        stride: How far apart windows begin.
+        dilation: How far apart the elements of a window are.
+
+    Returns:
+        (n, *places, outputs).
+    """
+    outputs, *kernel = weight.shape
+    rows, *sizes, channels = last.shape
+    dims = tuple(range(1, len(sizes) + 1))
+    found = places(tuple(sizes), tuple(kernel), stride, ((0, 0),) * len(sizes), dilation)
+    if outputs > channels:
+        last = last.unsqueeze(-1).expand(*last.shape, outputs // channels).reshape(rows, *sizes, outputs)
+    seen = window_places((rows, *found, outputs, *kernel), tuple(last.shape), dims, stride, dilation)
+    return reduce(add, (last[place] * weight[inside] for place, inside in seen))
+
+
+def _channels_second(last: Tensor) -> Tensor:
+    """(n, *places, channels) as (n, channels, *places)."""
+    rank = last.dim() - 2
+    result: Tensor = last.permute(0, rank + 1, *range(1, rank + 1))
     return result
 
 
