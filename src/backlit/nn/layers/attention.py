@@ -12,7 +12,7 @@ from backlit.nn.functional.regularization import check_probability
 from backlit.nn.layers.linear import Linear
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
-from backlit.ops import cat, empty, linear, zeros, zeros_like
+from backlit.ops import cat, empty, linear, zeros
 from backlit.ops.tensor import Tensor
 
 
@@ -199,13 +199,11 @@ class MultiheadAttention(Module):
 
     def _extended(self, sequence: Tensor, learnt: Tensor | None) -> Tensor:
         """The (n, S, embed_dim) sequence with what stands at the end of each."""
-        n = sequence._array.shape[0]
-        parts = [sequence]
-        if learnt is not None:
-            parts.append(learnt.expand(n, 1, self.embed_dim))
+        ends = [] if learnt is None else [learnt]
         if self.add_zero_attn:
-            parts.append(zeros(n, 1, self.embed_dim, dtype=sequence.dtype))
-        return cat(parts, 1) if len(parts) > 1 else sequence
+            ends.append(zeros(1, 1, self.embed_dim, dtype=sequence.dtype))
+        n = sequence._array.shape[0]
+        return cat([sequence, *(end.expand(n, 1, self.embed_dim) for end in ends)], 1)
 
     def _merged_masks(
         self, q: Tensor, k: Tensor, key_padding_mask: Tensor | None, attn_mask: Tensor | None, single: bool
@@ -234,7 +232,7 @@ class MultiheadAttention(Module):
                 f"{where(self)}: {name} must be bool, True where not to look, or floating-point numbers to add to the "
                 f"scores, got {mask._array.dtype}"
             )
-        return zeros_like(mask, dtype=q.dtype).masked_fill(mask, -math.inf) if kind == "b" else mask.to(q.dtype)
+        return zeros((), dtype=q.dtype).masked_fill(mask, -math.inf) if kind == "b" else mask.to(q.dtype)
 
     def _check_shapes(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         q, k, v = (tuple(t._array.shape) for t in (query, key, value))
