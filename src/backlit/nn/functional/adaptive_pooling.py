@@ -1,13 +1,14 @@
 """Pools whose windows share out an input, whatever its size, over so many results as are asked for."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from backlit.errors import ShapeError
 from backlit.nn.checks import per_dimension, where
 from backlit.nn.functional.pool_windows import Over, first_largest, max_of_windows
-from backlit.nn.functional.pooling import numbered, sizes_pooled
-from backlit.ops import cat, tensor
+from backlit.nn.functional.pooling import sizes_pooled
+from backlit.ops import arange, cat
 from backlit.ops.tensor import Tensor
 
 Sizes = int | Sequence[int | None] | None
@@ -55,7 +56,8 @@ def _largest(tensors: tuple[Tensor, ...], over: Over) -> tuple[Tensor, ...]:
 def _adaptive_max_pool(operation: str, input: Tensor, output_size: Sizes, dims: int, return_indices: bool) -> Any:
     if not return_indices:
         return _shared_out(operation, (input,), output_size, dims, _largest)[0]
-    places = tensor(numbered(sizes_pooled(operation, input, dims))).expand_as(input)
+    lengths = sizes_pooled(operation, input, dims)
+    places = arange(math.prod(lengths)).reshape(lengths).expand_as(input)
     return _shared_out(operation, (input, places), output_size, dims, _largest)
 
 

@@ -4,53 +4,54 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from backlit.core.tensor_base import Array
+from backlit.core.dtypes import float32, float64
 from backlit.errors import ArgumentError, ShapeError, suggest
 from backlit.nn.checks import check_sizes, per_dimension, require_floats, require_tensors, where
 from backlit.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from backlit.nn.functional.normalization import check_groups
-from backlit.ops import tensor
+from backlit.ops import arange
 from backlit.ops.tensor import Tensor
 
 # What each result along one dimension is the weighted sum of: the places of elements, and their weights.
-Taps = list[tuple[Array, Array]]
+Taps = list[tuple[Tensor, Tensor]]
 _AREA = {3: adaptive_avg_pool1d, 4: adaptive_avg_pool2d, 5: adaptive_avg_pool3d}
 
 
-def _nearest(length: int, count: int, scale: float | None, shift: float) -> Array:
+def _step(length: int, count: int, scale: float | None) -> float:
+    return length / count if scale is None else 1 / scale
+
+
+def _nearest(length: int, count: int, scale: float | None, shift: float) -> Tensor:
     """The place that each of `count` results takes its value from, in PyTorch's arithmetic of 32 bits."""
-    step = np.float32(length / count if scale is None else 1 / scale)
-    places = np.floor((np.arange(count, dtype=np.float32) + np.float32(shift)) * step)
-    return np.minimum(places.astype(np.int64), length - 1)
+    at = (arange(count, dtype=float32) + shift) * _step(length, count, scale)
+    return at.floor().long().clamp(max=length - 1)
 
 
-def _sources(length: int, count: int, scale: float | None, align_corners: bool) -> Array:
+def _sources(length: int, count: int, scale: float | None, align_corners: bool) -> Tensor:
     """Where each of `count` results lies among `length` elements."""
+    at = arange(count, dtype=float64)
     if align_corners:
-        return np.arange(count) * ((length - 1) / (count - 1) if count > 1 else 0.0)
-    step = length / count if scale is None else 1 / scale
-    return (np.arange(count) + 0.5) * step - 0.5
+        return at * ((length - 1) / max(count - 1, 1))
+    return (at + 0.5) * _step(length, count, scale) - 0.5
 
 
 def _linear(length: int, count: int, scale: float | None, align_corners: bool) -> Taps:
     """Both neighbours, each the heavier the nearer it is."""
-    at = np.maximum(_sources(length, count, scale, align_corners), 0.0)
-    low = np.minimum(at.astype(np.int64), length - 1)
-    share = np.clip(at - low, 0.0, 1.0)
-    return [(low, 1 - share), (np.minimum(low + 1, length - 1), share)]
+    at = _sources(length, count, scale, align_corners).clamp(min=0.0)
+    low = at.floor().clamp(max=length - 1)
+    share = (at - low).clamp(max=1.0)
+    return [(low.long(), 1 - share), ((low.long() + 1).clamp(max=length - 1), share)]
 
 
 def _cubic(length: int, count: int, scale: float | None, align_corners: bool) -> Taps:
     """Four neighbours, weighted by cubic convolution with a = -3/4 (Keys, 1981)."""
     a = -0.75
     at = _sources(length, count, scale, align_corners)
-    low = np.floor(at)
+    low = at.floor()
     t = at - low
     near = [((a + 2) * d - (a + 3)) * d * d + 1 for d in (t, 1 - t)]
     far = [((a * d - 5 * a) * d + 8 * a) * d - 4 * a for d in (t + 1, 2 - t)]
-    places = [np.clip(low.astype(np.int64) + k, 0, length - 1) for k in (-1, 0, 1, 2)]
+    places = [(low.long() + k).clamp(0, length - 1) for k in (-1, 0, 1, 2)]
     return list(zip(places, [far[0], near[0], near[1], far[1]], strict=True))
 
 
@@ -110,12 +111,16 @@ def interpolate(
         return _AREA[len(shape)](input, counts)
     if recompute_scale_factor:
         scales = [None] * len(counts)
+    found = input
     for dim, (count, scale) in enumerate(zip(counts, scales, strict=True), 2):
-        if mode in _NEAREST:
-            input = _picked(input, dim, _nearest(shape[dim], count, scale, _NEAREST[mode]))
-        elif count != shape[dim] or scale is not None:
-            input = _weighted(input, dim, _WEIGHTED[mode][1](shape[dim], count, scale, bool(align_corners)))
-    return input
+        length = shape[dim]
+        if mode in _NEAREST and count % length == 0 and scale in (None, count / length):
+            found = _repeated(found, dim, count // length)
+        elif mode in _NEAREST:
+            found = found.index_select(dim, _nearest(length, count, scale, _NEAREST[mode]))
+        elif count != length or mode == "bicubic":
+            found = _weighted(found, dim, _WEIGHTED[mode][1](length, count, scale, bool(align_corners)))
+    return found.clone() if found is input else found
 
 
 def _new_sizes(sizes: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[list[int], list[float | None]]:
@@ -135,22 +140,17 @@ def _new_sizes(sizes: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[li
     return counts, list(scales)
 
 
-def _picked(x: Tensor, dim: int, places: Array) -> Tensor:
-    """The elements at `places` along `dim`, by repeating where all are taken equally often, in turn."""
-    length, count = x.shape[dim], len(places)
-    times = count // length
-    if times and np.array_equal(places, np.arange(length).repeat(times)):
-        lead, behind = x.shape[: dim + 1], x.shape[dim + 1 :]
-        return x.unsqueeze(dim + 1).expand(*lead, times, *behind).reshape(*lead[:-1], count, *behind)
-    return x.index_select(dim, tensor(places))
+def _repeated(x: Tensor, dim: int, times: int) -> Tensor:
+    """Each element along `dim` so many times, one after the other."""
+    if times == 1:
+        return x
+    lead, length, behind = x.shape[:dim], x.shape[dim], x.shape[dim + 1 :]
+    return x.unsqueeze(dim + 1).expand(*lead, length, times, *behind).reshape(*lead, length * times, *behind)
 
 
 def _weighted(x: Tensor, dim: int, taps: Taps) -> Tensor:
     along = (-1,) + (1,) * (x.dim() - 1 - dim)
-    parts = [
-        x.index_select(dim, tensor(places)) * tensor(weights.astype(x._array.dtype)).reshape(along)
-        for places, weights in taps
-    ]
+    parts = [x.index_select(dim, places) * weights.to(x.dtype).reshape(along) for places, weights in taps]
     return sum(parts[1:], parts[0])
 
 

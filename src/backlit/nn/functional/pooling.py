@@ -2,15 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from backlit.errors import ArgumentError, ShapeError
 from backlit.nn.checks import per_dimension, require_floats, where
 from backlit.nn.functional.pool_windows import Over, first_largest, max_of_windows, sum_of_windows
-from backlit.ops import arrangement, tensor
+from backlit.ops import arange, arrangement
 from backlit.ops import where as choose
 from backlit.ops.tensor import Tensor
 
@@ -41,6 +38,11 @@ class _Axis(NamedTuple):
         """How wide the border behind the input must be for the last window."""
         end = (self.windows - 1) * self.step + self.gap * (self.size - 1) + 1
         return max(end - self.length - self.padding, 0)
+
+    def has_whole_windows(self, with_border: bool) -> bool:
+        """Whether all elements of all windows count; `with_border`, those of the border do."""
+        end = (self.windows - 1) * self.step + self.size
+        return end <= self.length + 2 * self.padding if with_border else not self.padding and end <= self.length
 
 
 def _axes(
@@ -108,15 +110,13 @@ def _max_pool_of(operation: str, input: Tensor, dims: int, settings: Any, return
     padded, over = _bordered(input, axes, -math.inf), _over(axes)
     if not return_indices:
         return max_of_windows.bind(padded, over=over)
-    places = numbered([axis.length for axis in axes])
-    inner = np.pad(places, [(axis.padding, axis.after) for axis in axes], mode="edge")
-    values, indices = first_largest((padded, tensor(inner)), over)
+    places: Any = 0
+    for axis in axes:
+        # An element of the border counts as the nearest one inside.
+        own = arange(-axis.padding, axis.length + axis.after).clamp(0, axis.length - 1)
+        places = (places * axis.length).unsqueeze(-1) + own if isinstance(places, Tensor) else own
+    values, indices = first_largest((padded, places), over)
     return values, indices.expand_as(values)
-
-
-def numbered(lengths: Sequence[int]) -> Any:
-    """The number of each place, in the order of memory."""
-    return np.arange(math.prod(lengths)).reshape(lengths)
 
 
 def max_pool1d(
@@ -190,17 +190,18 @@ def _avg_pool_of(
     total: Tensor = sum_of_windows.bind(_bordered(input, axes, 0.0), over=_over(axes))
     if divisor_override is not None:
         return total / divisor_override
-    counts = reduce(np.multiply.outer, [_counts(axis, count_include_pad) for axis in axes])
-    if (counts == counts.flat[0]).all():
-        return total * (1 / float(counts.flat[0]))
-    return total / tensor(counts.astype(input._array.dtype))
+    whole = [axis for axis in axes if axis.has_whole_windows(count_include_pad)]
+    for place, axis in enumerate(reversed(axes)):
+        if axis not in whole:
+            total = total / _counts(axis, count_include_pad, total.dtype).reshape(-1, *[1] * place)
+    return total * (1 / math.prod(axis.size for axis in whole))
 
 
-def _counts(axis: _Axis, with_border: bool) -> Any:
+def _counts(axis: _Axis, with_border: bool, dtype: Any) -> Tensor:
     """How many elements each window has, with those in the border or without."""
-    begin = np.arange(axis.windows) * axis.step - axis.padding
-    end = np.minimum(begin + axis.size, axis.length + axis.padding)
-    return end - begin if with_border else np.minimum(end, axis.length) - np.maximum(begin, 0)
+    begin = arange(axis.windows) * axis.step - axis.padding
+    end = (begin + axis.size).clamp(max=axis.length + axis.padding)
+    return (end - begin if with_border else end.clamp(max=axis.length) - begin.clamp(min=0)).to(dtype)
 
 
 def avg_pool1d(
