@@ -90,13 +90,12 @@ def _convolution(
     width = math.prod(kernel) * weight.shape[1]
     lined_up = seen.permute(*[rank + 1 for _ in group], 0, *dims, *inside, channel)
     columns = lined_up.reshape(*group, rows * math.prod(found), width)
-    parted = weight.reshape(*group, outputs // groups, *weight.shape[1:])
+    parted = weight.reshape(groups, outputs // groups, *weight.shape[1:]) if group else weight
     first = len(group)
     matrix = parted.permute(*range(first), *range(first + 2, first + 2 + rank), first + 1, first)
     out = columns @ matrix.reshape(*group, width, outputs // groups)
     if group:
-        out = out.permute(1, 0, 2)
-    out = out.reshape(rows * math.prod(found), outputs)
+        out = out.permute(1, 0, 2).reshape(rows * math.prod(found), outputs)
     if bias is not None:
         out = out + bias
     return _channels_second(out.reshape(rows, *found, outputs))

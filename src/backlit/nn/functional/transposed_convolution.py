@@ -59,7 +59,7 @@ def _transposed_convolution(
     dims, group = tuple(range(1, rank + 1)), (groups,) if groups > 1 else ()
     first, count = len(group), rows * math.prod(found)
     given = input.permute(0, *range(2, rank + 2), 1).reshape(count, *group, channels // groups)
-    matrix = weight.reshape(*group, channels // groups, outputs, *kernel)
+    matrix = weight.reshape(groups, channels // groups, outputs, *kernel) if group else weight
     matrix = matrix.permute(*range(first + 1), *range(first + 2, first + 2 + rank), first + 1)
     matrix = matrix.reshape(*group, channels // groups, math.prod(kernel) * outputs)
     brought = (given.permute(1, 0, 2) @ matrix).permute(1, 0, 2) if group else given @ matrix
@@ -68,7 +68,8 @@ def _transposed_convolution(
     brought = brought.permute(0, *dims, *[rank + 1 for _ in group], 2 * rank + 1 + first, *inside)
     whole = reach(tuple(found), kernel, stride, dilation)
     out = add_windows.bind(brought, shape=(rows, *whole, *group, outputs), dims=dims, steps=stride, gaps=dilation)
-    out = out.reshape(rows, *whole, groups * outputs)
+    if group:
+        out = out.reshape(rows, *whole, groups * outputs)
     if any(map(any, padding)):
         out = arrangement.pad(out, (0, 0, *(-width for pair in reversed(padding) for width in pair)))
     if bias is not None:
