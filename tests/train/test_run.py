@@ -63,6 +63,12 @@ def test_a_class_of_ones_own_is_passed(tmp_path):
         lambda: nn.Sequential(nn.BatchNorm1d(4, eps=1e-3, momentum=0.2, affine=False), nn.Dropout(0.3)),
         lambda: nn.Sequential(nn.Embedding(5, 3), nn.Maxout(3, 2, num_pieces=3)),
         lambda: nn.ModuleList([nn.Identity(), nn.Hardtanh(-2, 2)]),
+        lambda: nn.MultiheadAttention(4, 2, 0.1, bias=False, add_bias_kv=True, kdim=3, batch_first=True),
+        lambda: nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 2, 3, 0.3, "gelu", 1e-3, bias=False), 2, nn.LayerNorm(4)
+        ),
+        lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 3, activation=nn.ELU(0.5)), 1),
+        lambda: nn.Transformer(4, 2, 1, 2, 3, batch_first=True, norm_first=True),
     ],
 )
 def test_modules_of_the_library_are_built_again_from_words(make):
@@ -76,7 +82,17 @@ def test_modules_of_the_library_are_built_again_from_words(make):
     }
 
 
+def test_what_a_layer_keeps_within_its_parts_is_described():
+    layer = build(describe(nn.TransformerEncoderLayer(4, 2, 3, 0.3, "gelu", 1e-3, batch_first=True, norm_first=True)))
+    assert layer.activation is nn.functional.gelu
+    assert layer.self_attn.num_heads == 2
+    assert layer.self_attn.batch_first
+    assert layer.norm_first
+    assert layer.dropout2.p == layer.self_attn.dropout == 0.3
+
+
 def test_what_words_cannot_describe_is_not_described():
+    assert describe(nn.TransformerEncoderLayer(4, 2, 3, activation=nn.functional.silu)) is None
     assert describe(Own()) is None
     assert describe(nn.Sequential(Own())) is None
     changed = nn.Linear(2, 2)

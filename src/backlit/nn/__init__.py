@@ -125,13 +125,8 @@ from backlit.nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from backlit.nn.layers.regularization import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from backlit.nn.layers.shape import Flatten, Unflatten
 from backlit.nn.layers.table import Bilinear, Embedding, EmbeddingBag, TableInput
-from backlit.nn.layers.transformer import (
-    Transformer,
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
+from backlit.nn.layers.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from backlit.nn.layers.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 

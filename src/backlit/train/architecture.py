@@ -41,7 +41,11 @@ def build(described: Any) -> nn.Module:
     kind, known = described["class"], _known()
     if kind not in known:
         raise FileError(f"a model's description names an unknown class {kind!r}{suggest(kind, known)}")
-    settings = {name: value for name, value in described.items() if name not in ("class", "modules")}
+    settings = {
+        name: build(value) if isinstance(value, Mapping) else value
+        for name, value in described.items()
+        if name not in ("class", "modules")
+    }
     if issubclass(known[kind], _CONTAINERS):
         container = known[kind]()
         for name, part in described.get("modules", {}).items():
@@ -66,15 +70,21 @@ def _describe(module: nn.Module) -> dict[str, Any] | None:
         parts = {name: _describe(part) for name, part in module.named_children()}
         return None if None in parts.values() else {"class": kind.__name__, "modules": parts}
     described: dict[str, Any] = {"class": kind.__name__}
+    # What a layer keeps under another name, or within its parts, it says itself.
+    stated: dict[str, Any] = getattr(module, "_arguments", dict)()
     for name, parameter in inspect.signature(kind.__init__).parameters.items():
         if name in _LEFT_OUT or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        value = getattr(module, name, parameter.default)
+        value = stated[name] if name in stated else getattr(module, name, parameter.default)
         if name == "bias":
             value = value is not None and value is not False
         if isinstance(value, tuple):
             value = list(value)
-        if value is not None and not isinstance(value, bool | int | float | str | list):
+        if isinstance(value, nn.Module):
+            value = _describe(value)
+            if value is None:
+                return None
+        elif value is not None and not isinstance(value, bool | int | float | str | list):
             return None
         described[name] = value
     return described

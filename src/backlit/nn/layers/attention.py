@@ -120,6 +120,10 @@ class MultiheadAttention(Module):
             if end is not None:
                 init.xavier_normal_(end)
 
+    def _arguments(self) -> dict[str, Any]:
+        """What the constructor was given, where no attribute of that name says it."""
+        return {"bias": self.in_proj_bias is not None, "add_bias_kv": self.bias_k is not None}
+
     def forward(
         self,
         query: Tensor,
