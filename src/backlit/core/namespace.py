@@ -113,6 +113,11 @@ class NumpyNamespace:
         return Philox(key=seed | stream << 64, counter=draw << 64).random_raw(count)
 
 
+def window_count(length: int, size: int, step: int, gap: int) -> int:
+    """How many windows of `size` elements, `gap` apart, begin `step` apart in `length`; below 1 where none fits."""
+    return (length - gap * (size - 1) - 1) // step + 1
+
+
 def window_places(
     windows: tuple[int, ...],
     shape: tuple[int, ...],

@@ -313,6 +313,11 @@ def _pad(xp: Any, x: Any, *, widths: tuple[tuple[int, int], ...], value: Number)
     return xp.pad(x, widths, constant_values=value)
 
 
+@_pad.shape
+def _pad_shape(x: Any, widths: tuple[tuple[int, int], ...], **_: Any) -> Any:
+    return tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True)), x.dtype
+
+
 _pad.gradient(x=lambda g, x_shape, widths: g[tuple(slice(a, a + n) for (a, _), n in zip(widths, x_shape, strict=True))])
 
 

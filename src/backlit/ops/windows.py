@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backlit.core.namespace import window_count
 from backlit.core.primitive import primitive
 
 
@@ -22,6 +23,18 @@ def windows(
     return xp.windows(x, dims, sizes, steps, gaps).copy()
 
 
+@windows.shape
+def _windows_shape(
+    x: Any, dims: tuple[int, ...], sizes: tuple[int, ...], steps: tuple[int, ...], gaps: tuple[int, ...]
+) -> Any:
+    found = list(x.shape)
+    for dim, size, step, gap in zip(dims, sizes, steps, gaps, strict=True):
+        found[dim] = window_count(x.shape[dim], size, step, gap)
+        if found[dim] < 1:
+            raise ValueError(f"no window of {size} elements, {gap} apart, fits into dimension {dim}")
+    return (*found, *sizes), x.dtype
+
+
 @primitive(
     role="passes on to each window",
     notation="sum of windows({x})",
@@ -39,6 +52,11 @@ def add_windows(
 ) -> Any:
     """The tensor of `shape` of whose windows, as `windows` sees them, the elements add up."""
     return xp.add_windows(x, shape, dims, steps, gaps)
+
+
+@add_windows.shape
+def _add_windows_shape(x: Any, shape: tuple[int, ...], **_: Any) -> Any:
+    return shape, x.dtype
 
 
 windows.gradient(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backlit.core.namespace import NUMPY
+from backlit.core.namespace import NUMPY, window_count
 from backlit.core.tensor_base import Array
 
 Pairs = tuple[tuple[int, int], ...]
@@ -25,7 +25,7 @@ _AT_ONCE = 2**19
 def places(sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Sizes:
     """How many windows there are along each dimension; below 1 where none fits."""
     return tuple(
-        (size + before + after - gap * (width - 1) - 1) // step + 1
+        window_count(size + before + after, width, step, gap)
         for size, width, step, (before, after), gap in zip(sizes, kernel, stride, padding, dilation, strict=True)
     )
 
