@@ -101,6 +101,16 @@ def test_the_batch_size_is_open_in_the_model(tmp_path):
         run(path, (backlit.ones(3, 3, 4),))
 
 
+def test_the_states_of_a_recurrent_layer_are_outputs(tmp_path):
+    layer, given = nn.LSTM(3, 4, num_layers=2, batch_first=True, bidirectional=True), (backlit.randn(2, 5, 3),)
+    export(layer, tmp_path / "model.onnx", example_input=given)
+    output, (h, c) = layer(*given)
+    for found, expected in zip(run(tmp_path / "model.onnx", given), (output, h, c), strict=True):
+        agrees(found, expected)
+    with pytest.raises(GraphError, match="dynamic_batch=False"):
+        export(nn.GRU(3, 4), tmp_path / "model.onnx", example_input=backlit.ones(5, 2, 3))
+
+
 class Named(nn.Module):
     def __init__(self, name):
         super().__init__()

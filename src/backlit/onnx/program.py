@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlit import nn
+from backlit.compiler.tree import flatten
 from backlit.core.tensor_base import Symbol, TensorBase
 from backlit.data import StandardScaler
 from backlit.errors import ArgumentError, ArgumentTypeError
@@ -82,13 +83,13 @@ class Program:
         return numbered("output", count)
 
     def __call__(self, *inputs: Any) -> Any:
-        """The outputs, of tensors for the inputs."""
+        """The outputs, of tensors for the inputs: a tensor, or those of a nested tuple one after the other."""
         if self.scaling:
             (table,) = inputs
             dtype = next((p.dtype for p in self.model.parameters()), float32)
             inputs = (scaled(table, self.scaling).to(dtype),)
-        found = self.model(*inputs)
-        return unscaled(found, self.target_scaling)
+        found = unscaled(self.model(*inputs), self.target_scaling)
+        return flatten(found, "the module's result")[0] if isinstance(found, tuple) else found
 
     def _examples(self, given: Any) -> list[Symbol]:
         if self.scaling:
