@@ -1,9 +1,8 @@
 """Layers that read a sequence step by step and carry a state along.
 
 A program has no loops, so a sequence is unrolled: a trace holds the operations of every step, once for each length
-that occurs. Its size, and the time to compile it, grow in proportion to the length of the sequence; the machine code of
-one length serves any number of sequences. Up to about a hundred steps this is quick. Longer sequences are better cut
-into pieces, with the state handed from one to the next (truncated backpropagation through time).
+that occurs, and any number of sequences. Long sequences are better cut into pieces, with the state handed from one to
+the next (truncated backpropagation through time).
 """
 
 import warnings
@@ -44,7 +43,9 @@ Sequences = TypeVar("Sequences", Tensor, PackedSequence)
 class RNNBase(Module):
     """What `RNN`, `LSTM` and `GRU` share: weights, checks, layers above each other, directions.
 
-    All weights begin evenly spread over ±1 / sqrt(hidden_size), PyTorch's rule.
+    All weights begin evenly spread over ±1 / sqrt(hidden_size), PyTorch's rule. A compiled program holds the operations
+    of every step, and compiling it takes time in proportion to their number: seconds for a hundred steps. Longer
+    sequences are better read in pieces.
 
     Args:
         mode: "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
