@@ -126,8 +126,7 @@ def _by_channel(last: Tensor, weight: Tensor, stride: Sizes, dilation: Sizes) ->
 def _channels_second(last: Tensor) -> Tensor:
     """(n, *places, channels) as (n, channels, *places)."""
     rank = last.dim() - 2
-    result: Tensor = last.permute(0, rank + 1, *range(1, rank + 1))
-    return result
+    return last.permute(0, rank + 1, *range(1, rank + 1))
 
 
 def widths(layer: Any, padding: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pairs:
@@ -152,8 +151,8 @@ def widths(layer: Any, padding: Any, kernel: Sizes, stride: Sizes, dilation: Siz
 def is_batched(layer: Any, input: Tensor, weight: Tensor, bias: Tensor | None, channels: int, outputs: int) -> bool:
     """Whether the input has a dimension of rows, after a look at all types and shapes."""
     require_floats(layer, input=input, weight=weight, **({} if bias is None else {"bias": bias}))
-    shape: tuple[int, ...] = tuple(input._array.shape)
-    rank: int = weight._array.ndim - 2
+    shape = tuple(input._array.shape)
+    rank = weight._array.ndim - 2
     sizes = ("length",) if rank == 1 else ("height", "width") if rank == 2 else ("depth", "height", "width")
     expected = f"(n, {', '.join((str(channels), *sizes))})"
     if len(shape) not in (rank + 1, rank + 2):
@@ -230,7 +229,7 @@ def convolve(
             "shrink their input"
         )
     rows = input if batched else input.unsqueeze(0)
-    out: Tensor = _convolution.bind(rows, weight, bias, stride=steps, padding=sides, dilation=gaps, groups=groups)
+    out = _convolution.bind(rows, weight, bias, stride=steps, padding=sides, dilation=gaps, groups=groups)
     return out if batched else out.squeeze(0)
 
 

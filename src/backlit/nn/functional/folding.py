@@ -44,9 +44,7 @@ def unfold(
     if any(borders):
         batch = arrangement.pad(batch, (borders[1], borders[1], borders[0], borders[0]))
     seen = windows.bind(batch, dims=(2, 3), sizes=kernel, steps=steps, gaps=gaps)
-    out: Tensor = seen.permute(0, 1, 4, 5, 2, 3).reshape(
-        batch.shape[0], shape[-3] * math.prod(kernel), math.prod(found)
-    )
+    out = seen.permute(0, 1, 4, 5, 2, 3).reshape(batch.shape[0], shape[-3] * math.prod(kernel), math.prod(found))
     return out if len(shape) == 4 else out.squeeze(0)
 
 
@@ -93,8 +91,7 @@ def fold(
     cut = [(-border, size + border - n) for border, size, n in zip(borders, sizes, whole, strict=True)]
     if any(map(any, cut)):
         out = arrangement.pad(out, (*cut[1], *cut[0]))
-    result: Tensor = out
-    return result if len(shape) == 3 else result.squeeze(0)
+    return out if len(shape) == 3 else out.squeeze(0)
 
 
 def _settings(function: str, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> tuple[Sizes, ...]:

@@ -74,8 +74,7 @@ def _transposed_convolution(
         out = arrangement.pad(out, (0, 0, *(-width for pair in reversed(padding) for width in pair)))
     if bias is not None:
         out = out + bias
-    result: Tensor = out.permute(0, rank + 1, *dims)
-    return result
+    return out.permute(0, rank + 1, *dims)
 
 
 def convolve_transposed(
@@ -109,7 +108,7 @@ def convolve_transposed(
             f"{where(layer)}: padding {sides} cuts off all of an output of sizes {whole}, from an input of shape "
             f"{tuple(input._array.shape)}; use less padding, a larger kernel or a larger stride"
         )
-    out: Tensor = _transposed_convolution.bind(
+    out = _transposed_convolution.bind(
         input if batched else input.unsqueeze(0),
         weight,
         bias,
