@@ -40,6 +40,11 @@ def per_dimension(layer: Any, name: str, value: Any, rank: int, least: int = 1) 
     return found * rank if len(found) == 1 else found
 
 
+def number_or_tuple(value: Any) -> Any:
+    """A setting a dimension as a layer keeps and shows it: None, one number for all, or a tuple."""
+    return tuple(value) if isinstance(value, Sequence) else value
+
+
 def not_a_tensor(layer: Any, value: object, name: str = "input") -> ArgumentTypeError:
     """The error for an argument that is no tensor."""
     return ArgumentTypeError(

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 
 from backlit.nn import functional as F
+from backlit.nn.checks import number_or_tuple
 from backlit.nn.module import Module
 from backlit.ops.tensor import Tensor
 
 Numbers = int | Sequence[int]
-
-
-def _kept(value: Numbers) -> Numbers:
-    return value if isinstance(value, int) else tuple(value)
 
 
 class Unfold(Module):
@@ -25,10 +22,10 @@ class Unfold(Module):
 
     def __init__(self, kernel_size: Numbers, dilation: Numbers = 1, padding: Numbers = 0, stride: Numbers = 1) -> None:
         super().__init__()
-        self.kernel_size = _kept(kernel_size)
-        self.dilation = _kept(dilation)
-        self.padding = _kept(padding)
-        self.stride = _kept(stride)
+        self.kernel_size = number_or_tuple(kernel_size)
+        self.dilation = number_or_tuple(dilation)
+        self.padding = number_or_tuple(padding)
+        self.stride = number_or_tuple(stride)
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, channels, height, width) to (n, channels x elements of a window, windows)."""
@@ -59,7 +56,7 @@ class Fold(Unfold):
         stride: Numbers = 1,
     ) -> None:
         super().__init__(kernel_size, dilation, padding, stride)
-        self.output_size = _kept(output_size)
+        self.output_size = number_or_tuple(output_size)
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, channels x elements of a window, windows) to (n, channels, *output_size)."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from backlit.errors import ShapeError
 from backlit.nn import functional as F
-from backlit.nn.checks import check_sizes, require_floats, require_tensors, where
+from backlit.nn.checks import check_sizes, number_or_tuple, require_floats, require_tensors, where
 from backlit.nn.module import Module
 from backlit.ops.tensor import Tensor
 
@@ -29,7 +29,7 @@ class Upsample(Module):
         recompute_scale_factor: bool | None = None,
     ) -> None:
         super().__init__()
-        self.size = tuple(size) if isinstance(size, Sequence) else size
+        self.size = number_or_tuple(size)
         self.scale_factor: float | tuple[float, ...] | None = None
         if isinstance(scale_factor, Sequence):
             self.scale_factor = tuple(float(s) for s in scale_factor)

@@ -4,16 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from backlit.nn import functional as F
-from backlit.nn.checks import per_dimension, require_tensors
+from backlit.nn.checks import number_or_tuple, per_dimension, require_tensors
 from backlit.nn.module import Module
 from backlit.ops.tensor import Tensor
 
 Numbers = int | Sequence[int]
-
-
-def _kept(value: Any) -> Any:
-    """A setting as it is shown: a number, or a tuple."""
-    return value if value is None or isinstance(value, int) else tuple(value)
 
 
 class _MaxPool(Module):
@@ -29,10 +24,10 @@ class _MaxPool(Module):
         ceil_mode: bool = False,
     ) -> None:
         super().__init__()
-        self.kernel_size = _kept(kernel_size)
-        self.stride = self.kernel_size if stride is None else _kept(stride)
-        self.padding = _kept(padding)
-        self.dilation = _kept(dilation)
+        self.kernel_size = number_or_tuple(kernel_size)
+        self.stride = self.kernel_size if stride is None else number_or_tuple(stride)
+        self.padding = number_or_tuple(padding)
+        self.dilation = number_or_tuple(dilation)
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
@@ -111,9 +106,9 @@ class _AvgPoolNd(_AvgPool):
         divisor_override: int | None = None,
     ) -> None:
         super().__init__()
-        self.kernel_size = _kept(kernel_size)
-        self.stride = self.kernel_size if stride is None else _kept(stride)
-        self.padding = _kept(padding)
+        self.kernel_size = number_or_tuple(kernel_size)
+        self.stride = self.kernel_size if stride is None else number_or_tuple(stride)
+        self.padding = number_or_tuple(padding)
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
@@ -148,7 +143,7 @@ class _AdaptiveAvgPool(_AdaptivePool):
 
     def __init__(self, output_size: int | Sequence[int | None] | None) -> None:
         super().__init__()
-        self.output_size = _kept(output_size)
+        self.output_size = number_or_tuple(output_size)
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, channels, *sizes) to (n, channels, *output_size)."""
@@ -179,7 +174,7 @@ class _AdaptiveMaxPool(_AdaptivePool):
 
     def __init__(self, output_size: int | Sequence[int | None] | None, return_indices: bool = False) -> None:
         super().__init__()
-        self.output_size = _kept(output_size)
+        self.output_size = number_or_tuple(output_size)
         self.return_indices = return_indices
 
     def forward(self, input: Tensor) -> Any:
@@ -214,8 +209,8 @@ class _LPPool(Module):
     ) -> None:
         super().__init__()
         self.norm_type = norm_type
-        self.kernel_size = _kept(kernel_size)
-        self.stride = _kept(stride)
+        self.kernel_size = number_or_tuple(kernel_size)
+        self.stride = number_or_tuple(stride)
         self.ceil_mode = ceil_mode
 
     def forward(self, input: Tensor) -> Tensor:
