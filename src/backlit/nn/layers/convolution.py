@@ -59,8 +59,8 @@ class _Convolution(Module):
         self.kernel_size = per_dimension(layer, "kernel_size", kernel_size, rank, 1)
         self.stride = per_dimension(layer, "stride", stride, rank, 1)
         self.dilation = per_dimension(layer, "dilation", dilation, rank, 1)
-        self._widths = widths(layer, padding, self.kernel_size, self.stride, self.dilation)
-        self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in self._widths)
+        sides = widths(layer, padding, self.kernel_size, self.stride, self.dilation)
+        self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in sides)
         self.groups = groups
         self.padding_mode = padding_mode
         self.weight = Parameter(empty(*self._weight_shape(), device=device, dtype=dtype))
@@ -86,8 +86,8 @@ class _Convolution(Module):
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             is_batched(self, input, self.weight, self.bias, self.in_channels, self.out_channels)
-            wide = tuple(width for pair in reversed(self._widths) for width in pair)
-            input, padding = F.pad(input, wide, self.padding_mode), 0
+            sides = widths(self, padding, self.kernel_size, self.stride, self.dilation)
+            input, padding = F.pad(input, [width for pair in reversed(sides) for width in pair], self.padding_mode), 0
         return convolve(
             self, self._rank, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
@@ -172,9 +172,9 @@ class _TransposedConvolution(_Convolution):
         layer = type(self).__name__
         if padding_mode != "zeros":
             raise ArgumentError(f"{layer}: padding_mode can only be 'zeros', got {padding_mode!r}")
-        widths = per_dimension(layer, "padding", padding, self._rank, 0)
+        sides = per_dimension(layer, "padding", padding, self._rank, 0)
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, widths, dilation, groups, bias, padding_mode, device, dtype
+            in_channels, out_channels, kernel_size, stride, sides, dilation, groups, bias, padding_mode, device, dtype
         )
         self.output_padding = per_dimension(layer, "output_padding", output_padding, self._rank, 0)
 
@@ -214,7 +214,8 @@ class _TransposedConvolution(_Convolution):
                 f"{where(self)}: output_size {output_size} must have the output's last {rank} sizes, or all of them"
             )
         whole = reach(tuple(input.shape[-rank:]), self.kernel_size, self.stride, self.dilation)
-        least = [n - before - after for n, (before, after) in zip(whole, self._widths, strict=True)]
+        sides: Any = self.padding
+        least = [n - 2 * side for n, side in zip(whole, sides, strict=True)]
         more = tuple(size - n for size, n in zip(output_size[-rank:], least, strict=True))
         if any(not 0 <= extra < step for extra, step in zip(more, self.stride, strict=True)):
             most = [n + step - 1 for n, step in zip(least, self.stride, strict=True)]
