@@ -54,6 +54,8 @@ def computed(step: Any, args: list[Any], arrays: list[Any]) -> Any:
         ends = [low + stride * n for low, stride, n in zip(lows, strides, args[0].shape, strict=True)]
         result[tuple(slice(*one) for one in zip(lows, ends, strides, strict=True))] = args[0]
         return result
+    if step.kind == "join":
+        return np.concatenate(args, step.attrs)
     if step.kind == "reduce":
         return REDUCTIONS[step.op](args[0], axis=step.attrs if "arg" not in step.op else step.attrs[0])
     if step.kind == "product":

@@ -34,6 +34,8 @@ FAULTS = {
     "pad(%0)((0, 3),(1, 1), 0) : f4[r, 5]": "has room for its argument",
     "pad(%0)((0, 1),(1, 2), 0) : f4[r, 5]": "has room for its argument",
     "pad(%0)((0, 1),(1, 1), 'a') : f4[r, 5]": "what a pad adds is a number",
+    "join(%0, %2) 1 : f4[r, 5]": "the same shape along other dimensions",
+    "join(%0, %0) 1 : f4[r, 5]": "as long as its arguments together",
     "reduce sum(%0)(1,) : f4[r, 3]": "dimensions that are not reduced",
     "reduce sum(%0)(2,) : f4[r, 3]": "are not the argument's",
     "reduce argmax(%0)(1,) : f4[r]": "argmax of f4 makes i8",

@@ -6,6 +6,7 @@ from backlit.compiler.blocks import BlockedProduct
 from backlit.compiler.costs import Share
 from backlit.compiler.elementwise import emit_loop
 from backlit.compiler.frame import I64, number
+from backlit.compiler.joins import emit_join
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.measures import emit_measure
 from backlit.compiler.products import Product
@@ -48,6 +49,7 @@ _CORES = {
     "loop": emit_loop,
     "product": _product,
     "reduce": emit_reduction,
+    "join": emit_join,
     "scatter": emit_scatter,
     "call": _call,
     "random": emit_random,

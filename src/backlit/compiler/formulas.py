@@ -11,6 +11,9 @@ import numpy as np
 
 from backlit.compiler.symbolic import FUNCTIONS, LoweredArray, NotLowered
 
+# So many parts are chosen from where they are joined, element by element; more of them are stored, one after the other.
+_FEW = 2
+
 
 def formula(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator that gives symbolic arrays a function of NumPy."""
@@ -97,6 +100,9 @@ def concatenate(parts: Sequence[Any], axis: int = 0) -> Any:
     dtype, dim = np.result_type(*(a.dtype for a in arrays)), axis % one.ndim
     filled = [a.astype(dtype) for a in arrays if a.shape[dim]] or [arrays[0].astype(dtype)]
     total = sum(a.shape[dim] for a in filled)
+    if len(filled) > _FEW:
+        shape = (*one.shape[:dim], total, *one.shape[dim + 1 :])
+        return one._add("join", "", tuple(a.number for a in filled), dim, shape, dtype)
     end, found = total, None
     for array in reversed(filled):
         start = end - array.shape[dim]

@@ -12,6 +12,7 @@ Kinds:
 - "view": element i of the step is element `offset + sum(strides * i)` of the argument; `attrs` is (offset, strides).
 - "pad": element i of the step is element (i - lows) / steps of the argument where there is one, else a number; `attrs`
   is (lows, steps, number).
+- "join": the arguments one after the other along dimension `attrs`.
 - "reduce": `op` ("sum", "max", "min", "prod", "argmax", "argmin") over dimensions `attrs`, which are no longer there.
 - "product": batches of matrices (*, m, k) and (*, k, n).
 - "take": elements of the first argument; the others, index arrays of one shape, stand in for its neighbouring

@@ -136,6 +136,15 @@ def _pad(step: Step, args: Sequence[Step]) -> str | None:
     return None if isinstance(step.attrs[2], int | float) else "what a pad adds is a number"
 
 
+def _join(step: Step, args: Sequence[Step]) -> str | None:
+    dim = step.attrs
+    kinds = {(a.dtype, *a.shape[:dim], *a.shape[dim + 1 :]) for a in args}
+    if kinds != {(step.dtype, *step.shape[:dim], *step.shape[dim + 1 :])}:
+        return "what is joined has one type, and the same shape along other dimensions"
+    length = sum(at(a.shape[dim], SAMPLES[0]) for a in args)
+    return None if length == at(step.shape[dim], SAMPLES[0]) else "a join is as long as its arguments together"
+
+
 def _reduce(step: Step, args: Sequence[Step]) -> str | None:
     if len(args) != 1 or step.op not in _REDUCTIONS:
         return f"there is no reduction {step.op} of these"
@@ -214,6 +223,7 @@ _CHECKS: dict[str, Any] = {
     "pointwise": _pointwise,
     "view": _view,
     "pad": _pad,
+    "join": _join,
     "reduce": _reduce,
     "product": _product,
     "take": _take,

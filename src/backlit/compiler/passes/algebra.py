@@ -10,7 +10,7 @@ from typing import Any
 
 from backlit.compiler.passes.one_hot import one_hot
 from backlit.compiler.passes.rewriting import Rewriter, rewritten
-from backlit.compiler.plan.reading import composed
+from backlit.compiler.plan.reading import Sight, composed, sight
 from backlit.compiler.program import Program, Step, plain_strides
 from backlit.compiler.rows import Affine
 
@@ -236,16 +236,66 @@ def merged_view(b: Rewriter, step: Step) -> int | None:
     source = b.steps[number]
     if offset == 0 and step.shape == source.shape and strides == plain_strides(source.shape):
         return number
+    if source.kind in ("join", "pad"):
+        return seen_inside(b, step)
     if source.kind != "view":
         return None
     below, through = source.attrs
     found = composed(source.shape, below, through, step)
-    if found is None:
-        return None
-    # What is left may be nothing at all.
-    once = Step("view", "", source.args, found, step.shape, step.dtype)
+    return None if found is None else _merged(b, source.args[0], found, step)
+
+
+def _merged(b: Rewriter, number: int, attrs: Any, step: Step) -> int:
+    """A view of a step in place of another, or what is left of it, which may be nothing at all."""
+    once = Step("view", "", (number,), attrs, step.shape, step.dtype)
     merged = merged_view(b, once)
     return b.append(once) if merged is None else merged
+
+
+def seen_inside(b: Rewriter, step: Step) -> int | None:
+    """A view of nothing but one part of what is joined, of what has a border, or of the border, as one of that."""
+    source = b.steps[step.args[0]]
+    found = sight(source.shape, step)
+    if found is None:
+        return None
+    return (_in_part if source.kind == "join" else _in_border)(b, step, source, found)
+
+
+def _in_part(b: Rewriter, step: Step, source: Step, seen: Sight) -> int | None:
+    dim, begin = source.attrs, 0
+    for part in source.args:
+        size = b.steps[part].shape[dim]
+        if not isinstance(size, int):
+            return None
+        if begin <= seen.lows[dim] and seen.highs[dim] < begin + size:
+            strides = plain_strides(b.steps[part].shape)
+            return _merged(b, part, seen.read(-begin * strides[dim], strides), step)
+        begin += size
+    return None
+
+
+def _in_border(b: Rewriter, step: Step, source: Step, seen: Sight) -> int | None:
+    (number,), (lows, steps, value) = source.args, source.attrs
+    inside = b.steps[number].shape
+    begins, moves = list(seen.begins), list(seen.moves)
+    for d, (low, stride, size) in enumerate(zip(lows, steps, inside, strict=True)):
+        if (low, stride, size) == (0, 1, source.shape[d]):
+            continue
+        if not isinstance(low, int) or not isinstance(size, int) or not isinstance(source.shape[d], int):
+            return None
+        along = [times for move in seen.moves if move is not None and move[0] == d for times in move[1:]]
+        if any(times % stride for times in along):
+            return None
+        last = low + stride * (size - 1)
+        if seen.highs[d] < low or seen.lows[d] > last or (seen.begins[d] - low) % stride:
+            return b.constant(value, step)
+        if seen.lows[d] < low or seen.highs[d] > last:
+            return None
+        begins[d] = (seen.begins[d] - low) // stride
+        moves = [(d, move[1] // stride) if move is not None and move[0] == d else move for move in moves]
+    return _merged(
+        b, number, seen._replace(begins=tuple(begins), moves=tuple(moves)).read(0, plain_strides(inside)), step
+    )
 
 
 def _reduce(b: Rewriter, step: Step) -> int | None:

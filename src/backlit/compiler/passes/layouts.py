@@ -24,7 +24,7 @@ def follow_memory(program: Program) -> Program:
 def _rule(b: Rewriter, step: Step, number: int) -> int | None:
     if step.kind == "view":
         return merged_view(b, step)
-    rule = {"pointwise": _pointwise, "pad": _pad, "reduce": _reduce}.get(step.kind)
+    rule = {"pointwise": _pointwise, "pad": _pad, "join": _join, "reduce": _reduce}.get(step.kind)
     if rule is None:
         return None
     for a in step.args:
@@ -134,6 +134,12 @@ def _pad(b: Rewriter, step: Step, order: Sequence[int]) -> int:
     attrs = (_turned(lows, order), _turned(steps, order), value)
     source = _in_order(b, step.args[0], order)
     return _back(b, b.add("pad", "", (source,), attrs, _turned(step.shape, order), step.dtype), order, step.shape)
+
+
+def _join(b: Rewriter, step: Step, order: Sequence[int]) -> int:
+    args = tuple(_in_order(b, a, order) for a in step.args)
+    found = b.add("join", "", args, list(order).index(step.attrs), _turned(step.shape, order), step.dtype)
+    return _back(b, found, order, step.shape)
 
 
 def _reduce(b: Rewriter, step: Step, order: Sequence[int]) -> int | None:

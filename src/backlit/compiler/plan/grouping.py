@@ -9,7 +9,7 @@ from backlit.compiler.plan.draft import Draft
 from backlit.compiler.plan.result import Kernel
 from backlit.compiler.plan.short_rows import columns
 
-_CORES = ("product", "reduce", "scatter", "scan", "call", "random", "measure")
+_CORES = ("product", "reduce", "join", "scatter", "scan", "call", "random", "measure")
 _FREE = ("input", "constant", "iota", "pointwise", "view", "reduce")
 
 

@@ -15,7 +15,7 @@ from backlit.compiler.program import Step
 COPIED_BYTES = 400_000
 # So many steps, one read by the next, are computed from the start where the last of them is wanted.
 _DEEPEST = 50
-_ALWAYS = ("input", "product", "reduce", "scatter", "scan", "call", "random", "measure")
+_ALWAYS = ("input", "product", "reduce", "join", "scatter", "scan", "call", "random", "measure")
 
 
 def choose_memory(draft: Draft) -> None:

@@ -85,6 +85,7 @@ class _Reader:
         handler = {
             "view": self._view,
             "pad": self._pad,
+            "join": self._join,
             "take": self._take,
             "reduce": self._reduce,
             "product": self._product,
@@ -127,6 +128,10 @@ class _Reader:
         (source,) = step.args
         same = own is not None and (lows[own], strides[own], self.steps[source].shape[own]) == (0, 1, step.shape[own])
         self.read(source, own if same else None)
+
+    def _join(self, n: int, step: Step, own: int | None) -> None:
+        for a in step.args:
+            self.read(a, None if own == step.attrs else own)
 
     def _take(self, n: int, step: Step, own: int | None) -> None:
         source, *picks = step.args

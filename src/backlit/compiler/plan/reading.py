@@ -1,12 +1,12 @@
 """How a step's elements are found in the memory of another, through views."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 from backlit.compiler.program import Program, Step, plain_strides, row_major
 
 # Stands for the last of the rows, of which a program knows no number.
-_ALL = -1
+EVERY = -1
 
 
 def same_dims(step: Step, source: Step) -> list[int | None] | None:
@@ -62,24 +62,50 @@ def composed(shape: tuple[Any, ...], offset: Any, strides: tuple[Any, ...], view
         strides: The same.
         view: The view.
     """
-    own_offset, own = view.attrs
+    if strides == plain_strides(shape):
+        return offset + view.attrs[0], view.attrs[1]
+    found = sight(shape, view)
+    return None if found is None else found.read(offset, strides)
+
+
+class Sight(NamedTuple):
+    """Which part of an array a view shows, along each of its dimensions.
+
+    Attributes:
+        begins: Where the first element is.
+        lows: The smallest place; in a dimension along the rows, 0.
+        highs: The largest; in a dimension along the rows, 0, or `EVERY` if all of it is seen.
+        moves: For each dimension of the view, along which it goes in what steps; None if it stays.
+    """
+
+    begins: tuple[int, ...]
+    lows: tuple[int, ...]
+    highs: tuple[int, ...]
+    moves: tuple[tuple[int, int] | None, ...]
+
+    def read(self, offset: Any, strides: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+        """The offset and strides of the view where those of the array are these."""
+        own = tuple(0 if move is None else move[1] * strides[move[0]] for move in self.moves)
+        return offset + sum(n * s for n, s in zip(self.begins, strides, strict=True) if n), own
+
+
+def sight(shape: tuple[Any, ...], view: Step) -> Sight | None:
+    """What a view shows of an array of this shape; None where its steps are along no one dimension."""
+    rest, own = view.attrs
     plain = plain_strides(shape)
-    if strides == plain:
-        return offset + own_offset, own
-    if own_offset != 0 and not all(isinstance(n, int) for n in (own_offset, *plain)):
+    if rest != 0 and not all(isinstance(n, int) for n in (rest, *plain)):
         return None
-    # Where the view is along each dimension of what it looks at: from, and to.
-    lows, rest = [0] * len(shape), own_offset
+    lows = [0] * len(shape)
     for d, s in enumerate(plain):
         if rest != 0 and s != 0:
             lows[d], rest = divmod(rest, s)
     if any(n and not isinstance(size, int) for n, size in zip(lows, shape, strict=True)):
         return None
     begins, highs = tuple(lows), list(lows)
-    through: list[Any] = []
+    moves: list[tuple[int, int] | None] = []
     for size, stride in zip(view.shape, own, strict=True):
         if stride == 0:
-            through.append(0)
+            moves.append(None)
             continue
         whole = [d for d, s in enumerate(plain) if s == stride and shape[d] == size]
         match = whole or [d for d, s in enumerate(plain) if _divides(s, stride)]
@@ -87,7 +113,7 @@ def composed(shape: tuple[Any, ...], offset: Any, strides: tuple[Any, ...], view
             return None
         d = match[0]
         times = 1 if whole else stride // plain[d]
-        through.append(times * strides[d])
+        moves.append((d, times))
         if isinstance(size, int) and isinstance(shape[d], int):
             lows[d] += min(times * (size - 1), 0)
             highs[d] += max(times * (size - 1), 0)
@@ -95,11 +121,11 @@ def composed(shape: tuple[Any, ...], offset: Any, strides: tuple[Any, ...], view
             # Along the rows all of it is seen, once.
             return None
         else:
-            highs[d] = _ALL
+            highs[d] = EVERY
     known = [d for d, n in enumerate(shape) if isinstance(n, int) and plain[d] != 0]
     if any(lows[d] < 0 or highs[d] >= shape[d] for d in known):
         return None
-    return offset + sum(n * s for n, s in zip(begins, strides, strict=True) if n), tuple(through)
+    return Sight(begins, tuple(lows), tuple(highs), tuple(moves))
 
 
 def _divides(plain: Any, stride: Any) -> bool:
