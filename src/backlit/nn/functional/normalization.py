@@ -169,7 +169,7 @@ def batch_norm(
         ShapeError: The sizes do not fit, or a feature has one value in training.
         ArgumentError: No running values outside of training.
     """
-    return _over_rows_or_each(
+    return _feature_norm(
         "batch_norm", input, running_mean, running_var, weight, bias, training, momentum, eps, rows=True
     )
 
@@ -188,7 +188,7 @@ def instance_norm(
 
     Args:
         input: (n, features, *sizes).
-        running_mean: (features): moves towards the mean over the batch of the rows' means, which it replaces without
+        running_mean: (features): moves towards the mean of the rows' means; used in place of them without
             `use_input_stats`.
         running_var: (features): likewise the variance.
         weight: Scales, (features), or None.
@@ -201,12 +201,12 @@ def instance_norm(
         ShapeError: The sizes do not fit, or a feature of a row has one value.
         ArgumentError: No running values without `use_input_stats`.
     """
-    return _over_rows_or_each(
+    return _feature_norm(
         "instance_norm", input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps, rows=False
     )
 
 
-def _over_rows_or_each(
+def _feature_norm(
     operation: str,
     input: Tensor,
     running_mean: Tensor | None,
