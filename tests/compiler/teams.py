@@ -71,8 +71,11 @@ class Team:
             width = llvm.vector_bytes()
             if outlined.text not in kernels:
                 name = kernels[outlined.text] = f"inner.{_name(item)}"
-                places, sized = outlined.places, outlined.count is not None
-                emit_core(KernelEmitter(module, plan, kernel, name, places, width, item.way, written, private, sized))
+                places, sized, told = outlined.places, outlined.count is not None, outlined.told
+                emitter = KernelEmitter(
+                    module, plan, kernel, name, places, width, item.way, written, private, sized, told
+                )
+                emit_core(emitter)
             names.append(_name(item))
             function = ir.Function(module, signature(0), names[-1])
             b = ir.IRBuilder(function.append_basic_block())

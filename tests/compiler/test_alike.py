@@ -94,6 +94,34 @@ def test_zeros_of_either_sign_are_not_alike(rows: int) -> None:
         np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
 
 
+def test_parts_of_an_array_are_read_by_one_function() -> None:
+    """What begins elsewhere is told; what begins at 0, or goes in other steps, is another function."""
+    text = """
+        %0 = input() 0 : f4[8, 40]
+        %1 = view(%0)(3,(40, 1)) : f4[8, 5]
+        %2 = pointwise exp(%1) : f4[8, 5]
+        %3 = view(%0)(17,(40, 1)) : f4[8, 5]
+        %4 = pointwise exp(%3) : f4[8, 5]
+        %5 = view(%0)(0,(40, 1)) : f4[8, 5]
+        %6 = pointwise exp(%5) : f4[8, 5]
+        %7 = view(%0)(3,(40, 2)) : f4[8, 5]
+        %8 = pointwise exp(%7) : f4[8, 5]
+        %9 = input() 1 : f4[5, 3]
+        %10 = product(%2, %9) : f4[8, 3]
+        %11 = product(%1, %9) : f4[8, 3]
+        %12 = product(%3, %9) : f4[8, 3]
+        return %10, %11, %12, %4, %6, %8
+    """
+    found = outlines(text)
+    begins = sorted(b for o in found for b in o.begins)
+    assert begins == [3, 3, 3, 17, 17]
+    assert len({o.text for o in found if o.begins}) < len([o for o in found if o.begins])
+    program, rng = parsed(text), np.random.default_rng(0)
+    arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((8, 40), (5, 3))]
+    for one, other in zip(native(program, arrays), ends(program, arrays), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
 def test_a_place_that_is_read_and_written_is_not_two_places() -> None:
     apart = "%0 = input() 0 : f4[6]\n%1 = pointwise negative(%0) : f4[6]\nreturn %1"
     (elsewhere,) = outlines(apart)

@@ -5,7 +5,7 @@ and its places numbered from 0; kernels of the same text have the same machine c
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -26,11 +26,20 @@ class Outline:
         text: The same for all kernels that do the same.
         places: The places of memory that it reads and writes, in the order of its function's arguments.
         count: For kernels that do the same with any number of elements, how many this one has; else None.
+        told: For each view that begins elsewhere in other kernels, the position of where it does among `begins`.
+        begins: Where these views begin, in elements.
     """
 
     text: str
     places: tuple[tuple[str, int], ...]
     count: int | None = None
+    told: Mapping[int, int] = field(default_factory=dict)
+    begins: tuple[int, ...] = ()
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that the kernel's function is told."""
+        return [*self.begins, *([] if self.count is None else [self.count])]
 
 
 def outline(
@@ -43,6 +52,8 @@ def outline(
     order, elsewhere = sorted({*own, *reads}), set(plan.memory) - set(kernel.roots)
     numbers = {n: position for position, n in enumerate(order)}
     places: dict[tuple[str, int], int] = {}
+    told: dict[int, int] = {}
+    begins: list[int] = []
 
     def put(place: tuple[str, int]) -> int:
         return places.setdefault(place, len(places))
@@ -51,9 +62,16 @@ def outline(
         return step.dtype if any_size else step.type()
 
     def settings(n: int) -> Any:
-        """Of a view, in a kernel for any size: where it begins, and whether it shows one element everywhere."""
-        found = access(plan.program, n, elsewhere) if any_size and steps[n].kind == "view" else None
-        return steps[n].attrs if found is None else (found.offset, any(found.strides))
+        """Of a view that is read from memory, in a kernel for any size whether it shows one element everywhere."""
+        found = access(plan.program, n, elsewhere) if steps[n].kind == "view" else None
+        if found is None:
+            return steps[n].attrs
+        offset = found.offset
+        if isinstance(offset, int) and offset != 0:
+            told[n] = len(told)
+            begins.append(offset)
+            offset = "told"
+        return offset, any(found.strides) if any_size else found.strides
 
     lines = []
     for n in order:
@@ -75,7 +93,8 @@ def outline(
         put(("parts", kernel.core))
     shape = () if any_size else kernel.shape
     lines.append(f"{core} {shape} {[numbers[r] for r in kernel.roots]} {kernel.columns} {way}")
-    return Outline("\n".join(lines), tuple(places), elements(kernel.shape) if any_size else None)
+    count = elements(kernel.shape) if any_size else None
+    return Outline("\n".join(lines), tuple(places), count, told, tuple(begins))
 
 
 def emit_call(
@@ -97,5 +116,4 @@ def emit_call(
         arguments: The table, the number of rows, the thread and the number of threads.
     """
     addresses = [pointer(b, arguments[0], slots[place]) for place in outlined.places]
-    count = [] if outlined.count is None else [number(outlined.count)]
-    Code(module, b, 1).call(name, ir.VoidType(), *arguments, *count, *addresses)
+    Code(module, b, 1).call(name, ir.VoidType(), *arguments, *map(number, outlined.numbers), *addresses)

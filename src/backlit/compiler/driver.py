@@ -155,8 +155,9 @@ def emit(
     for item in first.values():
         before, kernel = len(module.functions), plan.kernels[item.kernel]
         name, own = names[item], outlines[item]
+        sized = own.count is not None
         emitter = KernelEmitter(
-            module, plan, kernel, name, own.places, width, item.way, written, phases.private, own.count is not None
+            module, plan, kernel, name, own.places, width, item.way, written, phases.private, sized, own.told
         )
         emit_core(emitter)
         added = [emitter.function, *module.functions[before:]]

@@ -227,7 +227,10 @@ def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
         if outlined.text not in kernels:
             name = kernels[outlined.text] = f"kernel{position}"
             width = llvm.vector_bytes()
-            emit_core(KernelEmitter(module, code.plan, kernel, name, outlined.places, width, way, written))
+            emitter = KernelEmitter(
+                module, code.plan, kernel, name, outlined.places, width, way, written, told=outlined.told
+            )
+            emit_core(emitter)
         names.append(f"timed{position}")
         function = ir.Function(module, signature(0), names[-1])
         b = ir.IRBuilder(function.append_basic_block())

@@ -2,12 +2,13 @@
 
 Every kernel is a function `kernel(table, rows, thread, threads, ...)`: `table` is the executable's table of addresses,
 `rows` the number of rows, threads share the outermost loop, and the addresses of the kernel's own places follow; before
-them the number of elements, where the function serves kernels of any size.
+them where views begin, and the number of elements where the function serves kernels of any size.
 """
 
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -27,9 +28,20 @@ POINTER = ir.PointerType()
 FIXED = (("status", 0), ("executable", 0), ("scratch", 0), ("scratch", 1))
 
 
-def signature(places: int, any_size: bool = False) -> ir.FunctionType:
-    """The type of a kernel's function with so many places of its own, for one size or any."""
-    return ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, I64, *[I64] * any_size, *[POINTER] * places])
+def signature(places: int, numbers: int = 0) -> ir.FunctionType:
+    """The type of a kernel's function with so many places of its own, which is told so many numbers."""
+    return ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, I64, *[I64] * numbers, *[POINTER] * places])
+
+
+@dataclass(frozen=True)
+class Told:
+    """A number that a kernel's function is told; not known while it is emitted, but not 0.
+
+    Attributes:
+        position: Which of them.
+    """
+
+    position: int
 
 
 # For each dimension an index, and whether the lanes of vectors run along it.
@@ -113,6 +125,7 @@ class KernelFrame:
         written: Names of the functions that kernels share and the program's modules have so far.
         private: Places of which every thread has its own, with the bytes of each.
         any_size: Whether the function is told how many elements there are.
+        told: For views that begin where the function is told, the position of that number.
     """
 
     def __init__(
@@ -127,17 +140,21 @@ class KernelFrame:
         written: set[str],
         private: Mapping[tuple[str, int], int] = MappingProxyType({}),
         any_size: bool = False,
+        told: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self.way = way
+        self._told = told
         self.plan = plan
         self.steps = plan.program.steps
         self.kernel = kernel
         self._written = written
         self.width = width
         # Where the module calls it, it has declared it.
-        self.function = module.globals.get(name) or ir.Function(module, signature(len(places), any_size), name)
-        self.table, self.rows, self.thread, self.threads, *addresses = self.function.args
-        self.count = addresses.pop(0) if any_size else None
+        kind = signature(len(places), len(told) + any_size)
+        self.function = module.globals.get(name) or ir.Function(module, kind, name)
+        self.table, self.rows, self.thread, self.threads, *given = self.function.args
+        self._numbers_told, addresses = given[: len(told)], given[len(told) + any_size :]
+        self.count = given[len(told)] if any_size else None
         self.entry = self.function.append_basic_block("entry")
         self.builder = ir.IRBuilder(self.function.append_basic_block("body"))
         self.start = self.builder.block
@@ -168,6 +185,8 @@ class KernelFrame:
         """A number of the program as an integer of the function; computed once, at its start."""
         if isinstance(value, int):
             return number(value)
+        if isinstance(value, Told):
+            return self._numbers_told[value.position]
         if value not in self._numbers:
             scaled = self.head.mul(self.rows, self.size(value.scale))
             self._numbers[value] = self.head.add(scaled, self.size(value.offset))

@@ -8,7 +8,7 @@ import llvmlite.ir as ir
 
 from backlit.compiler.costs import Share
 from backlit.compiler.failures import INDEX
-from backlit.compiler.frame import I64, Index, KernelFrame, elements, number, number32, plain_strides
+from backlit.compiler.frame import I64, Index, KernelFrame, Told, elements, number, number32, plain_strides
 from backlit.compiler.plan import LINE, Access, access, row_major, same_dims
 from backlit.compiler.rows import Affine, Inverse
 from backlit.compiler.squares import butterfly, columns_of, first_lanes
@@ -38,10 +38,16 @@ class KernelEmitter(KernelFrame):
 
     def reach(self, n: int) -> Access:
         """How a step is read from memory, by a kernel that does not compute it."""
-        found = access(self.plan.program, n, self.read)
+        found = self._access(n)
         if found is None:
             raise ValueError(f"%{n}, {self.steps[n]}, cannot be read from memory")
         return found
+
+    def _access(self, n: int) -> Access | None:
+        found = access(self.plan.program, n, self.read)
+        if found is None or n not in self._told:
+            return found
+        return found._replace(offset=Told(self._told[n]))
 
     def fresh(self) -> None:
         """Forget the values of another place."""
@@ -155,7 +161,7 @@ class KernelEmitter(KernelFrame):
     def _through(self, n: int, index: Index) -> Any:
         step = self.steps[n]
         source = step.args[0]
-        found = access(self.plan.program, n, self.read)
+        found = self._access(n)
         if found is not None:
             base = self.steps[found.number]
             if self.flat and any(found.strides):
