@@ -16,6 +16,7 @@ from typing import Any
 
 import functions
 import graphs
+import layers
 import learning
 import networks
 import words
@@ -68,7 +69,7 @@ def main() -> None:
     folder = settings.out
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     parts = [HEAD]
-    for module in (graphs, words, networks, functions, learning):
+    for module in (graphs, words, networks, layers, functions, learning):
         parts.append(f"## {inspect.cleandoc(module.__doc__ or '').rstrip('.')}\n")
         parts += [part(draw, folder / "pictures", settings.theme) for draw in pictures_of(module)]
     (folder / "gallery.md").write_text("\n".join(parts), encoding="utf-8")

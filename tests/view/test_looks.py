@@ -31,6 +31,17 @@ PRICES = np.linspace(44_307, 411_346, 30)
 FIGURES = {
     "network": lambda: view.network(network_and_loss()[0], [1.0, -2.0, 0.5, 3.0], neuron=(2, 3)),
     "weights": lambda: view.weights(nn.Linear(64, 12)),
+    "kernels": lambda: view.kernels(nn.Conv2d(1, 12, 5)),
+    "kernels of many channels": lambda: view.kernels(nn.Conv2d(30, 40, 3)),
+    "kernels over one dimension": lambda: view.kernels(nn.Conv1d(3, 2, 7)),
+    "feature maps": lambda: view.feature_maps(
+        nn.Sequential(nn.Conv2d(1, 12, 3), nn.ReLU(), nn.Sequential(nn.MaxPool2d(2))), np.eye(9)
+    ),
+    "feature maps of one channel": lambda: view.feature_maps(nn.ReLU(), np.eye(9, 20)),
+    "attention": lambda: view.attention(
+        nn.TransformerEncoderLayer(8, 4, batch_first=True), backlit.ones(1, 7, 8), list("queries")
+    ),
+    "weights of a long attention": lambda: view.attention(np.full((2, 300, 90), 1 / 90)),
     "pixels": lambda: view.pixels(np.arange(-40, 41).reshape(9, 9) * 37.5),
     "activations": lambda: view.activations(["Sigmoid", "ReLU", "GELU", nn.LeakyReLU(0.1)]),
     "approximation": lambda: view.approximation(np.sin, units=(1, 2)),

@@ -1,7 +1,9 @@
 """Pictures and explanations: every value, gradient and local derivative of a network, drawn and in words."""
 
 from backlit.view.activations import activations
+from backlit.view.attention import attention
 from backlit.view.computation import graph
+from backlit.view.convolution import feature_maps, kernels
 from backlit.view.evaluating import calibration, importances, residuals
 from backlit.view.explanation import explain
 from backlit.view.function import Snapshots, approximation, function
@@ -27,14 +29,17 @@ __all__ = [
     "activations",
     "agreement",
     "approximation",
+    "attention",
     "calibration",
     "confusion",
     "explain",
+    "feature_maps",
     "function",
     "gallery",
     "graph",
     "importances",
     "interpolation",
+    "kernels",
     "landscape",
     "network",
     "node",

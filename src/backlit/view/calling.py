@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 from backlit.errors import ArgumentError, ArgumentTypeError
-from backlit.nn import Embedding, Module
+from backlit.nn import Embedding, Linear, Module, MultiheadAttention
 from backlit.ops import Tensor, from_numpy
 from backlit.train.feed import as_tensor
 from backlit.train.prediction import float_dtype
@@ -60,3 +60,20 @@ def check_inputs(model: Module, count: int, caller: str, mend: str = _ONE) -> No
         raise ArgumentError(
             f"{caller}: the model takes the inputs ({wanted}), got {count} input{'s' * (count != 1)}; {mend}"
         ) from None
+
+
+def no_linear(path: str, module: Module) -> str:
+    """Words for a layer that mixes values by weights and is not fully connected; "" for any other.
+
+    A class of the reader's own may do so with a matrix of its own, and is taken for a fully connected layer.
+    """
+    kind = type(module)
+    mixes = any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+    if not mixes or isinstance(module, Linear) or not kind.__module__.startswith("backlit."):
+        return ""
+    mend = "view.graph draws the values of any network, view.summary lists its layers"
+    if "Conv" in kind.__name__:
+        mend = "view.kernels draws what it looks for, view.feature_maps what each layer makes of an image"
+    elif isinstance(module, MultiheadAttention):
+        mend = "view.attention draws where it looks, view.graph the values of any network"
+    return f"{kind.__name__}{f' ({path})' if path else ''} is not fully connected; {mend}"

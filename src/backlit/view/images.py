@@ -7,11 +7,12 @@ import numpy as np
 
 from backlit.core.tensor_base import Array
 from backlit.errors import ArgumentError, ShapeError
-from backlit.nn import Linear
+from backlit.nn import Linear, Module
 from backlit.train.feed import as_tensor
-from backlit.view.calling import check_model
-from backlit.view.plot import Plot, bare, new_figure, signed_colors, styled
+from backlit.view.calling import check_model, no_linear
+from backlit.view.plot import Plot, new_figure, styled
 from backlit.view.theme import number, theme_of
+from backlit.view.tiles import check_most, draw_tiles, tile_height
 
 # The size of a cell with a number in it, in inches.
 _CELL = 0.34
@@ -74,43 +75,43 @@ def weights(model: Any, image_shape: tuple[int, int] | None = None, *, most: int
 
     Raises:
         ArgumentTypeError: `model` is no module.
-        ArgumentError: It has no `Linear`, or `most` is below 1.
+        ArgumentError: It has no `Linear`, another layer with weights stands before it, or `most` is below 1.
         ShapeError: The weights of a neuron make no image of this shape.
     """
     colors = theme_of(theme)
     check_model(model, "view.weights")
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise ArgumentError(f"view.weights: most: a number of neurons, at least 1, got {most!r}")
-    layer = next((module for module in model.modules() if isinstance(module, Linear)), None)
-    if layer is None:
-        raise ArgumentError("view.weights: the model has no fully connected layer; nn.Linear makes one")
+    check_most(most, "view.weights", "neurons")
+    layer = _first_layer(model)
     side = math.isqrt(layer.in_features)
     height, width = image_shape or (side, side)
     if height * width != layer.in_features or not height:
         given = "a square" if image_shape is None else f"{height} × {width}"
         raise ShapeError(f"view.weights: {layer.in_features} weights of a neuron do not fill {given}; pass image_shape")
     images: Array = layer.weight.detach().numpy().reshape(-1, height, width)
-    shown = images[:most].astype(np.float64)
-    finite = np.abs(shown[np.isfinite(shown)])
-    top = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+    shown = images[:most]
     columns = min(len(shown), 10)
     rows = -(-len(shown) // columns)
     with styled(colors):
-        figure = new_figure(max(columns * 0.85, 3.0) + 1.2, max(rows * (0.8 * height / width + 0.2) + 0.6, 1.8))
-        grid = figure.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat[len(shown) :]:
-            bare(axes)
-        for place, axes in zip(range(len(shown)), grid.flat, strict=False):
-            drawn = axes.imshow(np.ma.masked_invalid(shown[place]), cmap=signed_colors(colors), vmin=-top, vmax=top)
-            axes.set_title(str(place + 1), fontsize=7.5, pad=2, color=colors.faint)
-            axes.grid(False)
-            axes.set(xticks=[], yticks=[])
-            axes.spines[["top", "right"]].set_visible(True)
-        bar = figure.colorbar(drawn, ax=grid, shrink=0.9, label="weight")
+        figure = new_figure(
+            max(columns * 0.85, 3.0) + 1.2, max(rows * tile_height(shown, numbered=True) * 0.85 + 0.6, 1.8)
+        )
+        axes = figure.subplots()
+        drawn = draw_tiles(axes, shown, columns, colors)
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.9, label="weight")
         bar.outline.set_edgecolor(colors.line)
         some = f"the first {len(shown)} of " if len(shown) < len(images) else ""
         figure.suptitle(f"Weights of the first layer: {some}{len(images):,} neurons", fontsize=9.5)
         return Plot(figure, images, colors, "weights of the first layer")
+
+
+def _first_layer(model: Module) -> Linear:
+    """The first fully connected layer, which must take what the network is given."""
+    for path, module in model.named_modules():
+        if isinstance(module, Linear):
+            return module
+        if other := no_linear(path, module):
+            raise ArgumentError(f"view.weights: the first layer, {other}")
+    raise ArgumentError("view.weights: the model has no fully connected layer; nn.Linear makes one")
 
 
 def _gray(wrong: str) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backlit.errors import ArgumentError
+from backlit.errors import ArgumentError, DtypeError, ShapeError
 from backlit.nn import Linear, Module
 from backlit.ops import zeros
 from backlit.view.neurons import Formula, Neurons, check_neuron, formula, read_layers
@@ -79,7 +79,14 @@ def network(
     colors = theme_of(theme)
     if isinstance(most, bool) or not isinstance(most, int) or most < 2:
         raise ArgumentError(f"view.network: most: a number of neurons, at least 2, got {most!r}")
-    layers = read_layers(model, _nothing(model) if x is None else x)
+    try:
+        layers = read_layers(model, _nothing(model) if x is None else x)
+    except (ShapeError, DtypeError):
+        if x is not None:
+            raise
+        raise ArgumentError(
+            "view.network: the first nn.Linear does not take what the model takes; give an example, x"
+        ) from None
     if neuron is not None:
         if x is None:
             raise ArgumentError("view.network: neuron: a formula has numbers; give an example, x")
@@ -220,11 +227,13 @@ class _Drawing:
     def _title(self, axes: "Axes", place: int) -> None:
         layer = self.layers[place]
         count = f"{layer.values.size:,} neuron{'s' * (layer.values.size != 1)}"
-        kind = "input" if place == 0 else layer.activation
+        kind = layer.activation
         if place == 0:
-            count = f"{layer.values.size:,} input{'s' * (layer.values.size != 1)}"
+            kind = f"x, {kind}" if kind else "x"
+            what = "value" if layer.activation else "input"
+            count = f"{layer.values.size:,} {what}{'s' * (layer.values.size != 1)}"
         name = f"layer {layer.number}" if place < len(self.layers) - 1 else f"layer {layer.number}, output"
-        text = f"{name}\n{kind if place else 'x'}\n{count}"
+        text = f"{name}\n{kind}\n{count}"
         axes.text(place * _COLUMN, self.top + 0.1, text, fontsize=8.5, ha="center", va="bottom", linespacing=1.25)
 
     def _legend(self, axes: "Axes", middle: float) -> None:

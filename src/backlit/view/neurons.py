@@ -14,11 +14,11 @@ from backlit.core.modes import no_grad
 from backlit.core.recording import Value, record
 from backlit.core.tape import Binding
 from backlit.core.tensor_base import Array
-from backlit.errors import ArgumentError, IndexRangeError
+from backlit.errors import ArgumentError, IndexRangeError, ShapeError
 from backlit.nn import Module
 from backlit.ops import Tensor
 from backlit.train.modes import in_mode
-from backlit.view.calling import tensors_for
+from backlit.view.calling import no_linear, tensors_for
 from backlit.view.theme import number
 
 # In a formula, terms shown before the dots; the last one follows them.
@@ -37,6 +37,7 @@ class Neurons:
         weights: From the layer before, (n, n before), as `Linear.weight`; None for the input layer.
         biases: (n,), or None.
         activation: Names of what is between sum and value, such as "relu" or "BatchNorm1d, relu"; "identity" for none.
+            Of the first layer, "" where it is the network's input, else what is before it, such as "after Conv2d (4)".
         path: The module that holds the weights.
         joint: Whether a value depends on all sums of the layer, as with softmax.
     """
@@ -83,12 +84,16 @@ def read_layers(model: Any, x: Any) -> list[Neurons]:
     """
     parts = tensors_for(model, x, "view.network")
     parts = tuple(part.unsqueeze(0) if part.ndim == 1 or part.shape[0] != 1 else part for part in parts)
-    with in_mode(model, training=False), no_grad(), record() as recording:
-        output = model(*parts)
-    bindings = recording.bindings
+    output, bindings = _run(model, parts)
     places = [i for i, binding in enumerate(bindings) if binding.primitive.name == "linear"]
     if not places:
         raise ArgumentError("view.network: the model runs no fully connected layer; nn.Linear makes one")
+    modules = dict(model.named_modules())
+    # Embeddings and convolutions may make what the fully connected layers take; others run `linear` themselves.
+    for place in places:
+        other = no_linear(bindings[place].path, modules.get(bindings[place].path, model))
+        if other:
+            raise ArgumentError(f"view.network: {other}")
     layers: list[Neurons] = []
     before = 0
     for number_, (place, following) in enumerate(zip(places, [*places[1:], None], strict=True), start=2):
@@ -97,7 +102,9 @@ def read_layers(model: Any, x: Any) -> list[Neurons]:
             rows = "no" if given is None else given.size // max(given.shape[-1], 1)
             raise ArgumentError(f"view.network: one example at a time is shown, got {rows}; pick one, x[0]")
         if not layers:
-            layers.append(Neurons(1, given.reshape(-1)))
+            paths = [b.path for b in bindings[:place] if b.path in modules and no_linear(b.path, modules[b.path])]
+            source = f"after {type(modules[paths[-1]]).__name__} ({paths[-1]})" if paths else ""
+            layers.append(Neurons(1, given.reshape(-1), activation=source))
         elif layers[-1].values.size != given.size:
             raise ArgumentError(
                 f"view.network: layer {number_ - 1} gives {layers[-1].values.size} values and the next takes "
@@ -119,6 +126,19 @@ def read_layers(model: Any, x: Any) -> list[Neurons]:
         joint = any(not (binding.primitive.elementwise or binding.primitive.view) for binding in after) and bool(names)
         layers.append(Neurons(number_, values, sums, weight, biases, shown, bindings[place].path, joint))
     return layers
+
+
+def _run(model: Module, parts: tuple[Tensor, ...]) -> tuple[Any, list[Binding]]:
+    """What the model gives for one example, and the operations that it ran."""
+    one_channel = [part.ndim == 3 for part in parts]
+    try:
+        with in_mode(model, training=False), no_grad(), record() as recording:
+            return model(*parts), recording.bindings
+    except ShapeError:
+        # A first dimension of 1 may have been that of a single channel.
+        if not any(one_channel):
+            raise
+    return _run(model, tuple(part.unsqueeze(0) if one else part for part, one in zip(parts, one_channel, strict=True)))
 
 
 def _reaches(bindings: list[Binding]) -> bool:

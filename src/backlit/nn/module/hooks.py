@@ -36,9 +36,10 @@ class Hooks:
         hooks.update(later)
         return handle
 
-    def overhear(self, hook: Callable[..., Any]) -> RemovableHandle:
+    def overhear(self, hook: Callable[..., Any], *, with_kwargs: bool = False) -> RemovableHandle:
         """As `register_forward_hook`, for one that is taken off again at once: no compiled program is out of date."""
-        return RemovableHandle(self._hooks.setdefault("forward", {}), Hook(hook))  # type: ignore[arg-type]
+        heard = Hook(hook, with_kwargs=with_kwargs)
+        return RemovableHandle(self._hooks.setdefault("forward", {}), heard)  # type: ignore[arg-type]
 
     def hook_functions(self) -> list[Callable[..., Any]]:
         """The functions that are called before and after each pass."""
