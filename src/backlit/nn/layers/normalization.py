@@ -28,26 +28,7 @@ def _reset_scales(layer: Any) -> None:
 
 
 class _FeatureNorm(Module):
-    """Brings each feature to mean 0 and variance 1.
-
-    Args:
-        num_features: Number of features, which an image calls channels.
-        eps: Added to the variance.
-        momentum: How far the running values move with each batch; None for the average over all batches.
-        affine: Whether to scale and shift by `weight` and `bias`, which are learnt.
-        track_running_stats: Whether to keep running values for use outside of training; without them, the input's
-            own are used there too.
-        device: "cpu" or None.
-        dtype: Type of parameters and running values, the default type if None.
-        bias: Whether there is a shift, if `affine`.
-
-    Attributes:
-        weight: (num_features), or None.
-        bias: (num_features), or None.
-        running_mean: (num_features), or None.
-        running_var: (num_features), or None.
-        num_batches_tracked: How many batches the running values have seen, or None.
-    """
+    """Brings each feature to mean 0 and variance 1, with the settings of `BatchNorm1d`."""
 
     # The shapes that an input may have; "features" stands for their number.
     _shapes: ClassVar[tuple[str, ...]]
@@ -143,19 +124,38 @@ class _BatchNorm(_FeatureNorm):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Each feature of (n, num_features) or (n, num_features, length) to mean 0 and variance 1; see `batch_norm`."""
+    """Brings each feature to mean 0 and variance 1 over the batch; see `functional.batch_norm`.
+
+    Args:
+        num_features: Number of features, which an image calls channels.
+        eps: Added to the variance.
+        momentum: How far the running values move with each batch; None for the average over all batches.
+        affine: Whether to scale and shift by `weight` and `bias`, which are learnt.
+        track_running_stats: Whether to keep running values for use outside of training; without them, the input's
+            own are used there too.
+        device: "cpu" or None.
+        dtype: Type of parameters and running values, the default type if None.
+        bias: Whether there is a shift, if `affine`.
+
+    Attributes:
+        weight: (num_features), or None.
+        bias: (num_features), or None.
+        running_mean: (num_features), or None.
+        running_var: (num_features), or None.
+        num_batches_tracked: How many batches the running values have seen, or None.
+    """
 
     _shapes = ("(n, features)", "(n, features, length)")
 
 
 class BatchNorm2d(_BatchNorm):
-    """Each channel of (n, num_features, height, width) to mean 0 and variance 1 over the batch; see `batch_norm`."""
+    """`BatchNorm1d` for channels of (n, num_features, height, width)."""
 
     _shapes = ("(n, features, height, width)",)
 
 
 class BatchNorm3d(_BatchNorm):
-    """Each channel of (n, num_features, depth, height, width) to mean 0 and variance 1; see `batch_norm`."""
+    """`BatchNorm1d` for channels of (n, num_features, depth, height, width)."""
 
     _shapes = ("(n, features, depth, height, width)",)
 
@@ -192,19 +192,22 @@ class _InstanceNorm(_FeatureNorm):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Each feature of each row of (n, num_features, length) to mean 0 and variance 1; see `instance_norm`."""
+    """Brings each feature of each row to mean 0 and variance 1; see `functional.instance_norm`.
+
+    The settings are those of `BatchNorm1d`; nothing is learnt or kept by default.
+    """
 
     _shapes = ("(n, features, length)", "(features, length)")
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Each channel of each image of (n, num_features, height, width) to mean 0 and variance 1."""
+    """`InstanceNorm1d` for channels of (n, num_features, height, width)."""
 
     _shapes = ("(n, features, height, width)", "(features, height, width)")
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Each channel of each row of (n, num_features, depth, height, width) to mean 0 and variance 1."""
+    """`InstanceNorm1d` for channels of (n, num_features, depth, height, width)."""
 
     _shapes = ("(n, features, depth, height, width)", "(features, depth, height, width)")
 

@@ -10,15 +10,7 @@ from backlit.ops.tensor import Tensor
 
 
 class _Dropout(Module):
-    """Leaves out values at random while training.
-
-    Args:
-        p: Probability of a zero.
-        inplace: Whether to change the input itself.
-
-    Raises:
-        ArgumentError: `p` is not from 0 to 1.
-    """
+    """Leaves out values at random while training, with the settings of `Dropout`."""
 
     _function: ClassVar[Callable[..., Tensor]]
 
@@ -38,7 +30,15 @@ class _Dropout(Module):
 
 
 class Dropout(_Dropout):
-    """Zeroes elements at random while training; see `functional.dropout`."""
+    """Zeroes elements at random while training; see `functional.dropout`.
+
+    Args:
+        p: Probability of a zero.
+        inplace: Whether to change the input itself.
+
+    Raises:
+        ArgumentError: `p` is not from 0 to 1.
+    """
 
     _function = staticmethod(F.dropout)
 
