@@ -64,8 +64,13 @@ def _standardize(
 ) -> Any:
     """Mean 0 and variance 1 over `dims`, then scaled and shifted."""
     centred = input - input.mean(dims, keepdim=True)
-    out = centred * (centred.square().mean(dims, keepdim=True) + eps).rsqrt()
-    out = out if weight is None else out * weight
+    rate = (centred.square().mean(dims, keepdim=True) + eps).rsqrt()
+    if weight is None:
+        out = centred * rate
+    else:
+        own = [dim - input.dim() for dim in dims if dim >= input.dim() - weight.dim()]
+        # A weight that is the same along `dims` makes a small product with the rate, and spares one of the large.
+        out = centred * (rate * weight) if all(weight.shape[dim] == 1 for dim in own) else centred * rate * weight
     return out if bias is None else out + bias
 
 
