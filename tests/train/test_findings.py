@@ -65,7 +65,37 @@ class Functional(nn.Module):
         return nn.functional.softmax(self.last(backlit.relu(self.first(x) - 30)), 1)
 
 
+IMAGES = X.reshape(400, 1, 2, 4)
+
+
+def convolutions(silent: int = 0) -> nn.Module:
+    """A network of 8 channels, so many of which are never above 0."""
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64, 4))
+    with backlit.no_grad():
+        model[0].bias[:silent] = -50.0
+    return model
+
+
+class Sequence(nn.Module):
+    """Reads eight numbers one after the other, and judges by what a recurrent layer knows at the end."""
+
+    def __init__(self, kind: Any = nn.LSTM):
+        super().__init__()
+        self.memory, self.answer = kind(1, 16, batch_first=True), nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.answer(self.memory(x.unsqueeze(2))[0][:, -1])
+
+
+def encoder() -> nn.Module:
+    layer = nn.TransformerEncoderLayer(4, 2, 16, dropout=0.0, batch_first=True)
+    return nn.Sequential(nn.Unflatten(1, (2, 4)), nn.Linear(4, 4), layer, nn.Flatten(), nn.Linear(8, 4))
+
+
 HEALTHY = {
+    "convolutions": (convolutions, CROSS_ENTROPY, adam(), (IMAGES, LABELS)),
+    "a recurrent layer": (Sequence, CROSS_ENTROPY, adam(3e-2), CLASSES),
+    "a transformer": (encoder, CROSS_ENTROPY, adam(), CLASSES),
     "Adam": (lambda: network(8, 16, 4), CROSS_ENTROPY, adam(), CLASSES),
     "a large rate that works": (lambda: network(8, 16, 4), CROSS_ENTROPY, adam(3e-2), CLASSES),
     "SGD": (lambda: network(8, 16, 4), CROSS_ENTROPY, sgd(0.1), CLASSES),
@@ -109,6 +139,18 @@ PLANTED = {
     ),
     "dead functions": (
         Functional, CROSS_ENTROPY, adam(), CLASSES, "dead units", "relu()", "100 % of its values are 0",
+    ),
+    "dead channels": (
+        lambda: convolutions(6), CROSS_ENTROPY, adam(), (IMAGES, LABELS),
+        "dead units", "1", r"75 % of its channels are 0 in all rows of a batch \(75 % at the first step\)",
+    ),
+    "a recurrent layer's rate that is too high": (
+        Sequence, CROSS_ENTROPY, adam(3.0), CLASSES,
+        "a learning rate that is too high", "", r"memory\.weight_\w+\), where",
+    ),
+    "unscaled images": (
+        convolutions, CROSS_ENTROPY, sgd(1e-4), (100 * IMAGES + 50, LABELS),
+        "unscaled inputs", "", r"Subtract each channel's mean.*begin the network with a BatchNorm2d",
     ),
     "a rate that is too high": (
         lambda: network(8, 16, 4, act=nn.Tanh), CROSS_ENTROPY, adam(3.0), CLASSES,

@@ -194,12 +194,53 @@ def test_short_trainings_are_looked_at_more_often(epochs, every):
     assert run.watched.series("weights", "0.weight")[:, 0].tolist() == list(range(0, 3 * epochs, every))
 
 
+class Last(nn.Module):
+    """The last step of a recurrent layer."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x)[0][:, -1]
+
+
 def test_dead_units_show_as_zeros():
     dying = trainer(1)
     with backlit.no_grad():
         dying.model[0].bias.fill_(-100.0)
     run = dying.fit((X, Y), epochs=1, batch_size=8)
     assert run.watched.series("values", "1")[:, -1].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_the_units_of_a_layer_are_channels_or_columns():
+    backlit.manual_seed(0)
+    model = nn.Sequential(
+        nn.Unflatten(1, (1, 2, 2)), nn.Conv2d(1, 4, 2), nn.ReLU(), nn.Flatten(), nn.Linear(4, 8), nn.ReLU(),
+        nn.Unflatten(1, (4, 2)), nn.Linear(2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 1),
+    )  # fmt: skip
+    with backlit.no_grad():
+        model[1].bias[:3] = -100.0
+        model[4].bias[:2] = -100.0
+        model[7].bias[:1] = -100.0
+    optimizer = optim.SGD(model.parameters(), lr=0.0)
+    rows = backlit.randn(40, 4).numpy(), np.zeros((40, 1), np.float32)
+    run = Trainer(model, nn.MSELoss(), optimizer, seed=0, watch=1).fit(rows, epochs=1, batch_size=40)
+    silent = {name: run.watched.series("units", name)[0, -1] for name in run.watched.names("units")}
+    assert list(silent) == ["2", "5", "8"]
+    assert silent["2"] == 0.75
+    assert silent["5"] >= 0.25
+    assert silent["8"] == pytest.approx(1 / 3)
+
+
+def test_values_of_a_recurrent_layer_are_what_it_gives_at_each_step():
+    backlit.manual_seed(0)
+    model = nn.Sequential(nn.Unflatten(1, (2, 2)), Last(nn.GRU(2, 3, batch_first=True)))
+    run = Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.0), seed=0, watch=1).fit(
+        (np.ones((8, 4), np.float32), np.zeros((8, 3), np.float32)), epochs=1, batch_size=8
+    )
+    expected, _ = model[1].inner(backlit.ones(8, 2, 2))
+    assert run.watched.series("values", "1.inner")[0, 1] == pytest.approx(float(expected.mean()), rel=1e-5)
 
 
 def test_data_not_known_beforehand_is_watched():

@@ -16,6 +16,10 @@ from backlit.train.signs import Signs
 
 # Units that are silent for so many of the values of a layer are dead rather than sparse.
 _SILENT = 0.95
+# So many units that are 0 for whole batches leave a layer with less than it was given.
+_DEAD = 0.5
+# In fewer rows a unit may be 0 by chance.
+_ROWS = 16
 # What is left of the slope of a sigmoid (at most 1/4) and a tanh (at most 1) where hardly anything passes back.
 _SLOPES = {"Sigmoid": 0.02, "Tanh": 0.05}
 # Sizes of updates beside their weights: 0.001 is usual.
@@ -87,8 +91,8 @@ def _inputs(signs: Signs) -> Iterator[Finding]:
         "",
         f"the inputs lie between {_number(low)} and {_number(high)}, with mean {_number(mean)} and standard deviation "
         f"{_number(std)}, where initial weights and usual learning rates are made for about 0 and 1",
-        "Subtract each column's mean and divide by its standard deviation, both from the training rows, or begin the "
-        "network with a BatchNorm1d",
+        f"Subtract each {signs.unit(signs.first_values)}'s mean and divide by its standard deviation, both from the "
+        f"training rows, or begin the network with a {signs.normalization}",
     )
 
 
@@ -176,6 +180,8 @@ def _not_zeroed(signs: Signs) -> Iterator[Finding]:
 def _dead(signs: Signs) -> Iterator[Finding]:
     for name in signs.hidden("ReLU"):
         zeros = signs.series("values", name)[:, 5]
+        units = signs.series("units", name)[:, 5]
+        dead = float(np.median(signs.late(units))) if len(units) else 0.0
         if np.median(signs.late(zeros)) >= _SILENT:
             yield Finding(
                 "dead units",
@@ -185,6 +191,14 @@ def _dead(signs: Signs) -> Iterator[Finding]:
                 "Scale the inputs, and start the biases and weights of the layer before as the library does"
                 if zeros[0] >= _SILENT
                 else f"Lower {signs.rate}, or put LeakyReLU in its place",
+            )
+        elif dead >= _DEAD and signs.rows >= _ROWS:
+            yield Finding(
+                "dead units",
+                name,
+                f"{100 * dead:.0f} % of its {signs.unit(name)}s are 0 in all rows of a batch ({100 * units[0]:.0f} % "
+                "at the first step): they get no gradient and do not come back",
+                f"Lower {signs.rate}, normalise before it, or put LeakyReLU in its place",
             )
 
 
@@ -245,7 +259,8 @@ def _values(signs: Signs) -> Iterator[Finding]:
             last,
             f"before any update the standard deviation of the values is {_number(sizes[0])} at {first} and "
             f"{_number(sizes[1])} at {last}; gradients grow in the same way",
-            "Start from smaller weights (init.kaiming_uniform_), or normalise between the layers (BatchNorm1d)",
+            "Start from smaller weights (init.kaiming_uniform_), or normalise between the layers "
+            f"({signs.normalization})",
         )
 
 
@@ -288,7 +303,7 @@ def _rate(signs: Signs) -> Iterator[Finding]:
 
 def _constant(signs: Signs) -> Iterator[Finding]:
     spread, values = signs.size("output", "differences"), signs.size("output", "")
-    if not len(spread) or not len(values) or signs.single_rows:
+    if not len(spread) or not len(values) or signs.rows == 1:
         return
     differences, size = (float(np.median(signs.late(sizes))) for sizes in (spread, values))
     # What was learnt may be a large mean with small differences.

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backlit.train.kinds import kind_of, kinds_of
 from backlit.train.run import Run
 from backlit.train.watching import Kind, Watched
 
-_ALIKE = {"ReLU6": "ReLU", "Threshold": "ReLU", "relu()": "ReLU", "relu6()": "ReLU", "threshold()": "ReLU"}
-_ALIKE |= {"sigmoid()": "Sigmoid", "tanh()": "Tanh"}
 # The loss fell if it ended below this share of where it began.
 _FELL = 0.9
 # The same for means over an epoch's rows.
@@ -27,7 +26,7 @@ class Signs:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._watched = Watched(1) if run.watched is None else run.watched
-        self._kinds = {path: type(module).__name__ for path, module in run.model.named_modules()}
+        self._kinds = kinds_of(run.model)
 
     # -- what was measured -------------------------------------------------------------------------------------------
 
@@ -79,18 +78,35 @@ class Signs:
 
     def kind(self, name: str) -> str:
         """The class of the layer of a name; of a function the class that does the same."""
-        called = name.rpartition(".")[2].split(" ")[0] if name.partition(" ")[0].endswith("()") else ""
-        found = called or self._kinds.get(name, "")
-        return _ALIKE.get(found, found)
+        return kind_of(name, self._kinds)
 
     def hidden(self, kind: str) -> list[str]:
         """The layers of a kind but the last of all."""
         return [name for name in self.names("values") if name != self.last_values and self.kind(name) == kind]
 
     @cached_property
+    def first_values(self) -> str:
+        """The layer that takes the network's input."""
+        return next(iter(self.names("values")), "")
+
+    def unit(self, name: str) -> str:
+        """What a feature is called at a layer: a channel where the last layer with weights is a convolution."""
+        names = self.names("values")
+        weighted = [n for n in names[: names.index(name) + 1] if f"{n}.weight".removeprefix(".") in self.matrices]
+        return "channel" if weighted and self.kind(weighted[-1]).startswith("Conv") else "column"
+
+    @cached_property
+    def normalization(self) -> str:
+        """The layer that normalises what the network takes."""
+        first = self.kind(self.first_values)
+        if first in ("RNN", "LSTM", "GRU"):
+            return "LayerNorm"
+        return f"BatchNorm{first[-2:]}" if first.startswith("Conv") else "BatchNorm1d"
+
+    @cached_property
     def takes_any_scale(self) -> bool:
         """Whether the first layer scales the inputs itself, or takes numbers of categories among them."""
-        first = self.kind(next(iter(self.names("values")), ""))
+        first = self.kind(self.first_values)
         return "Norm" in first or "Embedding" in first
 
     def is_softmax(self, found: NDArray[np.float64]) -> bool:
@@ -119,9 +135,9 @@ class Signs:
         return f"the learning rate ({options['lr']:g})" if "lr" in options else "the learning rate"
 
     @cached_property
-    def single_rows(self) -> bool:
-        """Whether each batch was one row, which differs from no other."""
-        return self._run.config.get("batch_size") == 1
+    def rows(self) -> float:
+        """How many rows a batch has; infinite where nobody said it."""
+        return float(self._run.config.get("batch_size") or np.inf)
 
     def history(self, name: str) -> NDArray[np.float64]:
         """A list of the history."""

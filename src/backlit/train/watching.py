@@ -19,10 +19,11 @@ from backlit.errors import ArgumentError, GradientError
 from backlit.nn import Module
 from backlit.ops import Tensor, activation, arange, cat, piecewise, tensor, zeros
 from backlit.ops.statistics import at_least, moments
+from backlit.train.kinds import kind_of, kinds_of
 from backlit.train.loop import Sums, Work
 from backlit.train.step import CompiledStep, training_step
 
-Kind = Literal["loss", "input", "output", "values", "weights", "gradients", "updates", "carried"]
+Kind = Literal["loss", "input", "output", "units", "values", "weights", "gradients", "updates", "carried"]
 FIGURES = ("step", *MOMENTS)
 # At most so rarely; even where a step takes microseconds, one that measures too then costs little beside the others.
 EVERY = (1, 2, 5, 10, 20, 50, 100)
@@ -56,7 +57,8 @@ class Watched:
 
     Kinds are "values" (by the path of the module that gives them, or where a function such as `relu` was called in a
     module, that path and `relu()`), "weights", "gradients" (after clipping) and "updates" (what a step adds to a
-    weight), each by the parameter's name; and by the name "" the "loss", the network's "input" and its "output", and
+    weight), each by the parameter's name; "units" by the path of a ReLU, the largest value in a batch of each column,
+    or channel of a convolution; and by the name "" the "loss", the network's "input" and its "output", and
     by the name "differences" the output less its mean over a batch's rows.
 
     Attributes:
@@ -194,9 +196,10 @@ class Probe:
         arrived: dict[str, Any],
     ) -> Any:
         """A row for each place, as in `Part`."""
-        found = ends | {kind: {} for kind in ("values", "weights", "gradients", "updates")}
+        ordered = {name: value for name, (_, value) in sorted(values.items(), key=lambda v: v[1][0])}
+        ends = ends | {"units": self._units(ordered)}
+        found = ends | {"values": ordered} | {kind: {} for kind in ("weights", "gradients", "updates")}
         ratios: list[Any] = []
-        found["values"] = {name: value for name, (_, value) in sorted(values.items(), key=lambda v: v[1][0])}
         for name, parameter in self._model.named_parameters():
             if not parameter.numel():
                 continue
@@ -218,6 +221,18 @@ class Probe:
             powers = (10.0 ** (_FIRST_POWER + _POWERS * places)).to(moment.dtype).expand(len(ratios), _MARKS)
             shares.append(at_least(powers, *ratios))
         return cat([moment, cat(shares)], 1)
+
+    def _units(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The largest value of each unit that can be dead, over rows and places."""
+        kinds = kinds_of(self._model)
+        channels_first = "Conv1d" in kinds.values()
+        found = {}
+        for name, value in values.items():
+            if value.ndim > 1 and kind_of(name, kinds) == "ReLU":
+                # Of sequences the units are last, unless convolutions made them channels.
+                unit = 1 if value.ndim != 3 or channels_first else 2
+                found[name] = value.amax([dim for dim in range(value.ndim) if dim != unit])
+        return found
 
     def note(self, step: int, measured: NDArray[np.floating[Any]]) -> None:
         """Add what was measured in a step."""
@@ -268,6 +283,9 @@ class WatchedStep(CompiledStep):
 
 
 def _keep(values: dict[str, tuple[int, Any]], path: str, output: Any) -> None:
+    # Recurrent layers give their states after what they give at each step.
+    while isinstance(output, tuple) and output:
+        output = output[0]
     if _is_measurable(output):
         values[path] = now(), output.detach()
 
