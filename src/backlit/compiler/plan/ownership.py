@@ -30,11 +30,13 @@ def sums_rows(plan: Plan, kernel: Kernel) -> bool:
     step, steps = plan.program.steps[kernel.core], plan.program.steps
     if step.kind == "product":
         summed = len(step.shape) == 2 and steps[step.args[1]].shape[0] == _ROWS
-    else:
+    elif step.kind == "reduce":
         shape = steps[step.args[0]].shape
-        summed = step.kind == "reduce" and not step.op.startswith("arg") and _has_rows(shape) and 0 in step.attrs
+        summed = not step.op.startswith("arg") and _has_rows(shape) and 0 in step.attrs
         # A sum along vectors goes from end to end.
         summed = summed and len(shape) - 1 not in step.attrs
+    else:
+        return False
     return summed and all(summands_read(plan, kernel).values())
 
 
