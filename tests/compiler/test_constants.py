@@ -46,6 +46,6 @@ def test_both_zeros_live_in_one_program() -> None:
 def test_an_array_of_constants_is_looked_up() -> None:
     """Made while the program is traced, by a step that has no arguments."""
     places = np.arange(40)[::-1].copy()
-    x = backlit.rand(3, 1, 40)
-    found = backlit.compile(lambda z: z.index_select(2, backlit.tensor(places)) + 1)(x)
+    x = bl.rand(3, 1, 40)
+    found = compile(lambda z: z.index_select(2, bl.tensor(places)) + 1)(x)
     np.testing.assert_array_equal(found.numpy(), x.numpy()[:, :, ::-1] + 1)
