@@ -11,8 +11,9 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.calling import number, pointer
 from backlit.compiler.costs import Share, Way
-from backlit.compiler.frame import elements, number, pointer
+from backlit.compiler.frame import elements
 from backlit.compiler.plan import Kernel, Plan, access, is_flat
 from backlit.compiler.program import Step
 from backlit.compiler.values import Code

@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from backlit.compiler.calling import BYTE, I64, number
 from backlit.compiler.costs import Share, Way
-from backlit.compiler.frame import BYTE, I64, ask, number
+from backlit.compiler.frame import ask
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.panels import Panels
 from backlit.compiler.plan import LINE, Plan, aligned

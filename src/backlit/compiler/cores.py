@@ -3,9 +3,9 @@
 import llvmlite.ir as ir
 
 from backlit.compiler.blocks import BlockedProduct
+from backlit.compiler.calling import I64, number
 from backlit.compiler.costs import Share
 from backlit.compiler.elementwise import emit_loop
-from backlit.compiler.frame import I64, number
 from backlit.compiler.joins import emit_join
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.measures import emit_measure

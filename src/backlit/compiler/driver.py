@@ -14,9 +14,10 @@ import llvmlite.ir as ir
 import numpy as np
 
 from backlit.compiler.alike import Outline, emit_call, outline
+from backlit.compiler.calling import I64, POINTER, number, own_copy, pointer
 from backlit.compiler.cores import emit_core
 from backlit.compiler.costs import Share
-from backlit.compiler.frame import I64, POINTER, loop, number, own_copy, own_rows, pointer
+from backlit.compiler.frame import loop, own_rows
 from backlit.compiler.gather import emit_collect, emit_gather
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.phases import Item, Phases

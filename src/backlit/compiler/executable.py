@@ -15,10 +15,10 @@ import numpy as np
 
 from backlit.compiler import cache, driver, llvm
 from backlit.compiler.blocks import scratch_bytes
+from backlit.compiler.calling import FIXED
 from backlit.compiler.cores import CALL_BACK
 from backlit.compiler.costs import Way, ways
 from backlit.compiler.driver import PERMUTE, YIELD
-from backlit.compiler.frame import FIXED
 from backlit.compiler.phases import parts_sizes, phases
 from backlit.compiler.plan import LINE, Plan, layout, plan
 from backlit.compiler.program import Program

@@ -12,10 +12,10 @@ import numpy as np
 
 from backlit.compiler import llvm
 from backlit.compiler.alike import emit_call, outline
+from backlit.compiler.calling import signature
 from backlit.compiler.cores import emit_core
 from backlit.compiler.costs import Share, alone, work
 from backlit.compiler.executable import Code, Executable
-from backlit.compiler.frame import signature
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.phases import Item
 from backlit.compiler.plan import Plan

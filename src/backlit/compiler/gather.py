@@ -5,7 +5,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import BYTE, I64, ask, loop, number, pointer
+from backlit.compiler.calling import BYTE, I64, number, pointer
+from backlit.compiler.frame import ask, loop
 from backlit.compiler.plan import LINE, Plan
 from backlit.compiler.program import Step
 from backlit.compiler.values import Code, item_size, memory_type

@@ -6,10 +6,12 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.calling import I64, Told, number, number32
 from backlit.compiler.costs import Share
 from backlit.compiler.failures import INDEX
-from backlit.compiler.frame import I64, Index, KernelFrame, Told, elements, number, number32, plain_strides
+from backlit.compiler.frame import Index, KernelFrame, elements
 from backlit.compiler.plan import LINE, Access, access, row_major, same_dims
+from backlit.compiler.program import plain_strides
 from backlit.compiler.rows import Affine, Inverse
 from backlit.compiler.squares import butterfly, columns_of, first_lanes
 from backlit.compiler.values import COMBINED, OPERATIONS, item_size, scalar_type

@@ -9,8 +9,9 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.calling import I64, POINTER, number
 from backlit.compiler.costs import TALL
-from backlit.compiler.frame import I64, POINTER, ask, loop, number
+from backlit.compiler.frame import ask, loop
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.squares import butterfly, first_lanes
 from backlit.compiler.tiles import summed

@@ -8,9 +8,9 @@ activation, the optimizer's update) is computed on the tile before it reaches me
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from backlit.compiler.calling import number
 from backlit.compiler.costs import TALL, Share
 from backlit.compiler.elementwise import emit_roots
-from backlit.compiler.frame import number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.squares import first_lanes
 from backlit.compiler.tiles import Loader, summed

@@ -9,7 +9,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import I64, loop, number
+from backlit.compiler.calling import I64, number
+from backlit.compiler.frame import loop
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.squares import rows_of
 from backlit.compiler.values import Code, item_size

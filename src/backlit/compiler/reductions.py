@@ -5,9 +5,9 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.calling import I64, number
 from backlit.compiler.costs import Share
 from backlit.compiler.elementwise import emit_roots
-from backlit.compiler.frame import I64, number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.values import COMBINED, OPERATIONS, Code, scalar_type
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backlit.compiler.frame import number
+from backlit.compiler.calling import number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.program import row_major
 from backlit.compiler.values import OPERATIONS

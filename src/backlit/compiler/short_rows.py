@@ -7,8 +7,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from backlit.compiler.calling import number
 from backlit.compiler.elementwise import kinds
-from backlit.compiler.frame import number
 from backlit.compiler.kernels import FEW_COLUMNS, KernelEmitter
 from backlit.compiler.squares import butterfly, first_lanes, rows_of
 

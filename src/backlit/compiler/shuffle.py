@@ -9,7 +9,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import I64, POINTER, loop, number
+from backlit.compiler.calling import I64, POINTER, number
+from backlit.compiler.frame import loop
 from backlit.compiler.random_words import emit_words
 from backlit.compiler.values import Code
 

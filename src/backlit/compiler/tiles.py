@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from backlit.compiler.frame import I64, number
+from backlit.compiler.calling import I64, number
 from backlit.compiler.values import Code
 
 Loader = Callable[[int, Any], Any]

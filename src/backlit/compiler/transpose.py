@@ -5,7 +5,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.frame import I64, POINTER, loop, number
+from backlit.compiler.calling import I64, POINTER, number
+from backlit.compiler.frame import loop
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.plan import access
 from backlit.compiler.squares import butterfly
