@@ -148,6 +148,11 @@ PLANTED = {
         Sequence, CROSS_ENTROPY, adam(3.0), CLASSES,
         "a learning rate that is too high", "", r"memory\.weight_\w+\), where",
     ),
+    "vanishing gradients through the steps": (
+        lambda: nn.Sequential(nn.Flatten(), Sequence(nn.RNN)), CROSS_ENTROPY, adam(1e-4),
+        (np.tile(X, (1, 6)), np.roll(LABELS, 1)),
+        "vanishing gradients through the steps", "1.memory", r"at the last quarter .* at the first.*Use LSTM or GRU",
+    ),
     "unscaled images": (
         convolutions, CROSS_ENTROPY, sgd(1e-4), (100 * IMAGES + 50, LABELS),
         "unscaled inputs", "", r"Subtract each channel's mean.*begin the network with a BatchNorm2d",

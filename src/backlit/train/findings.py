@@ -31,6 +31,11 @@ _GROWTH = 30.0
 _INPUT_SCALE = (0.01, 20.0)
 # Targets of any size were learnt where the loss ended below this share of where it began.
 _REACHED = 0.1
+_REMEMBER = {
+    "RNN": "Use LSTM or GRU in its place",
+    "LSTM": "Start the biases of its forget gates from 1",
+    "GRU": "Start the biases of its update gates from 1",
+}
 _LOGITS = {
     "CrossEntropyLoss": ("Softmax", "softmax"),
     "BCEWithLogitsLoss": ("Sigmoid", "sigmoid"),
@@ -247,6 +252,21 @@ def _gradients(signs: Signs) -> Iterator[Finding]:
         )
 
 
+def _steps(signs: Signs) -> Iterator[Finding]:
+    for name in signs.names("early"):
+        early, late = (float(np.median(signs.late(signs.size(kind, name)))) for kind in ("early", "late"))
+        if early * _APART < late and not signs.learned:
+            yield Finding(
+                "vanishing gradients through the steps",
+                name,
+                f"the root mean square of the gradient is {_number(late)} at the last quarter of the steps and "
+                f"{_number(early)} at the first: what stands early in a sequence hardly changes what is learnt",
+                f"{_REMEMBER.get(signs.kind(name), _REMEMBER['RNN'])}, "
+                "give the mean over all steps on and not the last one alone, let an attention look at the steps, or "
+                "take shorter sequences",
+            )
+
+
 def _values(signs: Signs) -> Iterator[Finding]:
     layers = [name for name in signs.names("values") if f"{name}.weight".removeprefix(".") in signs.matrices]
     if len(layers) < 3:
@@ -369,6 +389,7 @@ _CHECKS = (
     _dead,
     _saturated,
     _gradients,
+    _steps,
     _values,
     _growing,
     _constant,

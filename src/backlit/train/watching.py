@@ -22,8 +22,11 @@ from backlit.ops.statistics import at_least, moments
 from backlit.train.kinds import kind_of, kinds_of
 from backlit.train.loop import Sums, Work
 from backlit.train.step import CompiledStep, training_step
+from backlit.train.through_time import StepGradients
 
-Kind = Literal["loss", "input", "output", "units", "values", "weights", "gradients", "updates", "carried"]
+Kind = Literal[
+    "loss", "input", "output", "units", "early", "late", "values", "weights", "gradients", "updates", "carried"
+]
 FIGURES = ("step", *MOMENTS)
 # At most so rarely; even where a step takes microseconds, one that measures too then costs little beside the others.
 EVERY = (1, 2, 5, 10, 20, 50, 100)
@@ -58,7 +61,8 @@ class Watched:
     Kinds are "values" (by the path of the module that gives them, or where a function such as `relu` was called in a
     module, that path and `relu()`), "weights", "gradients" (after clipping) and "updates" (what a step adds to a
     weight), each by the parameter's name; "units" by the path of a ReLU, the largest value in a batch of each column,
-    or channel of a convolution; and by the name "" the "loss", the network's "input" and its "output", and
+    or channel of a convolution; "early" and "late" by the path of a recurrent layer, the gradient at the first and the
+    last quarter of the steps that it takes; and by the name "" the "loss", the network's "input" and its "output", and
     by the name "differences" the output less its mean over a batch's rows.
 
     Attributes:
@@ -175,13 +179,15 @@ class Probe:
         handles = [
             module.overhear(lambda _, __, output, path=path: _keep(values, path, output)) for path, module in leaves
         ]
+        steps = StepGradients(self._model)
+        handles += steps.handles
         handles.append(self._model.overhear(lambda _, __, output: _keep_functions(values, own, output)))
         handles.append(self._model.overhear(lambda _, args, output: _keep_ends(ends, args, output)))
         with no_grad():
             before = {name: parameter.detach().clone() for name, parameter in self._model.named_parameters()}
         try:
             yield lambda loss, arrived=None, carried=None: self._measured(
-                {"loss": {"": loss}, **ends, "carried": carried or {}}, values, before, arrived or {}
+                {"loss": {"": loss}, **ends, "carried": carried or {}, **steps.found()}, values, before, arrived or {}
             )
         finally:
             for handle in handles:

@@ -41,6 +41,10 @@ class Hooks:
         heard = Hook(hook, with_kwargs=with_kwargs)
         return RemovableHandle(self._hooks.setdefault("forward", {}), heard)  # type: ignore[arg-type]
 
+    def overhear_input(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """`overhear` before the pass, as `register_forward_pre_hook`: what the hook returns replaces the arguments."""
+        return RemovableHandle(self._hooks.setdefault("forward_pre", {}), Hook(hook))  # type: ignore[arg-type]
+
     def hook_functions(self) -> list[Callable[..., Any]]:
         """The functions that are called before and after each pass."""
         return [hook.function for hooks in self._hooks.values() for hook in hooks.values()]
