@@ -93,6 +93,30 @@ BODIES = [
     "s = ReduceSum<keepdims = 0>(y)  r = LayerNormalization<axis = 0, epsilon = 0.01>(y, y, y)",
     "a = Constant<value_ints = [0]>()  m = ReduceMean<keepdims = 0>(y, a)  v = ReduceSumSquare<keepdims = 0>(y, a) "
     "r = BatchNormalization<epsilon = 0.1>(x, m, v, m, v)",
+    *(f"r = Conv<{settings}>(image, kernel)" for settings in (
+        "pads = [1, 0, 2, 1], strides = [2, 1]", "auto_pad = \"SAME_LOWER\", strides = [2, 2]",
+        "auto_pad = \"VALID\", dilations = [1, 2]", "pads = [1, 1, 1, 1]",
+    )),
+    "a = Constant<value_ints = [0, 2, 3]>()  b = ReduceMean<keepdims = 0>(kernel, a)  r = Conv(image, kernel, b)",
+    *(f"r = ConvTranspose<{settings}>(image, kernel)" for settings in (
+        "pads = [1, 0, 2, 1], strides = [3, 2]", "auto_pad = \"SAME_UPPER\", strides = [2, 2]",
+        "output_shape = [9, 11], strides = [2, 2]", "pads = [1, 1, 1, 1], output_padding = [1, 0], strides = [2, 1]",
+    )),
+    *(f"r = MaxPool<kernel_shape = [3, 2], {settings}>(image)" for settings in (
+        "strides = [2, 2], pads = [0, 0, 1, 1]", "strides = [2, 3], ceil_mode = 1", "dilations = [2, 1]",
+        "auto_pad = \"SAME_UPPER\", strides = [2, 2]", "pads = [1, 1, 1, 1], strides = [3, 3], ceil_mode = 1",
+    )),
+    *(f"r = AveragePool<kernel_shape = [3, 2], {settings}>(image)" for settings in (
+        "strides = [2, 2]", "pads = [1, 0, 2, 1], strides = [2, 1]", "pads = [1, 1, 1, 1], count_include_pad = 1",
+        "strides = [2, 3], ceil_mode = 1", "auto_pad = \"SAME_LOWER\", strides = [2, 2]",
+        "pads = [1, 1, 1, 1], strides = [3, 3], ceil_mode = 1, count_include_pad = 1",
+    )),
+    *(f"r = {name}(image)" for name in ("GlobalAveragePool", "GlobalMaxPool")),
+    "a = Constant<value_ints = [0, 2, 3]>()  b = ReduceMax<keepdims = 0>(image, a)  "
+    "r = InstanceNormalization<epsilon = 0.1>(image, b, b)",
+    "r = LRN<size = 3, alpha = 0.5, bias = 2.0>(image)",
+    *(f"r = DepthToSpace<blocksize = 2, mode = \"{mode}\">(image)" for mode in ("DCR", "CRD")),
+    "w = Constant<value_ints = [0, 0, 0, 0, 0, 0, 1, 0]>()  v = Pad(image, w)  r = SpaceToDepth<blocksize = 2>(v)",
 ]  # fmt: skip
 KINDS = {
     "x": "float[3, 4] x",
@@ -100,6 +124,8 @@ KINDS = {
     "z": "float[2, 3, 4] z",
     "p": "float[3, 4] p",
     "i": "int64[3, 4] i",
+    "image": "float[1, 4, 5, 6] image",
+    "kernel": "float[4, 4, 3, 2] kernel",
 }
 VALUES = {
     "x": numbers((3, 4)).astype(np.float32),
@@ -107,6 +133,8 @@ VALUES = {
     "z": numbers((2, 3, 4), 90).astype(np.float32),
     "p": np.abs(numbers((3, 4), 7)).astype(np.float32) + 1,
     "i": np.arange(12).reshape(3, 4) % 3,
+    "image": numbers((1, 4, 5, 6)).astype(np.float32),
+    "kernel": numbers((4, 4, 3, 2), 31).astype(np.float32) / 10,
 }
 
 
@@ -206,8 +234,8 @@ def test_bad_files(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(FileError, match="damaged"):
             load(path)
-    saved("r = Det(y)  q = LRN<size = 3>(z)", path)
-    with pytest.raises(GraphError, match="not read: Det, LRN"):
+    saved("r = Det(y)  q = LpPool<kernel_shape = [2]>(z)", path)
+    with pytest.raises(GraphError, match="not read: Det, LpPool"):
         load(path)
     saved("r = Relu(x)", path, opset=11)
     with pytest.raises(GraphError, match="version 11"):

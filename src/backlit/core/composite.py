@@ -39,8 +39,8 @@ class Composite(Primitive):
         self.differentiable = True
 
     def _traced(self, trace: Tracer, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        """A trace records the formula in place of the composite."""
-        return self.formula(*args, **settings)
+        """A trace records the formula in place of the composite, and notes which composite that was."""
+        return trace.note(self, args, settings, self.formula(*args, **settings))
 
     def kept(self, needs: tuple[bool, ...]) -> tuple[Sequence[int] | None, bool]:
         """All inputs, which the formula needs for gradients of gradients, and the result if the kernel asks for it."""

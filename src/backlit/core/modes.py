@@ -31,6 +31,9 @@ class Tracer(Protocol):
     def bind(self, primitive: "Primitive", args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Record one application of `primitive` and return its symbolic result."""
 
+    def note(self, composite: "Primitive", args: tuple[Any, ...], settings: dict[str, Any], result: Any) -> Any:
+        """Note that `result` is what the formula of `composite` has just made; the same, in memory of its own."""
+
     def write(self, target: "TensorBase", source: "TensorBase", operation: str) -> None:
         """Record that `target` now holds the values of `source`."""
 

@@ -22,6 +22,8 @@ class Traced:
 
     Attributes:
         graph: The program.
+        composites: For results that formulas of composites made, the node that would make them in one step; where one
+            formula contains the other, the inner one first.
         states: The outside tensors, one for each of `graph.states`; stand-ins for those that schedulers set.
         schedule: The steps of schedulers, which Python takes before each run.
         used: The modules and optimizers on whose structure the program depends.
@@ -55,6 +57,7 @@ class Traced:
         finally:
             STATE.trace = before
             changed = trace.put_back()
+        self.composites = trace.composites
         self.used = trace.used
         self.found = [(t, grad) for t, grad in trace.found.values() if not isinstance(t._array, Symbol)]
         self.schedule = trace.schedule

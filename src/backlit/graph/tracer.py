@@ -44,6 +44,7 @@ class Trace:
 
     def __init__(self, names: Mapping[int, str]) -> None:
         self.nodes: list[Node] = []
+        self.composites: list[tuple[Ref, Node]] = []
         self.captured: dict[int, TensorBase] = {}
         # Where memory of the outside begins and ends, in order, and the tensors that show it.
         self._claimed: list[tuple[int, int, list[TensorBase]]] = []
@@ -215,6 +216,23 @@ class Trace:
         result._base = source if source._base is None else source._base
         result._chain = (*source._chain, (operation, settings))
         self._views[id(result)] = (ref, self.memory(source).version)
+
+    def note(self, composite: Primitive, args: tuple[Any, ...], settings: dict[str, Any], result: Any) -> Any:
+        """Note what a composite's formula has made, see `Traced.composites`; the same in memory of its own."""
+        if not isinstance(result, TensorBase):
+            return result
+        ref = self.ref(result)
+        inputs = tuple(self.ref(a) if isinstance(a, TensorBase) else a for a in args)
+        node = Node(composite, inputs, settings, (Type.of(result._array),), STATE.path, STATE.phase)
+        if all(given.node < ref.node for given in node.refs()):
+            self.composites.append((ref, node))
+        if result._base is None:
+            return result
+        # The kernel's result is no view either, and what is written to it is written to nothing else.
+        alone = make(Type.of(result._array).symbol())
+        memory = self._hold(alone, ref)
+        self._tapes[id(alone)] = (*self.tape(result), memory.rebased)
+        return alone
 
     def write(self, target: TensorBase, source: TensorBase, operation: str) -> None:
         """Record that a tensor now holds other values; see `core.writing.write`."""

@@ -22,6 +22,7 @@ from backlit.data import StandardScaler
 from backlit.errors import ArgumentError, GraphError, MissingFileError
 from backlit.graph.graph import Graph, Ref
 from backlit.graph.trace import Traced
+from backlit.onnx.composites import needed_steps, steps_of, write_composite
 from backlit.onnx.formulas import OnnxNamespace
 from backlit.onnx.package import onnx_package
 from backlit.onnx.program import Labels, Program, Texts
@@ -148,14 +149,15 @@ def _write(program: Program, inputs: Sequence[Symbol]) -> tuple[Traced, list[Ste
         kind = graph.nodes[number].results[0]
         values[Ref(number)] = OnnxArray(writer, name, kind.shape, kind.dtype)
     namespace = OnnxNamespace()
-    for number, node in enumerate(graph.nodes):
-        if node.operation is None:
-            continue
-        writer.scope = (node.operation.name, node.path)
+    for number, node in steps_of(graph, traced.composites).items():
+        operation: Any = node.operation
+        writer.scope = (operation.name, node.path)
         operands = [values[i] if isinstance(i, Ref) else i for i in node.inputs]
         try:
             with np.errstate(all="ignore"):
-                found = node.operation.forward(namespace, *operands, **node.settings)
+                found = write_composite(node, operands)
+                if found is None:
+                    found = operation.forward(namespace, *operands, **node.settings)
             results = found if isinstance(found, tuple) else (found,)
             for index, (result, kind) in enumerate(zip(results, node.results, strict=True)):
                 array = result if isinstance(result, OnnxArray) else writer.constant(np.asarray(result))
@@ -163,14 +165,11 @@ def _write(program: Program, inputs: Sequence[Symbol]) -> tuple[Traced, list[Ste
         except (NoOperator, TypeError, ValueError, IndexError, AttributeError) as error:
             where = f" in module {node.path}" if node.path else ""
             raise GraphError(
-                f"export: {node.operation.name}{where} cannot be written with ONNX's operators: {error}"
+                f"export: {operation.name}{where} cannot be written with ONNX's operators: {error}"
             ) from error
     writer.scope = ("output", "")
-    return (
-        traced,
-        writer.steps,
-        [writer.renamed(values[ref], name) for ref, name in zip(graph.outputs, outputs, strict=True)],
-    )
+    ends_written = [writer.renamed(values[ref], name) for ref, name in zip(graph.outputs, outputs, strict=True)]
+    return traced, needed_steps(writer.steps, ends_written), ends_written
 
 
 def _input_names(program: Program, graph: Graph) -> list[str]:

@@ -192,7 +192,9 @@ def pad(x: OnnxArray, widths: Any, mode: str = "constant", constant_values: Any 
         raise NoOperator(f"numpy.pad with mode {mode!r}")
     borders = np.array([*(before for before, _ in widths), *(after for _, after in widths)], np.int64)
     shape = [n + sum(border) for n, border in zip(x.shape, widths, strict=True)]
-    return x.write("Pad", (x, borders, np.asarray(constant_values, x.dtype)), shape, x.dtype)
+    found = x.write("Pad", (x, borders, np.asarray(constant_values, x.dtype)), shape, x.dtype)
+    found.border = x, widths, constant_values
+    return found
 
 
 def full_like(x: OnnxArray, value: Any, dtype: Any = None) -> OnnxArray:

@@ -15,7 +15,7 @@ from backlit.core.modes import STATE
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentTypeError, DtypeError, FileError, GraphError, MissingFileError, ShapeError
 from backlit.onnx.exporting import BUFFERS
-from backlit.onnx.operators import OPERATORS
+from backlit.onnx.layers import OPERATORS
 from backlit.onnx.package import onnx_package
 from backlit.ops import from_numpy, tensor
 

@@ -94,33 +94,6 @@ def _cast(a: Attributes, x: Any) -> Any:
     return x.to(a["to"])
 
 
-# -- layers ------------------------------------------------------------------------------------------------------------
-
-
-@operator("Gemm")
-def _gemm(a: Attributes, x: Any, y: Any, z: Any = None) -> Any:
-    product = (x.T if a.get("transA", 0) else x) @ (y.T if a.get("transB", 0) else y)
-    alpha, beta = a.get("alpha", 1.0), a.get("beta", 1.0)
-    product = product if alpha == 1 else product * alpha
-    return product if z is None else product + (z if beta == 1 else z * beta)
-
-
-@operator("BatchNormalization")
-def _batch_normalization(a: Attributes, x: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
-    if a.get("training_mode", 0):
-        raise GraphError("BatchNormalization: the model is in training mode; export it in evaluation mode")
-    shape = (-1,) + (1,) * (x.ndim - 2)
-    slope = ops.rsqrt(var + a.get("epsilon", 1e-5)) * scale
-    return (x - mean.reshape(shape)) * slope.reshape(shape) + bias.reshape(shape)
-
-
-@operator("LayerNormalization")
-def _layer_normalization(a: Attributes, x: Any, scale: Any, bias: Any = None) -> Any:
-    shape = x.shape[a.get("axis", -1) % x.ndim :]
-    normal = functional.layer_norm(x, shape, eps=a.get("epsilon", 1e-5)) * scale
-    return normal if bias is None else normal + bias
-
-
 @operator("Einsum")
 def _einsum(a: Attributes, *xs: Any) -> Any:
     return ops.einsum(a["equation"], *xs)

@@ -93,7 +93,9 @@ class OnnxArray(NDArrayOperatorsMixin):
         self.ndim = len(shape)
         self.size = math.prod(shape)
         # For a sum: how many elements each total has, and what writes their mean.
-        self._mean: tuple[int, Callable[[], OnnxArray]] | None = None
+        self.mean_of: tuple[int, Callable[[], OnnxArray]] | None = None
+        # For an array with a border: the array within, its widths before and after each dimension, and what fills it.
+        self.border: tuple[OnnxArray, Any, Any] | None = None
 
     def write(self, op: str, inputs: Sequence[Any], shape: Sequence[int], dtype: Any, **attributes: Any) -> "OnnxArray":
         """Add a node; see `Writer.write`."""
@@ -136,9 +138,11 @@ class OnnxArray(NDArrayOperatorsMixin):
         if name not in UFUNCS:
             raise NoOperator(f"numpy.{name}")
         plain = [plain_number(i) for i in inputs]
-        if name == "divide" and isinstance(plain[0], OnnxArray) and plain[0]._mean is not None:
-            count, mean = plain[0]._mean
-            if not isinstance(plain[1], OnnxArray | np.ndarray) and count == plain[1]:
+        if name in ("divide", "multiply") and isinstance(plain[0], OnnxArray) and plain[0].mean_of is not None:
+            count, mean = plain[0].mean_of
+            if not isinstance(plain[1], OnnxArray | np.ndarray) and plain[1] == (
+                count if name == "divide" else 1 / count
+            ):
                 return mean()
         asked = [type(i) if isinstance(i, bool | int | float) else i.dtype for i in plain]
         *kinds, result = ufunc.resolve_dtypes((*asked, None))
@@ -255,7 +259,7 @@ class OnnxArray(NDArrayOperatorsMixin):
         source = self.astype(dtype or (self.dtype if self.dtype.kind == "f" else np.int64))
         total = source.reduced("ReduceSum", axis, keepdims)
         if total is not source and source.dtype.kind == "f":
-            total._mean = (self.size // max(total.size, 1), lambda: source.reduced("ReduceMean", axis, keepdims))
+            total.mean_of = (self.size // max(total.size, 1), lambda: source.reduced("ReduceMean", axis, keepdims))
         return total
 
     def prod(self, axis: Any = None, keepdims: bool = False, dtype: Any = None, **_: Any) -> "OnnxArray":
