@@ -4,6 +4,7 @@ import pytest
 
 import backlit
 from backlit import nn
+from backlit.nn.functional.pool_windows import sum_of_windows
 from backlit.view.rules import Rule, shape_brackets, symbolic_rule, written_rule
 from backlit.view.symbols import in_text, symbol
 from tests.view.programs import flow_of
@@ -27,6 +28,37 @@ def test_a_layer():
         ("dJ/dz W", "(4 × 2) (2 × 3)"),
         ("dJ/dz' a", "(4 × 2)' (4 × 3)"),
         ("sum dJ/dz", "sum (4 × 2)"),
+    ]
+
+
+def test_a_convolution():
+    def convolution(x, w, b):
+        return nn.functional.conv2d(x, w, b, stride=2, padding=1)
+
+    assert rules(convolution, ["x", "W", "b"], uniform(2, 3, 5, 5), uniform(4, 3, 3, 3), uniform(4)) == [
+        ("sum of windows(dJ/dz W)", "sum of windows((2 × 4 × 3 × 3) (4 × 3 × 3 × 3))"),
+        ("windows(x) dJ/dz", "windows(2 × 3 × 5 × 5) (2 × 4 × 3 × 3)"),
+        ("sum dJ/dz", "sum (2 × 4 × 3 × 3)"),
+    ]
+    upward = nn.functional.conv_transpose1d
+    assert rules(upward, ["x", "W", "b"], uniform(2, 3, 5), uniform(3, 4, 2), uniform(4))[:2] == [
+        ("windows(dJ/dz) W", "windows(2 × 4 × 6) (3 × 4 × 2)"),
+        ("x windows(dJ/dz)", "(2 × 3 × 5) windows(2 × 4 × 6)"),
+    ]
+
+
+def test_pools():
+    assert rules(lambda x: nn.functional.max_pool2d(x, 2), ["x"], uniform(1, 2, 4, 4)) == [
+        (
+            "dJ/dz where x = max of windows(x), else 0",
+            "(1 × 2 × 2 × 2) where (1 × 2 × 4 × 4) = max of windows(1 × 2 × 4 × 4), else 0",
+        )
+    ]
+    assert rules(lambda x: sum_of_windows.bind(x, over=((2, 2, 1),)), ["x"], uniform(3, 4)) == [
+        (
+            "sum of dJ/dz over the windows that an element is in",
+            "sum of (3 × 2) over the windows that an element is in",
+        )
     ]
 
 

@@ -82,20 +82,27 @@ def written_rule(binding: Binding, position: int, names: Sequence[str], arriving
     """
     if binding.primitive.role == "routes" and len(binding.edges) == 1:
         return _of_choice(binding, names[0], arriving)
+    if binding.primitive.name in _POOLS and binding.record is not None:
+        given, result_shape = shape_brackets(_shapes(binding)[0]), shape_brackets(binding.outputs[0][0])
+        words = _POOLS[binding.primitive.name]
+        return Rule(
+            words.format(g=arriving, x=names[0]), words.format(g=result_shape, x=given).replace(f"({given})", given)
+        )
     ran = _Ran.of(binding, position)
     if ran is None:
         return None
+    write = _write_in_windows if "windows" in binding.primitive.notation else _write
     if binding.primitive.name == "cross_entropy" and position == 0:
         return _of_cross_entropy(ran, binding.settings, names, arriving)
     if binding.primitive.name in _SHORT:
         return _in_short(binding, arriving, result)
     named = {id(array): name for array, name in zip(ran.inputs, names, strict=True) if array is not None}
     named[id(ran.arrived)] = arriving
-    formula = ran.fold(lambda array: _Text(named.get(id(array)) or _constant(array)), _Text(result), _write)
+    formula = ran.fold(lambda array: _Text(named.get(id(array)) or _constant(array)), _Text(result), write)
     shapes = ran.fold(
         lambda array: _Text(_shape_of(array, named[id(array)]) if id(array) in named else _constant(array)),
         _Text(_shape_of(ran.result._array, result)),
-        _write,
+        write,
     )
     if len(formula.text) > _LONGEST:
         return None
@@ -105,6 +112,15 @@ def written_rule(binding: Binding, position: int, names: Sequence[str], arriving
         before = "" if formula.text == "1" else f"{formula.text} · "
         return Rule(f"{before}ones", before + shape_brackets(shape))
     return Rule(_bare(formula.text), _bare(shapes.text).replace(_ONE, "1"))
+
+
+# What a pool's rule does, which its code, one dimension after the other, does not show.
+_POOLS = {
+    "max_of_windows": "{g} where {x} = max of windows({x}), else 0",
+    "sum_of_windows": "sum of {g} over the windows that an element is in",
+}
+# What only brings the elements of windows into the order and the shape in which matrices are multiplied.
+_ARRANGING = {"getitem", "pad", "permute", "reshape"}
 
 
 def _shape_of(array: Array, name: str) -> str:
@@ -308,6 +324,14 @@ def _write(binding: Binding, inputs: list[_Text | None]) -> _Text:
     of_matrices = primitive.notation == "{x} {y}" and len(inputs) == 2 and all(inputs)
     factors = (inputs[0], inputs[1]) if of_matrices else None
     return _Text(re.sub(r"\b1 [*·] | [*·/] 1\b(?!/)", "", formula), factors)  # type: ignore[arg-type]
+
+
+def _write_in_windows(binding: Binding, inputs: list[_Text | None]) -> _Text:
+    """As `_write`, without what only arranges elements: the formula tells what is multiplied and added up."""
+    first = inputs[0]
+    if first is not None and binding.primitive.name in _ARRANGING:
+        return first
+    return _write(binding, inputs)
 
 
 def _repeated(binding: Binding, given: _Text) -> _Text:
