@@ -67,6 +67,23 @@ def test_weights_by_themselves_with_labels():
     assert not long.texts
 
 
+def test_a_decoder_has_labels_of_two_sequences():
+    layer = nn.TransformerDecoderLayer(8, 1, 16, batch_first=True)
+    picture = attention(layer, (backlit.randn(1, 2, 8), backlit.randn(1, 3, 8)), (list("ab"), list("xyz")))
+    labels = [
+        [label.get_text() for axis in (axes.yaxis, axes.xaxis) for label in axis.get_ticklabels()]
+        for axes in picture._figure.axes[:2]
+    ]
+    assert list(map("".join, labels)) == ["abab", "abxyz"]
+    whole = nn.Transformer(8, 1, 1, 1, 16, batch_first=True)
+    picture = attention(whole, (backlit.randn(1, 2, 8), backlit.randn(1, 3, 8)))
+    assert [axes.get_title() for axes in picture._figure.axes[:3]] == [
+        "encoder.layers.0.self_attn",
+        "decoder.layers.0.self_attn",
+        "decoder.layers.0.\nmultihead_attn",
+    ]
+
+
 def test_bad_input(encoder):
     with pytest.raises(
         ArgumentError, match=r"no nn\.MultiheadAttention; of an attention of your own, give its weights"

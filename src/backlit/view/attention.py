@@ -1,6 +1,7 @@
 """`view.attention`: where each position of a sequence looks, as a matrix of queries by keys for each head."""
 
 import inspect
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ _COLUMNS = 4
 _CELL, _LEAST, _MOST = 0.26, 1.3, 4.2
 # So many labels of a side can be read; matrices of up to so many positions have numbers in their cells.
 _MOST_LABELS, _MOST_NUMBERS = 20, 12
+# Letters in a line of a title.
+_TITLE = 26
 
 Labels = Sequence[str] | tuple[Sequence[str], Sequence[str]] | None
 
@@ -41,8 +44,8 @@ def attention(
         model: A network with `MultiheadAttention`; or weights, (heads, L, S) or (L, S), such as an attention returns
             with `average_attn_weights=False`, without `x`.
         x: What the model takes, of one sequence, alone or as a batch of one; a tuple for several inputs.
-        labels: What the positions are called; a pair of lists, (queries, keys), where these differ. None: numbers
-            from 1.
+        labels: What the positions are called; a pair of lists, (queries, keys), where these differ; of a sequence that
+            attends to itself the one that fits. None: numbers from 1.
         layer: The path of the attention that is drawn; None: all.
         most: The largest number of heads drawn, over all layers.
         theme: "light" or "dark".
@@ -140,7 +143,9 @@ def _heads(weights: Array, what: str) -> Array:
 
 
 def _title(path: str, heads: Array, head: int) -> str:
-    name = "" if path in ("", "weights") else path
+    # Paths are broken at their dots, so that titles side by side have room.
+    lines = [line.replace(" ", "") for line in textwrap.wrap(path.replace(".", ". "), _TITLE)]
+    name = "" if path == "weights" else "\n".join(lines)
     which = f"head {head + 1}" if len(heads) > 1 else ""
     return "\n".join(filter(None, (name, which))) or shape_text(heads[head].shape)
 
@@ -150,13 +155,16 @@ def _labels(labels: Labels, shape: tuple[int, ...]) -> tuple[list[str], list[str
     if labels is None:
         return tuple([str(i + 1) for i in range(size)] for size in shape)  # type: ignore[return-value]
     pair = labels if isinstance(labels, tuple) and len(labels) == 2 and _are_lists(labels) else (labels, labels)
-    named = [[str(label) for label in side] for side in pair]
-    for names, size, what in zip(named, shape, ("queries", "keys"), strict=True):
+    named = []
+    for own, other, size, what in zip(pair, reversed(pair), shape, ("queries", "keys"), strict=True):
+        # What attends to itself has on both sides the labels of one of the two sequences.
+        names = own if len(own) == size else other
         if len(names) != size:
             raise ArgumentError(
-                f"view.attention: {len(names)} labels for {size} {what}; give one a position, or a pair of lists, "
-                "(queries, keys), where they differ"
+                f"view.attention: {len(own)} labels for {size} {what}; give one a position, or a pair of lists, "
+                "(queries, keys), where they differ; layer=… picks one attention of several"
             )
+        named.append([str(label) for label in names])
     return named[0], named[1]
 
 
