@@ -26,8 +26,8 @@ _COLUMNS = 4
 _CELL, _LEAST, _MOST = 0.26, 1.3, 4.2
 # So many labels of a side can be read; matrices of up to so many positions have numbers in their cells.
 _MOST_LABELS, _MOST_NUMBERS = 20, 12
-# Letters in a line of a title.
-_TITLE = 26
+# Letters in a line of a title, a path's dots counted twice.
+_TITLE = 30
 
 Labels = Sequence[str] | tuple[Sequence[str], Sequence[str]] | None
 
