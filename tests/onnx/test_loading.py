@@ -117,6 +117,26 @@ BODIES = [
     "r = LRN<size = 3, alpha = 0.5, bias = 2.0>(image)",
     *(f"r = DepthToSpace<blocksize = 2, mode = \"{mode}\">(image)" for mode in ("DCR", "CRD")),
     "w = Constant<value_ints = [0, 0, 0, 0, 0, 0, 1, 0]>()  v = Pad(image, w)  r = SpaceToDepth<blocksize = 2>(v)",
+    *(f"w = Constant<value_ints = [0, 0, 1, 2, 0, 0, 1, 0]>()  r = Pad<mode = \"{mode}\">(image, w)" for mode in (
+        "edge", "reflect", "wrap",
+    )),
+    *(f"f = Constant<value_floats = {scales}>()  r = Resize<{settings}>(image,, f)" for scales, settings in (
+        ("[1.0, 1.0, 2.0, 1.5]", "coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\""),
+        ("[1.0, 1.0, 3.0, 2.0]", "mode = \"nearest\""),
+        ("[1.0, 1.0, 0.8, 1.6]", "nearest_mode = \"round_prefer_ceil\""),
+        ("[1.0, 1.0, 1.5, 0.5]", "mode = \"linear\""),
+        ("[1.0, 1.0, 1.5, 2.0]", "mode = \"cubic\", coordinate_transformation_mode = \"half_pixel\""),
+    )),
+    "s = Constant<value_ints = [1, 4, 7, 3]>()  "
+    "r = Resize<mode = \"linear\", coordinate_transformation_mode = \"align_corners\">(image,,, s)",
+    *(f"r, q = {op}<hidden_size = {size}, direction = \"bidirectional\"{more}>(z, gates, {before}, biases)"
+      for op, size, more, before in (
+          ("LSTM", 3, "", "lstm"), ("GRU", 4, ", linear_before_reset = 1", "gates"), ("RNN", 12, "", "rnn"),
+          ("RNN", 12, ", activations = [\"Relu\", \"Relu\"]", "rnn"),
+      )),
+    "a = Constant<value_ints = [0]>()  b = Constant<value_ints = [1]>()  w = Slice(gates, a, b)  "
+    "s = Slice(lstm, a, b)  n = Constant<value_ints = [3]>()  h = Slice(s, a, n, b)  "
+    "q, o, r = LSTM<hidden_size = 3, direction = \"reverse\">(z, w, s,,, h, h)",
 ]  # fmt: skip
 KINDS = {
     "x": "float[3, 4] x",
@@ -126,6 +146,10 @@ KINDS = {
     "i": "int64[3, 4] i",
     "image": "float[1, 4, 5, 6] image",
     "kernel": "float[4, 4, 3, 2] kernel",
+    "gates": "float[2, 12, 4] gates",
+    "lstm": "float[2, 12, 3] lstm",
+    "rnn": "float[2, 12, 12] rnn",
+    "biases": "float[2, 24] biases",
 }
 VALUES = {
     "x": numbers((3, 4)).astype(np.float32),
@@ -135,6 +159,10 @@ VALUES = {
     "i": np.arange(12).reshape(3, 4) % 3,
     "image": numbers((1, 4, 5, 6)).astype(np.float32),
     "kernel": numbers((4, 4, 3, 2), 31).astype(np.float32) / 10,
+    "gates": numbers((2, 12, 4), 5).astype(np.float32) / 3,
+    "lstm": numbers((2, 12, 3), 8).astype(np.float32) / 3,
+    "rnn": numbers((2, 12, 12), 9).astype(np.float32) / 5,
+    "biases": numbers((2, 24), 6).astype(np.float32) / 3,
 }
 
 

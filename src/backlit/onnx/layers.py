@@ -1,4 +1,4 @@
-"""ONNX's operators that are layers: products, windows that slide, normalisation, images; see `onnx.operators`."""
+"""ONNX's operators that are layers: products, windows that slide, normalisation; see `onnx.operators`."""
 
 import math
 from collections.abc import Sequence
@@ -8,9 +8,7 @@ from typing import Any
 from backlit import ops
 from backlit.errors import GraphError, ShapeError
 from backlit.nn import functional
-from backlit.onnx.operators import OPERATORS, Attributes, operator
-
-__all__ = ["OPERATORS"]
+from backlit.onnx.operators import Attributes, operator
 
 Pairs = list[tuple[int, int]]
 
@@ -199,24 +197,3 @@ def _local_response_normalization(a: Attributes, x: Any) -> Any:
     if size % 2 == 0:
         raise GraphError(f"LRN: an even number of channels (size {size}) is not read")
     return functional.local_response_norm(x, size, a.get("alpha", 1e-4), a.get("beta", 0.75), a.get("bias", 1.0))
-
-
-# -- images ------------------------------------------------------------------------------------------------------------
-
-
-@operator("DepthToSpace")
-def _depth_to_space(a: Attributes, x: Any) -> Any:
-    size = a["blocksize"]
-    if a.get("mode", "DCR") == "DCR":
-        rows, channels, *sizes = x.shape
-        x = x.reshape(rows, size * size, channels // size**2, *sizes).transpose(1, 2).reshape(x.shape)
-    return functional.pixel_shuffle(x, size)
-
-
-@operator("SpaceToDepth")
-def _space_to_depth(a: Attributes, x: Any) -> Any:
-    size = a["blocksize"]
-    rows, channels, height, width = x.shape
-    found = functional.pixel_unshuffle(x, size)
-    shape = (rows, channels, size * size, height // size, width // size)
-    return found.reshape(shape).transpose(1, 2).reshape(found.shape)

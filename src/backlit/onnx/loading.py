@@ -14,8 +14,9 @@ from backlit import nn
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentTypeError, DtypeError, FileError, GraphError, MissingFileError, ShapeError
+from backlit.onnx import images, layers, recurrent  # noqa: F401  (their operators join the table)
 from backlit.onnx.exporting import BUFFERS
-from backlit.onnx.layers import OPERATORS
+from backlit.onnx.operators import OPERATORS
 from backlit.onnx.package import onnx_package
 from backlit.ops import from_numpy, tensor
 
@@ -256,6 +257,8 @@ def _attribute(onnx: Any, attribute: Any) -> Any:
         return from_numpy(np.empty(0, _dtype(onnx, value))).dtype
     if isinstance(value, bytes):
         return value.decode()
+    if attribute.type == onnx.AttributeProto.STRINGS:
+        return [text.decode() for text in value]
     return onnx.numpy_helper.to_array(value).copy() if isinstance(value, onnx.TensorProto) else value
 
 

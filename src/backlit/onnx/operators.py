@@ -226,6 +226,9 @@ def _slice(
     return x
 
 
+_BORDERS = {"edge": "replicate", "reflect": "reflect", "wrap": "circular"}
+
+
 @operator("Pad", numbers=(1, 2, 3))
 def _pad(
     a: Attributes,
@@ -234,12 +237,15 @@ def _pad(
     value: Sequence[float] | None = None,
     axes: Sequence[int] | None = None,
 ) -> Any:
-    if a.get("mode", "constant") != "constant":
-        raise GraphError(f"Pad: mode {a['mode']!r} is not read, only 'constant'")
     dims = [d % x.ndim for d in (range(x.ndim) if axes is None else axes)]
     borders = dict(zip(dims, zip(widths[: len(dims)], widths[len(dims) :], strict=True), strict=True))
     flat = [n for d in reversed(range(x.ndim)) for n in borders.get(d, (0, 0))]
-    return functional.pad(x, flat, value=value[0] if value else 0.0)
+    mode = a.get("mode", "constant")
+    if mode == "constant":
+        return functional.pad(x, flat, value=value[0] if value else 0.0)
+    if any(flat[-2:]):
+        raise GraphError(f"Pad: mode {mode!r} is not read for the first dimension")
+    return functional.pad(x, flat[:-2], _BORDERS[mode])
 
 
 @operator("Gather")

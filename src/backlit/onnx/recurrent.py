@@ -1,0 +1,68 @@
+"""ONNX's operators that read sequences, step by step; see `onnx.operators`."""
+
+from typing import Any
+
+from backlit import ops
+from backlit.errors import GraphError
+from backlit.nn.functional.recurrent import MODES, Weights, unroll
+from backlit.onnx.operators import OPERATORS, Attributes, Operator
+
+# Of each operator: by the functions that a node may ask for, the mode of `MODES`; and where each of our gates is.
+_LAYERS: dict[str, tuple[dict[tuple[str, ...], str], tuple[int, ...]]] = {
+    "GRU": ({("Sigmoid", "Tanh"): "GRU"}, (1, 0, 2)),
+    "LSTM": ({("Sigmoid", "Tanh", "Tanh"): "LSTM"}, (0, 2, 3, 1)),
+    "RNN": ({("Tanh",): "RNN_TANH", ("Relu",): "RNN_RELU"}, (0,)),
+}
+_DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
+
+
+def _layer(op: str) -> Operator:
+    modes, order = _LAYERS[op]
+
+    def run(
+        a: Attributes,
+        x: Any,
+        weight: Any,
+        recurrence: Any,
+        bias: Any = None,
+        lengths: Any = None,
+        h: Any = None,
+        c: Any = None,
+        peepholes: Any = None,
+    ) -> Any:
+        directions = _DIRECTIONS[a.get("direction", "forward")]
+        asked = tuple(a.get("activations", next(iter(modes)) * len(directions)))
+        mode = next((mode for functions, mode in modes.items() if asked == functions * len(directions)), None)
+        unread = {
+            "lengths of sequences": lengths is not None,
+            "peepholes": peepholes is not None,
+            "layout 1": a.get("layout", 0),
+            "clip": "clip" in a,
+            "input_forget": a.get("input_forget", 0),
+            "linear_before_reset 0": op == "GRU" and not a.get("linear_before_reset", 0),
+        }
+        for words, given in unread.items():
+            if given:
+                raise GraphError(f"{op}: {words} cannot be read")
+        if mode is None:
+            raise GraphError(f"{op}: the activations {', '.join(asked)} cannot be read")
+        size = recurrence.shape[2]
+
+        def ordered(rows: Any) -> Any:
+            return ops.cat([rows[gate * size : (gate + 1) * size] for gate in order])
+
+        outputs, ends = [], []
+        for number, backwards in enumerate(directions):
+            biases = () if bias is None else tuple(map(ordered, bias[number].chunk(2)))
+            weights = Weights(ordered(weight[number]), ordered(recurrence[number]), *biases)
+            first = [ops.zeros(1, size, dtype=x.dtype) if s is None else s[number] for s in (h, c)]
+            begin = tuple(first if op == "LSTM" else first[:1])
+            found, state = unroll(MODES[mode].step, x.unbind(0), begin, weights, backwards)
+            outputs.append(ops.stack(list(found)))
+            ends.append(state)
+        return ops.stack(outputs, 1), *(ops.stack(list(parts)) for parts in zip(*ends, strict=True))
+
+    return Operator(run)
+
+
+OPERATORS |= {op: _layer(op) for op in _LAYERS}
