@@ -267,6 +267,19 @@ def test_a_tanh_that_saturates_because_it_is_sure_is_no_finding():
     assert diagnose(run) == []
 
 
+def test_a_network_that_gives_no_tensor():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(backlit.ones(8, 1))
+
+        def forward(self, x):
+            return {"sum": x @ self.weight}
+
+    run = trained(Named, lambda found, target: (found["sum"] - target).square().mean(), sgd(1e-9), (1e4 * X, TARGETS))
+    assert "Subtract each column's mean" in str(diagnose(run)[0])
+
+
 def test_batches_of_one_row_do_not_differ_among_themselves():
     model = network(8, 16, 4)
     fit = Trainer(model, CROSS_ENTROPY, optim.SGD(model.parameters(), lr=0.01), seed=0, watch=100)

@@ -1,5 +1,7 @@
 """No word of a picture is cut off or stands on another one, and every page works without a network."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -36,6 +38,10 @@ FIGURES = {
     "kernels over one dimension": lambda: view.kernels(nn.Conv1d(3, 2, 7)),
     "feature maps": lambda: view.feature_maps(
         nn.Sequential(nn.Conv2d(1, 12, 3), nn.ReLU(), nn.Sequential(nn.MaxPool2d(2))), np.eye(9)
+    ),
+    "feature maps of layers with long names": lambda: view.feature_maps(
+        nn.Sequential(OrderedDict(a_part_of_a_network_with_a_long_name=nn.Conv2d(1, 2, 3))),
+        np.eye(9),
     ),
     "feature maps of one channel": lambda: view.feature_maps(nn.ReLU(), np.eye(9, 20)),
     "attention": lambda: view.attention(

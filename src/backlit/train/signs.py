@@ -92,7 +92,8 @@ class Signs:
     def unit(self, name: str) -> str:
         """What a feature is called at a layer: a channel where the last layer with weights is a convolution."""
         names = self.names("values")
-        weighted = [n for n in names[: names.index(name) + 1] if f"{n}.weight".removeprefix(".") in self.matrices]
+        before = names[: names.index(name) + 1] if name in names else []
+        weighted = [n for n in before if f"{n}.weight".removeprefix(".") in self.matrices]
         return "channel" if weighted and self.kind(weighted[-1]).startswith("Conv") else "column"
 
     @cached_property

@@ -15,6 +15,8 @@ from backlit.view.tiles import check_most, draw_tiles, label_tiles, largest, til
 
 # The width of a tile, in inches.
 _KERNEL, _MAP = 0.55, 0.7
+# The width of a letter of a layer's name, in points.
+_LETTER = 4.6
 _MOST_COLUMNS = 10
 
 
@@ -128,15 +130,15 @@ def feature_maps(model: Any, image: Any, *, most: int = 10, theme: str = "light"
     kinds = {path: type(module).__name__ for path, module in model.named_modules()}
     columns = min(max(map(len, data.values())), most)
     heights = [tile_height(maps, numbered=True) * _MAP for maps in data.values()]
+    names = [path if path == "input" else f"{path}: {kinds[path]}" for path in data]
+    margin = max(_LETTER * max(map(len, names)), 84.0)
     with styled(colors):
-        figure = new_figure(max(columns * _MAP, 2.0) + 2.0, sum(heights) + 0.1 * len(heights) + 0.5)
+        figure = new_figure(max(columns * _MAP, 2.0) + 0.8 + margin / 72, sum(heights) + 0.1 * len(heights) + 0.5)
         areas = figure.subplots(len(data), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for (path, maps), axes in zip(data.items(), areas, strict=True):
+        for name, maps, axes in zip(names, data.values(), areas, strict=True):
             draw_tiles(axes, maps[:most], columns, colors)
-            name = "input" if path == "input" else f"{path}: {kinds[path]}"
-            top = number(largest(maps))
-            words = f"{name}\n{shape_text(maps.shape)}\n±{top}"
-            axes.set_ylabel(words, rotation=0, ha="left", va="center", fontsize=7.5, labelpad=84)
+            words = f"{name}\n{shape_text(maps.shape)}\n±{number(largest(maps))}"
+            axes.set_ylabel(words, rotation=0, ha="left", va="center", fontsize=7.5, labelpad=margin)
         some = f", at most {most} channels" if any(len(maps) > most for maps in data.values()) else ""
         figure.suptitle(f"What each layer makes of an image{some}", fontsize=9.5)
         return Plot(figure, data, colors, "feature maps of an image")
