@@ -69,6 +69,20 @@ def test_modules(entries: list[Any]) -> None:
     check(specialised(function, arrays), arrays)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_rows_that_are_joined(order: tuple[int, ...]) -> None:
+    """As many rows come out of a join as went in, but none is a thread's own."""
+
+    def function(x: Any) -> Any:
+        parts = [x[:1].exp(), x[1:2].sin(), x[2:].cos()]
+        joined = backlit.cat([parts[place] for place in order], 0)
+        joined.sin().sum().backward()
+        return joined.detach() * 2
+
+    arrays = [np.random.default_rng(0).normal(size=(ROWS, 3))]
+    check(specialised(function, arrays), arrays)
+
+
 def test_losses() -> None:
     losses = [made(text, "float64") for text, _, _ in LOSSES]
 

@@ -19,8 +19,11 @@ _WHOLE = ("scatter", "scan", "call", "random", "measure")
 
 def keeps_rows(plan: Plan, kernel: Kernel) -> bool:
     """Whether a kernel's outermost loop goes over the rows of the batch."""
-    kind = None if kernel.core is None else plan.program.steps[kernel.core].kind
-    return _has_rows(kernel.shape) and kind not in _WHOLE
+    core = None if kernel.core is None else plan.program.steps[kernel.core]
+    if core is not None and core.kind == "join" and core.attrs == 0:
+        # As many as there are rows of the batch, but each part has its own.
+        return False
+    return _has_rows(kernel.shape) and (core is None or core.kind not in _WHOLE)
 
 
 def sums_rows(plan: Plan, kernel: Kernel) -> bool:
