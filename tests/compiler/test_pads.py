@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import backlit
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.program import ProgramBuilder, plain_strides
+from backlit.nn import functional as F
+from tests.compiler.courses import same_course
 from tests.compiler.evaluation import ends, native
 
 SIDES = st.tuples(st.integers(1, 20), st.integers(0, 3), st.integers(1, 3), st.integers(0, 4))
@@ -60,3 +63,26 @@ def test_places_without_a_look_at_the_bounds_are_caught(monkeypatch: pytest.Monk
     monkeypatch.setattr("backlit.compiler.cache.save", lambda key, code: None)
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(native(program, [x])[0], ends(program, [x])[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("columns", [3, 6])
+def test_borders_around_short_rows(columns: int) -> None:
+    """A kernel whose vectors run down a matrix sees borders beside, above and below it."""
+
+    def function(x: Any) -> Any:
+        beside, around, below = F.pad(x, (1, 2)), F.pad(x, (0, 1, 2, 1), value=0.5), F.pad(x, (0, 0, 0, 3))
+        results = beside.softmax(-1), around.softmax(-1), below.sum(-1), below.logsumexp(-1), x.amax(-1)
+        sum(r.sin().sum() for r in results).backward()
+        return [r.detach() for r in results]
+
+    calls = [(np.random.default_rng(0).normal(size=(rows, columns)),) for rows in (2, 5, 19)]
+    same_course(lambda: (function, dict), calls)
+
+
+def test_borders_keep_the_signs_of_zeros() -> None:
+    def function(x: Any) -> Any:
+        zeros = backlit.zeros((2, 2))
+        borders = [F.pad(inside, (1, 1), value=value) for inside in (x, zeros, -zeros) for value in (0.0, -0.0)]
+        return [1 / border for border in borders]
+
+    same_course(lambda: (function, dict), [(np.ones((3, 2)),)])

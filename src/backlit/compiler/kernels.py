@@ -190,6 +190,12 @@ class KernelEmitter(KernelFrame):
             if (low, stride, size) == (0, 1, own):
                 places.append((i, lanes))
                 continue
+            if isinstance(i, ir.Constant) and not lanes and isinstance(low, int) and isinstance(size, int):
+                known, between = divmod(i.constant - low, stride)
+                if between or not 0 <= known < size:
+                    return code.constant(value, step.dtype)
+                places.append((number(known), False))
+                continue
             apart, count = b.sub(i, self.size(low)), self.size(size)
             if lanes:
                 # Lanes outside are not read.
@@ -230,7 +236,7 @@ class KernelEmitter(KernelFrame):
     def _stored(self, n: int, index: Index, strides: tuple[Any, ...], offset: Any = 0) -> Any:
         """The value that is read from a step's memory."""
         step = self.steps[n]
-        if self.kernel.columns is not None and len(index) == len(step.shape) == 2 and index[0][1] and offset == 0:
+        if len(index) == len(step.shape) == 2 and index[0] == (self.span[0], True) and offset == 0:
             width = step.shape[1]
             if strides == (width, 1) and isinstance(width, int):
                 key = (n, "columns")
