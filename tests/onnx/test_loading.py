@@ -252,6 +252,21 @@ def test_names_that_are_no_attributes(tmp_path):
     ]
 
 
+def test_sizes_among_the_weights_are_not_learnt(tmp_path):
+    scales = onnx.numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Resize", ["x", "", "scales"], ["r"], mode="nearest")],
+        "larger", [info("x", 1, ["rows", 1, 2, 2])], [info("r", 1, ["rows", 1, 4, 4])], initializer=[scales],
+    )  # fmt: skip
+    onnx.save(onnx.helper.make_model(graph, ir_version=8, opset_imports=[onnx.helper.make_opsetid("", 18)]),
+              tmp_path / "model.onnx")  # fmt: skip
+    loaded = load(tmp_path / "model.onnx")
+    assert list(loaded.parameters()) == []
+    x = backlit.arange(4.0).reshape(1, 1, 2, 2)
+    assert backlit.compile(loaded)(x)[0, 0, 0].tolist() == [0.0, 0.0, 1.0, 1.0]
+
+
 def test_bad_files(tmp_path):
     path = tmp_path / "model.onnx"
     with pytest.raises(MissingFileError, match="no file"):
@@ -282,3 +297,25 @@ def test_bad_inputs(network):
         loaded()
     with pytest.raises(ArgumentTypeError, match="expected a tensor"):
         loaded([[1.0, 2.0, 3.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        ("r = MaxPool<kernel_shape = [2], storage_order = 1>(z)", GraphError, "storage_order"),
+        ("r = MaxPool<kernel_shape = [9, 9]>(image)", ShapeError, "windows of"),
+        ("r = Conv<group = 2>(image, kernel)", ShapeError, "channels"),
+        ("r = AveragePool<kernel_shape = [2, 2], dilations = [2, 1]>(image)", GraphError, "dilations"),
+        ("r = LRN<size = 2>(image)", GraphError, "size 2"),
+        ("f = Constant<value_floats = [1.0, 2.0, 1.0, 1.0]>()  r = Resize(image,, f)", GraphError, "behind rows"),
+        ("f = Constant<value_floats = [1.0, 1.0, 0.5, 1.0]>()  r = Resize(image,, f)", GraphError, "half_pixel"),
+        ("r, q = GRU<hidden_size = 4>(z, gates, gates)", GraphError, "linear_before_reset 0"),
+        ("r, q = LSTM<hidden_size = 3, activations = [\"Relu\", \"Tanh\", \"Tanh\"]>(z, gates, lstm)", GraphError,
+         "Relu"),
+    ],
+)  # fmt: skip
+def test_what_a_node_cannot_do_is_said_with_its_name(body, error, words, tmp_path):
+    path = tmp_path / "model.onnx"
+    values = [backlit.tensor(VALUES[name]) for name in saved(body, path)]
+    with pytest.raises(error, match=rf"^[A-Za-z]+, node 'r.*' of the ONNX model: .*{words}"):
+        load(path)(*values)

@@ -29,7 +29,7 @@ def _resize(
     places = a.get("coordinate_transformation_mode", "half_pixel")
     mode = a.get("mode", "nearest")
     if len(given) != x.ndim or given[:2] != same or a.get("antialias", 0):
-        raise GraphError(f"Resize: of {given} only new sizes behind rows and channels, without antialias, are read")
+        raise GraphError(f"of {given} only new sizes behind rows and channels, without antialias, are read")
     target: Any = {"size": given[2:]} if sizes else {"scale_factor": given[2:]}
     if mode == "nearest":
         rounding = a.get("nearest_mode", "round_prefer_floor")
@@ -42,13 +42,13 @@ def _resize(
             whole = all(new % n == 0 for n, new in zip(x.shape[2:], repeated, strict=True))
             found = "nearest-exact" if whole else None
         if found is None:
-            raise GraphError(f"Resize: nearest by {places} and {rounding} is not read")
+            raise GraphError(f"nearest by {places} and {rounding} is not read")
         return functional.interpolate(x, **target, mode=found)
     weighted = _MODES.get((mode, x.ndim - 2))
     if weighted is None or places not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
-        raise GraphError(f"Resize: mode {mode} by {places}, over {x.ndim - 2} dimensions, is not read")
+        raise GraphError(f"mode {mode} by {places}, over {x.ndim - 2} dimensions, is not read")
     if a.get("exclude_outside", 0) or (mode == "cubic" and a.get("cubic_coeff_a", -0.75) != -0.75):
-        raise GraphError("Resize: cubic weights of other kinds than PyTorch's are not read")
+        raise GraphError("cubic weights of other kinds than PyTorch's are not read")
     return functional.interpolate(x, **target, mode=weighted, align_corners=places == "align_corners")
 
 

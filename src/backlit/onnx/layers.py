@@ -56,10 +56,10 @@ def _bordered(x: Any, pairs: Pairs, value: float) -> Any:
     return functional.pad(x, widths, value=value) if any(widths) else x
 
 
-def _windows(a: Attributes, op: str, x: Any, sizes: Sequence[int]) -> _Windows:
+def _windows(a: Attributes, x: Any, sizes: Sequence[int]) -> _Windows:
     rank = len(sizes)
     if x.ndim != rank + 2 or not 1 <= rank <= 3:
-        raise ShapeError(f"{op}: the input has shape {tuple(x.shape)}, windows over {rank} dimensions were expected")
+        raise ShapeError(f"the input has shape {tuple(x.shape)}, windows over {rank} dimensions were expected")
     steps, gaps = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
     pads, auto = a.get("pads", [0] * 2 * rank), a.get("auto_pad", "NOTSET")
     border, behind = [], []
@@ -93,7 +93,7 @@ def _named(name: str, rank: int) -> Any:
 
 @operator("Conv")
 def _conv(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
-    over = _windows(a, "Conv", x, weight.shape[2:])
+    over = _windows(a, x, weight.shape[2:])
     if all(before == after >= 0 for before, after in over.border):
         padding = [before for before, _ in over.border]
     else:
@@ -105,7 +105,7 @@ def _conv(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
 @operator("ConvTranspose")
 def _conv_transpose(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
     rank = x.ndim - 2
-    over = _windows({**a, "auto_pad": "NOTSET"}, "ConvTranspose", x, weight.shape[2:])
+    over = _windows({**a, "auto_pad": "NOTSET"}, x, weight.shape[2:])
     more = a.get("output_padding", [0] * rank)
     convolve, group = _named("conv_transpose", rank), a.get("group", 1)
     border, auto = over.border, a.get("auto_pad", "NOTSET")
@@ -129,17 +129,17 @@ def _conv_transpose(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any
 @operator("MaxPool")
 def _max_pool(a: Attributes, x: Any) -> Any:
     if a.get("storage_order", 0):
-        raise GraphError("MaxPool: places counted by columns (storage_order) are not read")
-    over = _windows(a, "MaxPool", x, a["kernel_shape"])
+        raise GraphError("places counted by columns (storage_order) are not read")
+    over = _windows(a, x, a["kernel_shape"])
     pool = _named("max_pool", len(over.sizes))
     return pool(over.bordered(x, -math.inf), over.sizes, over.steps, 0, over.gaps)
 
 
 @operator("AveragePool")
 def _average_pool(a: Attributes, x: Any) -> Any:
-    over = _windows(a, "AveragePool", x, a["kernel_shape"])
+    over = _windows(a, x, a["kernel_shape"])
     if any(gap > 1 for gap in over.gaps):
-        raise GraphError("AveragePool: windows with gaps (dilations) are not read")
+        raise GraphError("windows with gaps (dilations) are not read")
     pool = _named("avg_pool", len(over.sizes))
     found = pool(over.bordered(x, 0.0), over.sizes, over.steps)
     counted = a.get("count_include_pad", 0)
@@ -171,7 +171,7 @@ def _global_max_pool(a: Attributes, x: Any) -> Any:
 @operator("BatchNormalization")
 def _batch_normalization(a: Attributes, x: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
     if a.get("training_mode", 0):
-        raise GraphError("BatchNormalization: the model is in training mode; export it in evaluation mode")
+        raise GraphError("the model is in training mode; export it in evaluation mode")
     shape = (-1,) + (1,) * (x.ndim - 2)
     slope = ops.rsqrt(var + a.get("epsilon", 1e-5)) * scale
     return (x - mean.reshape(shape)) * slope.reshape(shape) + bias.reshape(shape)
@@ -195,5 +195,5 @@ def _instance_normalization(a: Attributes, x: Any, scale: Any, bias: Any) -> Any
 def _local_response_normalization(a: Attributes, x: Any) -> Any:
     size = a["size"]
     if size % 2 == 0:
-        raise GraphError(f"LRN: an even number of channels (size {size}) is not read")
+        raise GraphError(f"an even number of channels (size {size}) is not read")
     return functional.local_response_norm(x, size, a.get("alpha", 1e-4), a.get("beta", 0.75), a.get("bias", 1.0))

@@ -13,7 +13,15 @@ import numpy as np
 from backlit import nn
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import TensorBase
-from backlit.errors import ArgumentTypeError, DtypeError, FileError, GraphError, MissingFileError, ShapeError
+from backlit.errors import (
+    ArgumentTypeError,
+    BacklitError,
+    DtypeError,
+    FileError,
+    GraphError,
+    MissingFileError,
+    ShapeError,
+)
 from backlit.onnx import images, layers, recurrent  # noqa: F401  (their operators join the table)
 from backlit.onnx.exporting import BUFFERS
 from backlit.onnx.operators import OPERATORS
@@ -26,6 +34,7 @@ _OLDEST = 13
 
 @dataclass(frozen=True)
 class _Node:
+    name: str
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -130,6 +139,9 @@ class OnnxModule(nn.Module):
             found = entry.run(node.attributes, *given)
             results = found if isinstance(found, tuple | list) else (found,)
             return [r.detach().numpy() for r in results] if known and node.op not in ("Shape", "Size") else results
+        except BacklitError as error:
+            name = node.name or ", ".join(node.outputs)
+            raise type(error)(f"{node.op}, node {name!r} of the ONNX model: {error}") from error
         finally:
             STATE.trace = trace
 
@@ -185,13 +197,14 @@ def load(path: "str | os.PathLike[str]") -> OnnxModule:
         if node.op_type == "Constant":
             constants[node.output[0]] = _constant(attributes)
         else:
-            nodes.append(_Node(node.op_type, tuple(node.input), tuple(node.output), attributes))
+            nodes.append(_Node(node.name, node.op_type, tuple(node.input), tuple(node.output), attributes))
     module = OnnxModule(inputs, [o.name for o in graph.output], nodes)
     properties = {p.key: p.value for p in proto.metadata_props}
     own = BUFFERS in properties
     buffers = set(json.loads(properties[BUFFERS])) if own else _statistics(nodes)
+    fixed = {name for node in nodes for place, name in enumerate(node.inputs) if place in OPERATORS[node.op].numbers}
     for name, array in weights.items():
-        if name in buffers or (array.dtype.kind == "f" and (own or array.ndim)):
+        if name in buffers or (name not in fixed and array.dtype.kind == "f" and (own or array.ndim)):
             module.hold(name, array, name not in buffers)
         else:
             module.fix(name, array)
@@ -236,9 +249,7 @@ def _numbers(node: _Node, name: str, value: Any) -> list[Any]:
     if isinstance(value, np.ndarray) or STATE.trace is None:
         array = value if isinstance(value, np.ndarray) else value.detach().numpy()
         return array.reshape(-1).tolist()
-    raise GraphError(
-        f"{node.op}: {name!r} is a shape that depends on values, so the model cannot be traced or compiled"
-    )
+    raise GraphError(f"{name!r} is a shape that depends on values, so the model cannot be traced or compiled")
 
 
 def _dtype(onnx: Any, kind: int) -> Any:

@@ -140,7 +140,7 @@ OPERATORS |= {
 @operator("CumSum", numbers=(1,))
 def _cumsum(a: Attributes, x: Any, axis: Sequence[int]) -> Any:
     if a.get("exclusive", 0):
-        raise GraphError("CumSum: exclusive sums are not read")
+        raise GraphError("exclusive sums are not read")
     (dim,) = axis
     return x.flip(dim).cumsum(dim).flip(dim) if a.get("reverse", 0) else x.cumsum(dim)
 
@@ -244,7 +244,7 @@ def _pad(
     if mode == "constant":
         return functional.pad(x, flat, value=value[0] if value else 0.0)
     if any(flat[-2:]):
-        raise GraphError(f"Pad: mode {mode!r} is not read for the first dimension")
+        raise GraphError(f"mode {mode!r} is not read for the first dimension")
     return functional.pad(x, flat[:-2], _BORDERS[mode])
 
 
@@ -263,7 +263,7 @@ def _gather_elements(a: Attributes, x: Any, index: Any) -> Any:
 @operator("GatherND")
 def _gather_nd(a: Attributes, x: Any, places: Any) -> Any:
     if a.get("batch_dims", 0):
-        raise GraphError("GatherND: batch_dims other than 0 are not read")
+        raise GraphError("batch_dims other than 0 are not read")
     return x[tuple(places.unbind(-1))]
 
 
@@ -291,5 +291,5 @@ def _range(a: Attributes, start: Sequence[int], end: Sequence[int], step: Sequen
 def _constant_of_shape(a: Attributes, shape: Sequence[int]) -> Any:
     value = a.get("value", np.zeros(1, np.float32))
     if min(shape, default=0) < 0:
-        raise ShapeError(f"ConstantOfShape: {list(shape)} is no shape")
+        raise ShapeError(f"{list(shape)} is no shape")
     return ops.full(tuple(shape), value.item(), dtype=ops.from_numpy(value).dtype)

@@ -43,9 +43,9 @@ def _layer(op: str) -> Operator:
         }
         for words, given in unread.items():
             if given:
-                raise GraphError(f"{op}: {words} cannot be read")
+                raise GraphError(f"{words} cannot be read")
         if mode is None:
-            raise GraphError(f"{op}: the activations {', '.join(asked)} cannot be read")
+            raise GraphError(f"the activations {', '.join(asked)} cannot be read")
         size = recurrence.shape[2]
 
         def ordered(rows: Any) -> Any:
