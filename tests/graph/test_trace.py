@@ -177,6 +177,19 @@ def test_a_view_made_before_a_write_sees_it():
     twice(program, np.arange(6.0).reshape(3, 2), outside=[(np.ones((3, 2)), False)])
 
 
+def test_the_result_of_a_composite_is_no_view_and_the_trace_notes_which_it_was():
+    layers = nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(inplace=True)).double()
+    x = backlit.randn(3, 1, 4, 4, dtype=backlit.float64)
+    traced = trace(layers, x)
+    (ref, node), *others = traced.composites
+    assert node.operation is Primitive.registry["convolution"]
+    assert node.settings["groups"] == 1
+    assert traced.graph.type_of(ref) == node.results[0]
+    assert others == []
+    assert "view_write" not in {n.operation.name for n in traced.graph.nodes if n.operation is not None}
+    assert backlit.allclose(traced.run(x), layers(x))
+
+
 def test_a_gradient_flows_through_a_write_to_a_part():
     def program(held, x):
         (w,) = held

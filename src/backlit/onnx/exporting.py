@@ -1,8 +1,8 @@
 """Writing a module as an ONNX model.
 
 The module's forward pass is traced, and each operation's own forward rule runs on symbolic arrays that write ONNX nodes
-(see `onnx.symbolic`). Two traces at different batch sizes show where the batch size stands in the model, so that the
-file serves any.
+(see `onnx.symbolic`), but for composites that are one of ONNX's operators (see `onnx.composites`). Two
+traces at different batch sizes show where the batch size stands in the model, so that the file serves any.
 """
 
 import contextlib
