@@ -108,6 +108,7 @@ class OnnxModule(nn.Module):
             ArgumentTypeError: The number of inputs differs from the model's, or one is no tensor.
             ShapeError: An input has another shape than the model says.
             DtypeError: An input is of another kind than the model says.
+            GraphError: A node asks for a form of its operator that is not read; the message names both.
         """
         if len(inputs) != len(self._inputs):
             names = ", ".join(i.name for i in self._inputs)
