@@ -65,6 +65,27 @@ def test_places_without_a_look_at_the_bounds_are_caught(monkeypatch: pytest.Monk
         np.testing.assert_allclose(native(program, [x])[0], ends(program, [x])[0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["take", "pointwise"])
+@pytest.mark.parametrize("steps", [(1, 1), (1, 2), (2, 1)])
+def test_values_that_borders_share(kind: str, steps: tuple[int, int]) -> None:
+    """A number for each row, wanted by two borders, of which each sees it in other lanes."""
+    builder, rng = ProgramBuilder(), np.random.default_rng(0)
+    table, index = builder.add("input", "", (), 0, (5,), "f8"), builder.add("input", "", (), 1, (3,), "i8")
+    other = builder.add("input", "", (), 2, (3,), "f8")
+    picks = (table, index) if kind == "take" else (other,)
+    number = builder.add(kind, "" if kind == "take" else "exp", picks, (0,) if kind == "take" else (), (3,), "f8")
+    column = builder.add("view", "", (number,), (0, (1, 0)), (3, 1), "f8")
+    inner = builder.add("pad", "", (column,), ((0, 1), (1, 1), 0.0), (3, 4), "f8")
+    borders = [
+        builder.add("pad", "", (inner,), ((0, low), (1, step), 0.0), (3, 18), "f8")
+        for low, step in zip((3, 1), steps, strict=True)
+    ]
+    program = builder.finished([builder.add("pointwise", "add", tuple(borders), (), (3, 18), "f8")])
+    arrays = [rng.normal(size=5), rng.integers(1, 5, 3), rng.normal(size=3)]
+    (found,), (expected,) = native(program, arrays), ends(program, arrays)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("columns", [3, 6])
 def test_borders_around_short_rows(columns: int) -> None:
     """A kernel whose vectors run down a matrix sees borders beside, above and below it."""

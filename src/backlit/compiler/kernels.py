@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import llvmlite.ir as ir
@@ -185,7 +186,7 @@ class KernelEmitter(KernelFrame):
         if any(lanes and stride != 1 for (_, lanes), stride in zip(index, strides, strict=True)):
             return self._lane_by_lane(n, index)
         places: list[tuple[Any, bool]] = []
-        inside, mask, before = None, None, self.mask
+        inside, mask = None, None
         for (i, lanes), low, stride, size, own in zip(index, lows, strides, sizes, step.shape, strict=True):
             if (low, stride, size) == (0, 1, own):
                 places.append((i, lanes))
@@ -209,29 +210,35 @@ class KernelEmitter(KernelFrame):
                 fits = b.and_(fits, b.icmp_signed("==", b.mul(place, number(stride)), apart))
             places.append((b.select(fits, place, number(0)), False))
             inside = fits if inside is None else b.and_(inside, fits)
-        if mask is not None:
-            self.mask = mask if before is None else b.and_(mask, before)
-        found = self.value(step.args[0], tuple(places))
-        self.mask = before
         border = code.constant(value, step.dtype)
-        if mask is not None:
-            found = b.select(mask, found, border)
+        if mask is None:
+            found = self.value(step.args[0], tuple(places))
+        else:
+            with self._apart(mask if self.mask is None else b.and_(mask, self.mask), code.lanes):
+                found = b.select(mask, self.value(step.args[0], tuple(places)), border)
         return found if inside is None else b.select(inside, found, border)
 
     def _lane_by_lane(self, n: int, index: Index) -> Any:
         """The value of a step, for each lane alone."""
         b, code, mask, lanes = self.builder, self.code, self.mask, self.code.lanes
         result: Any = ir.Constant(code.type(self.steps[n].dtype), None)
-        self.mask, code.lanes = None, 1
-        for lane in range(lanes):
-            here = number(lane)
-            if mask is not None:
-                # Lanes beyond the end are like the first, which exists.
-                here = b.select(b.extract_element(mask, number32(lane)), here, number(0))
-            place = tuple((self.plus(i, here) if own else i, False) for i, own in index)
-            result = b.insert_element(result, self.value(n, place), number32(lane))
-        self.mask, code.lanes = mask, lanes
+        with self._apart(None, 1):
+            for lane in range(lanes):
+                here = number(lane)
+                if mask is not None:
+                    # Lanes beyond the end are like the first, which exists.
+                    here = b.select(b.extract_element(mask, number32(lane)), here, number(0))
+                place = tuple((self.plus(i, here) if own else i, False) for i, own in index)
+                result = b.insert_element(result, self.value(n, place), number32(lane))
         return result
+
+    @contextmanager
+    def _apart(self, mask: Any, lanes: int) -> Iterator[None]:
+        """Under another mask, or in other vectors, values are not those around, even at the same index."""
+        before = self.mask, self.code.lanes, self._values
+        self.mask, self.code.lanes, self._values = mask, lanes, {}
+        yield
+        self.mask, self.code.lanes, self._values = before
 
     def _stored(self, n: int, index: Index, strides: tuple[Any, ...], offset: Any = 0) -> Any:
         """The value that is read from a step's memory."""
