@@ -10,6 +10,7 @@ from backlit.compiler.lowering import lower
 from backlit.compiler.rows import SAMPLES, Affine, Inverse, NotUniform, agree, at, stays_inside, uniform
 from backlit.core.tensor_base import Symbol, make
 from backlit.graph.trace import Traced
+from backlit.nn import functional as F
 
 
 def traced(function: Any, rows: int) -> Any:
@@ -57,7 +58,15 @@ def test_what_two_traces_take_for_a_line_a_third_shows_to_be_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "fewest"), [(lambda x: x[:4], 4), (lambda x: x[2:], 2), (lambda x: x[-3:-1], 3), (lambda x: x + 1, 0)]
+    ("function", "fewest"),
+    [
+        (lambda x: x[:4], 4),
+        (lambda x: x[2:], 2),
+        (lambda x: x[-3:-1], 3),
+        (lambda x: x + 1, 0),
+        (lambda x: F.pad(x[2:].exp(), (0, 0, 2, 0)), 3),
+        (lambda x: backlit.cat([x[2:].exp(), x[:1]]), 3),
+    ],
 )
 def test_parts_that_few_rows_lack(function: Any, fewest: int) -> None:
     program = found(function)

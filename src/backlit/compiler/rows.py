@@ -177,13 +177,16 @@ def has_room(pad: Step, source: Step, rows: int) -> bool:
 def stays_inside(program: Program, rows: int) -> bool:
     """Whether, for so many rows, no size is negative and no view reaches beyond its source.
 
-    A part of fixed size, such as `x[:8]`, is there only for enough rows.
+    A part of fixed size, such as `x[:8]`, is there only for enough rows. Of what has no elements, such as `x[2:]` of
+    two rows, nothing can be read in place of what is outside of it.
     """
     for step in program.steps:
         shape = [at(n, rows) for n in step.shape]
         if shape and min(shape) < 0:
             return False
         if step.kind == "pad" and not has_room(step, program.steps[step.args[0]], rows):
+            return False
+        if step.kind in ("pad", "take") and 0 in [at(n, rows) for n in program.steps[step.args[0]].shape]:
             return False
         if step.kind != "view" or 0 in shape:
             continue
