@@ -107,3 +107,12 @@ def test_borders_keep_the_signs_of_zeros() -> None:
         return [1 / border for border in borders]
 
     same_course(lambda: (function, dict), [(np.ones((3, 2)),)])
+
+
+def test_borders_around_hundreds_of_borders() -> None:
+    def function(x: Any) -> Any:
+        for turn in range(400):
+            x = F.pad(x, (turn % 2, 1 - turn % 2))
+        return x.exp()
+
+    same_course(lambda: (function, dict), [(np.ones((3, 2)),)])

@@ -40,7 +40,7 @@ def _cut_chains(draft: Draft) -> None:
     for n in draft.alive:
         step = draft.program.steps[n]
         depths[n] = 0 if n in draft.stored else 1 + max((depths[a] for a in step.args), default=0)
-        if depths[n] > _DEEPEST and step.kind == "pointwise":
+        if depths[n] > _DEEPEST and step.kind in ("pointwise", "pad", "take"):
             draft.stored.add(n)
             depths[n] = 0
 
