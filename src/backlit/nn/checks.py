@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from backlit.core.modes import STATE
 from backlit.core.tensor_base import TensorBase
 from backlit.errors import ArgumentError, ArgumentTypeError, DtypeError
@@ -21,8 +23,13 @@ def check_sizes(layer: str, **sizes: Any) -> None:
         ArgumentError: One is not.
     """
     for name, size in sizes.items():
-        if isinstance(size, bool) or not hasattr(size, "__index__") or size < 0:
+        if not _is_whole(size) or size < 0:
             raise ArgumentError(f"{layer}: {name} must be an integer and not negative, got {size!r}")
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value stands for a whole number; an array of one does not, as PyTorch has it."""
+    return hasattr(value, "__index__") and not isinstance(value, bool | np.ndarray | TensorBase)
 
 
 def per_dimension(layer: Any, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
@@ -32,8 +39,7 @@ def per_dimension(layer: Any, name: str, value: Any, rank: int, least: int = 1) 
         ArgumentError: It is no integer or sequence of `rank` integers, or one is below `least`.
     """
     numbers = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-    whole = all(hasattr(n, "__index__") and not isinstance(n, bool) for n in numbers)
-    if len(numbers) not in (1, rank) or not whole or min(numbers) < least:
+    if len(numbers) not in (1, rank) or not all(map(_is_whole, numbers)) or min(numbers) < least:
         one = f"an integer or {rank} integers" if rank > 1 else "an integer"
         raise ArgumentError(f"{where(layer)}: {name} must be {one}, at least {least}, got {value!r}")
     found = tuple(n.__index__() for n in numbers)

@@ -39,12 +39,14 @@ class Parameter(Tensor):
         requires_grad: Whether it is learnt.
 
     Raises:
-        ArgumentTypeError: `data` is not a tensor.
+        ArgumentTypeError: `data` is not a tensor, or `requires_grad` is neither True nor False.
         DtypeError: `requires_grad` with elements that are not floating-point numbers.
     """
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> "Parameter":
         """Share the memory of `data`."""
+        if not isinstance(requires_grad, bool):
+            raise ArgumentTypeError(f"Parameter: requires_grad must be True or False, got {requires_grad!r}")
         if data is None:
             return _rebuild(cls, np.zeros(0, get_default_dtype().numpy), requires_grad)
         if not isinstance(data, TensorBase):

@@ -50,7 +50,7 @@ class _Convolution(Module):
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if groups == 0 or channels % groups:
                 raise ArgumentError(f"{layer}: {name}={channels} must be a multiple of groups={groups}")
-        if padding_mode not in _PADDING_MODES:
+        if not isinstance(padding_mode, str) or padding_mode not in _PADDING_MODES:
             raise ArgumentError(
                 f"{layer}: unknown padding_mode {padding_mode!r}{suggest(padding_mode, _PADDING_MODES)}"
             )
@@ -170,7 +170,7 @@ class _TransposedConvolution(_Convolution):
         dtype: Any = None,
     ) -> None:
         layer = type(self).__name__
-        if padding_mode != "zeros":
+        if not isinstance(padding_mode, str) or padding_mode != "zeros":
             raise ArgumentError(f"{layer}: padding_mode can only be 'zeros', got {padding_mode!r}")
         sides = per_dimension(layer, "padding", padding, self._rank, 0)
         super().__init__(
