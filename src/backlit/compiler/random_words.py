@@ -70,13 +70,22 @@ def emit_words(
 def _philox(code: Code, k0: Any, k1: Any, counter: tuple[Any, Any]) -> list[Any]:
     """The four words of blocks, whose counters' upper two words are 0."""
     b, zero = code.builder, code.splat(number(0))
-    x0, x1, x2, x3 = *counter, zero, zero
-    for turn in range(_ROUNDS):
-        if turn:
-            k0, k1 = b.add(k0, code.splat(number(_WEYL[0]))), b.add(k1, code.splat(number(_WEYL[1])))
-        (high0, low0), (high1, low1) = _product(code, x0, _MULTIPLIERS[0]), _product(code, x2, _MULTIPLIERS[1])
-        x0, x1, x2, x3 = b.xor(b.xor(high1, x1), k0), low1, b.xor(b.xor(high0, x3), k1), low0
-    return [x0, x1, x2, x3]
+    first, before = (number(0), *counter, zero, zero, k0, k1), b.block
+    rounds, after = b.append_basic_block("rounds"), b.append_basic_block("drawn")
+    b.branch(rounds)
+    b.position_at_end(rounds)
+    old = [b.phi(value.type) for value in first]
+    turn, x0, x1, x2, x3, k0, k1 = old
+    (high0, low0), (high1, low1) = _product(code, x0, _MULTIPLIERS[0]), _product(code, x2, _MULTIPLIERS[1])
+    words = [b.xor(b.xor(high1, x1), k0), low1, b.xor(b.xor(high0, x3), k1), low0]
+    keys = [b.add(key, code.splat(number(step))) for key, step in zip((k0, k1), _WEYL, strict=True)]
+    following = b.add(turn, number(1))
+    for phi, begin, value in zip(old, first, (following, *words, *keys), strict=True):
+        phi.add_incoming(begin, before)
+        phi.add_incoming(value, b.block)
+    b.cbranch(b.icmp_signed("<", following, number(_ROUNDS)), rounds, after)
+    b.position_at_end(after)
+    return words
 
 
 def _product(code: Code, x: Any, factor: int) -> tuple[Any, Any]:
