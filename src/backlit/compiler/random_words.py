@@ -24,7 +24,7 @@ _LOW = (1 << 32) - 1
 
 
 def emit_words(
-    code: Code, state: Any, count: Any, lanes: int, put: Callable[[Any, Any], None], share: Any = None
+    code: Code, state: Any, count: Any, lanes: int, put: Callable[[Any, Any], None], share: Any = None, room: int = 0
 ) -> None:
     """Emit loops over the words of one draw.
 
@@ -36,6 +36,7 @@ def emit_words(
         put: Emits what is done with words that follow each other, a vector or, at the end, one word, from the place
             of the first in the draw and their values.
         share: From the number of blocks of four words, the first that is computed and the first that is not; None: all.
+        room: How many words may be put beyond the count.
     """
     b = code.builder
     seed, stream, draw = (b.load(b.gep(state, [number(w)], source_etype=I64), typ=I64, align=8) for w in range(3))
@@ -62,7 +63,10 @@ def emit_words(
 
     if lanes > 1:
         code.lanes = lanes
-        loop(b, first, middle, lanes, several)
+        fits = room >= _BLOCK * lanes
+        loop(b, first, last if fits else middle, lanes, several)
+        if fits:
+            return
     code.lanes = 1
     loop(b, middle if lanes > 1 else first, last, 1, one)
 

@@ -39,7 +39,9 @@ def emit_permute(module: ir.Module, lanes: int) -> Any:
     function = ir.Function(module, _PERMUTE, "permute")
     state, n, order, scratch = function.args
     b = ir.IRBuilder(function.append_basic_block())
-    emit_words(Code(module, b, 1), state, n, lanes, lambda place, words: _store(b, scratch, place, words))
+    # Where words beyond the last are put, counters will be.
+    code = Code(module, b, 1)
+    emit_words(code, state, n, lanes, lambda place, words: _store(b, scratch, place, words), room=_DIGITS)
     b.call(sort, [n, order, scratch])
     draw = b.gep(state, [number(2)], source_etype=I64)
     b.store(b.add(b.load(draw, typ=I64), number(1)), draw)
