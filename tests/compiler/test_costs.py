@@ -80,6 +80,8 @@ def test_threads_are_taken_for_large_kernels_only() -> None:
     wide = planned(64, 128, 128)
     assert not any(way.shared for way in ways(wide, 8))
     assert any(way.shared for way in ways(wide, 64))
+    # Nor where threads would meet all the time, as in normalisation over a batch.
+    assert not any(way.shared for way in ways(wide, 64, lambda shared: 1000))
 
 
 def test_large_matrices_are_copied_for_many_rows_or_where_they_lie_the_wrong_way_round() -> None:

@@ -5,7 +5,7 @@ are of a server's core of 2022; `python -m benchmarks.threads` holds the rule ag
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,10 +16,12 @@ from backlit.compiler.values import item_size
 # Multiply-adds of one core in a microsecond and other operations, on float32, and bytes to and from its own cache.
 _PRODUCT_RATE, _RATE, _BYTES_RATE = 55_000, 32_000, 60_000
 # Words that a generator draws in a microsecond.
-_WORDS_RATE = 1_000
-# Threads that meet a few times a step, and hand over the parameters that each has updated: microseconds, and bytes in a
+_WORDS_RATE = 500
+# Threads that meet, and hand over the parameters that each has updated: microseconds a meeting, and bytes in a
 # microsecond from core to core; what a core's own cache does not hold is no longer there in any case.
-_MEETINGS, _HANDED_RATE, _OWN_CACHE = 2.0, 6_500, 2**20
+_MEETING, _HANDED_RATE, _OWN_CACHE = 0.67, 6_500, 2**20
+# Meetings of a step of linear layers.
+_FEW_MEETINGS = 3
 # How much more than that half of a step must take, so that threads are taken at all: others want the processor, too.
 _WORTH_THREADS = 1.5
 # Microseconds that a kernel must take so that threads meet for it alone.
@@ -127,10 +129,18 @@ def work(plan: Plan, kernel: Kernel, rows: int) -> Work:
     return Work(tuple(own), multiply_adds, operations, moved, width)
 
 
-def ways(plan: Plan, rows: int) -> tuple[Way, ...]:
-    """The way of each kernel of a plan, for batches of so many rows."""
+def ways(
+    plan: Plan, rows: int, meetings: Callable[[Sequence[Way]], int] = lambda shared: _FEW_MEETINGS
+) -> tuple[Way, ...]:
+    """The way of each kernel of a plan, for batches of so many rows.
+
+    Args:
+        plan: The plan.
+        rows: Rows of a batch.
+        meetings: How often threads would meet in a step that they share in these ways; asked where it matters.
+    """
     shared = shared_ways(plan, rows)
-    return shared if _threads_pay(plan, shared, rows) else alone(shared)
+    return shared if _threads_pay(plan, shared, rows, meetings) else alone(shared)
 
 
 def shared_ways(plan: Plan, rows: int) -> tuple[Way, ...]:
@@ -143,7 +153,7 @@ def alone(shared: Sequence[Way]) -> tuple[Way, ...]:
     return tuple(replace(way, share=Share.ALONE) for way in shared)
 
 
-def _threads_pay(plan: Plan, shared: Sequence[Way], rows: int) -> bool:
+def _threads_pay(plan: Plan, shared: Sequence[Way], rows: int, meetings: Callable[[Sequence[Way]], int]) -> bool:
     """Whether two threads need clearly less time than one."""
     updates = [k.core for k in plan.kernels if k.core is not None and not _stays_inside(plan, k)]
     handed = min(sum(plan.size(core, rows) for core in updates), _OWN_CACHE)
@@ -151,7 +161,8 @@ def _threads_pay(plan: Plan, shared: Sequence[Way], rows: int) -> bool:
     divided = (Share.SPREAD, Share.ROWS, Share.PARTS) if rows > TALL else (Share.SPREAD,)
     kernels = [kernel for kernel, way in zip(plan.kernels, shared, strict=True) if way.share in divided]
     saved = sum(_shareable(plan, kernel, rows) for kernel in kernels) / 2
-    return saved > _WORTH_THREADS * (_MEETINGS + handed / _HANDED_RATE)
+    left = saved / _WORTH_THREADS - handed / _HANDED_RATE
+    return left > _FEW_MEETINGS * _MEETING and left > meetings(shared) * _MEETING
 
 
 def _way(plan: Plan, kernel: Kernel, rows: int) -> Way:

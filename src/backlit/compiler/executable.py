@@ -7,7 +7,7 @@ import itertools
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import llvmlite.ir as ir
@@ -206,8 +206,12 @@ def code_for(program: Program, *, rows: int, guards: int, arguments: int) -> Cod
     watched = tuple(dict.fromkeys(program.outputs[:guards]))
     text = str(program)
     planned = _cached_plan(text, _Holder(program), watched)
+
+    def meetings(shared: Sequence[Way]) -> int:
+        return len(phases(planned, shared, watched, arguments).items)
+
     # Other numbers of rows for which the same ways are best have the same code.
-    return _cached_code(text, _Holder(planned), ways(planned, rows), watched, arguments)
+    return _cached_code(text, _Holder(planned), ways(planned, rows, meetings), watched, arguments)
 
 
 class Executable:
