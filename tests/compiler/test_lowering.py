@@ -54,6 +54,8 @@ X = np.arange(24.0).reshape(4, 6) - 7.5
         lambda xp, x: xp.stack([x, x * 2], axis=1),
         lambda xp, x: xp.stack([x, x], axis=-1),
         lambda xp, x: xp.pad(x, ((1, 0), (2, 3)), constant_values=9),
+        lambda xp, x: xp.scatter_add(xp.ones(x.shape, x.dtype), (slice(1, 3), slice(0, 6, 2)), x[1:3, ::2]),
+        lambda xp, x: xp.scatter_set(xp.full(x.shape, -2.5, x.dtype), (slice(1, 3),), x[1:3]),
         lambda xp, x: xp.pad(x[:0], ((1, 1), (0, 0)), constant_values=9),
         lambda xp, x: xp.tile(x, (2, 1, 3)),
         lambda xp, x: xp.roll(x, 5, None),

@@ -116,3 +116,13 @@ def test_borders_around_hundreds_of_borders() -> None:
         return x.exp()
 
     same_course(lambda: (function, dict), [(np.ones((3, 2)),)])
+
+
+def test_a_border_may_hold_a_number_that_follows_the_rows() -> None:
+    def bordered(x: Any) -> Any:
+        return F.pad(x, (1, 2), value=float(x.shape[0])) * 2
+
+    compiled = backlit.compile(bordered)
+    for rows in (4, 7, 1):
+        x = backlit.rand(rows, 3)
+        np.testing.assert_array_equal(compiled(x).numpy(), bordered(x).numpy())

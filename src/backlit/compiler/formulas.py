@@ -197,11 +197,9 @@ def placed(op: str, x: LoweredArray, index: tuple[Any, ...], values: Any) -> Any
         return x
     background = x.program.steps[x.number]
     if background.kind == "constant" and all(r.step > 0 for r in ranges):
-        # Of a constant and what is added, only the sum is stored.
-        values = x.constant(background.attrs, x.dtype) + values if op == "add" else values
+        inside = x.constant(background.attrs, x.dtype) + values if op == "add" else values
         lows, strides = tuple(r[0] for r in ranges), tuple(r.step if len(r) > 1 else 1 for r in ranges)
-        if op == "set" or background.attrs == 0:
-            return values.padded(lows, strides, x.shape, background.attrs)
+        return inside.padded(lows, strides, x.shape, background.attrs)
     for dim, chosen in enumerate(ranges):
         count, size = len(chosen), x.shape[dim]
         step = chosen.step if count > 1 else 1

@@ -194,7 +194,7 @@ class KernelEmitter(KernelFrame):
             if isinstance(i, ir.Constant) and not lanes and isinstance(low, int) and isinstance(size, int):
                 known, between = divmod(i.constant - low, stride)
                 if between or not 0 <= known < size:
-                    return code.constant(value, step.dtype)
+                    return self._constant(value, step.dtype)
                 places.append((number(known), False))
                 continue
             apart, count = b.sub(i, self.size(low)), self.size(size)
@@ -210,7 +210,7 @@ class KernelEmitter(KernelFrame):
                 fits = b.and_(fits, b.icmp_signed("==", b.mul(place, number(stride)), apart))
             places.append((b.select(fits, place, number(0)), False))
             inside = fits if inside is None else b.and_(inside, fits)
-        border = code.constant(value, step.dtype)
+        border = self._constant(value, step.dtype)
         if mask is None:
             found = self.value(step.args[0], tuple(places))
         else:

@@ -133,7 +133,7 @@ def _pad(step: Step, args: Sequence[Step]) -> str | None:
         return "a pad has one argument, of its own type and dimensions"
     if not has_room(step, args[0], SAMPLES[0]):
         return "a pad has room for its argument"
-    return None if isinstance(step.attrs[2], int | float) else "what a pad adds is a number"
+    return None if isinstance(step.attrs[2], (int, float, Affine, Inverse)) else "what a pad adds is a number"
 
 
 def _join(step: Step, args: Sequence[Step]) -> str | None:
