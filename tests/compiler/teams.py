@@ -71,7 +71,7 @@ class Team:
             width = llvm.vector_bytes()
             if outlined.text not in kernels:
                 name = kernels[outlined.text] = f"inner.{_name(item)}"
-                places, sized, told = outlined.places, outlined.count is not None, outlined.told
+                places, sized, told = outlined.places, outlined.count is not None, outlined.begins
                 emitter = KernelEmitter(
                     module, plan, kernel, name, places, width, item.way, written, private, sized, told
                 )

@@ -113,7 +113,7 @@ def test_parts_of_an_array_are_read_by_one_function() -> None:
         return %10, %11, %12, %4, %6, %8
     """
     found = outlines(text)
-    begins = sorted(b for o in found for b in o.begins)
+    begins = sorted(b for o in found for b in o.begins.values())
     assert begins == [3, 3, 3, 17, 17]
     assert len({o.text for o in found if o.begins}) < len([o for o in found if o.begins])
     program, rng = parsed(text), np.random.default_rng(0)

@@ -27,20 +27,18 @@ class Outline:
         text: The same for all kernels that do the same.
         places: The places of memory that it reads and writes, in the order of its function's arguments.
         count: For kernels that do the same with any number of elements, how many this one has; else None.
-        told: For each view that begins elsewhere in other kernels, the position of where it does among `begins`.
-        begins: Where these views begin, in elements.
+        begins: For each view that begins elsewhere in other kernels, where it does, in elements.
     """
 
     text: str
     places: tuple[tuple[str, int], ...]
     count: int | None = None
-    told: Mapping[int, int] = field(default_factory=dict)
-    begins: tuple[int, ...] = ()
+    begins: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def numbers(self) -> list[int]:
         """The numbers that the kernel's function is told."""
-        return [*self.begins, *([] if self.count is None else [self.count])]
+        return [*self.begins.values(), *([] if self.count is None else [self.count])]
 
 
 def outline(
@@ -53,8 +51,7 @@ def outline(
     order, elsewhere = sorted({*own, *reads}), set(plan.memory) - set(kernel.roots)
     numbers = {n: position for position, n in enumerate(order)}
     places: dict[tuple[str, int], int] = {}
-    told: dict[int, int] = {}
-    begins: list[int] = []
+    begins: dict[int, int] = {}
 
     def put(place: tuple[str, int]) -> int:
         return places.setdefault(place, len(places))
@@ -69,8 +66,7 @@ def outline(
             return steps[n].attrs
         offset = found.offset
         if isinstance(offset, int) and offset != 0:
-            told[n] = len(told)
-            begins.append(offset)
+            begins[n] = offset
             offset = "told"
         return offset, any(found.strides) if any_size else found.strides
 
@@ -95,7 +91,7 @@ def outline(
     shape = () if any_size else kernel.shape
     lines.append(f"{core} {shape} {[numbers[r] for r in kernel.roots]} {kernel.columns} {way}")
     count = elements(kernel.shape) if any_size else None
-    return Outline("\n".join(lines), tuple(places), count, told, tuple(begins))
+    return Outline("\n".join(lines), tuple(places), count, begins)
 
 
 def emit_call(

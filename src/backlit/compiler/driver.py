@@ -158,7 +158,7 @@ def emit(
         name, own = names[item], outlines[item]
         sized = own.count is not None
         emitter = KernelEmitter(
-            module, plan, kernel, name, own.places, width, item.way, written, phases.private, sized, own.told
+            module, plan, kernel, name, own.places, width, item.way, written, phases.private, sized, own.begins
         )
         emit_core(emitter)
         added = [emitter.function, *module.functions[before:]]

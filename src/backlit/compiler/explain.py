@@ -228,7 +228,7 @@ def _kernels(code: Code) -> tuple[llvm.Library, list[Any]]:
             name = kernels[outlined.text] = f"kernel{position}"
             width = llvm.vector_bytes()
             emitter = KernelEmitter(
-                module, code.plan, kernel, name, outlined.places, width, way, written, told=outlined.told
+                module, code.plan, kernel, name, outlined.places, width, way, written, told=outlined.begins
             )
             emit_core(emitter)
         names.append(f"timed{position}")

@@ -1,7 +1,7 @@
 """The frame of a kernel: its function, the numbers and places of memory that it knows, and its loops."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -68,7 +68,7 @@ class KernelFrame:
         written: Names of the functions that kernels share and the program's modules have so far.
         private: Places of which every thread has its own, with the bytes of each.
         any_size: Whether the function is told how many elements there are.
-        told: For views that begin where the function is told, the position of that number.
+        told: The views that begin where the function is told, in the order of these numbers.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class KernelFrame:
         written: set[str],
         private: Mapping[tuple[str, int], int] = MappingProxyType({}),
         any_size: bool = False,
-        told: Mapping[int, int] = MappingProxyType({}),
+        told: Collection[int] = (),
     ) -> None:
         self.way = way
-        self._told = told
+        self._told = {n: Told(position) for position, n in enumerate(told)}
         self.plan = plan
         self.steps = plan.program.steps
         self.kernel = kernel

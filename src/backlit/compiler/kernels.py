@@ -7,7 +7,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from backlit.compiler.calling import I64, Told, number, number32
+from backlit.compiler.calling import I64, number, number32
 from backlit.compiler.costs import Share
 from backlit.compiler.failures import INDEX
 from backlit.compiler.frame import Index, KernelFrame, elements
@@ -50,7 +50,7 @@ class KernelEmitter(KernelFrame):
         found = access(self.plan.program, n, self.read)
         if found is None or n not in self._told:
             return found
-        return found._replace(offset=Told(self._told[n]))
+        return found._replace(offset=self._told[n])
 
     def fresh(self) -> None:
         """Forget the values of another place."""

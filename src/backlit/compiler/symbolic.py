@@ -15,6 +15,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from backlit.compiler.program import ProgramBuilder, plain_strides, row_major
 from backlit.compiler.values import can_emit
+from backlit.core.namespace import window_count
 
 # Ufuncs that a scan can apply.
 SCANS = {"add", "multiply", "maximum", "minimum"}
@@ -244,7 +245,7 @@ class LoweredArray(NDArrayOperatorsMixin):
         shape, strides = list(self.shape), list(plain_strides(self.shape))
         inner = [strides[d] * gap if size > 1 else 0 for d, size, gap in zip(dims, sizes, gaps, strict=True)]
         for d, size, step, gap in zip(dims, sizes, steps, gaps, strict=True):
-            shape[d] = (shape[d] - gap * (size - 1) - 1) // step + 1
+            shape[d] = window_count(shape[d], size, step, gap)
             strides[d] = strides[d] * step if shape[d] > 1 else 0
         return self._look(0, (*strides, *inner), (*shape, *sizes))
 

@@ -59,6 +59,14 @@ def not_a_tensor(layer: Any, value: object, name: str = "input") -> ArgumentType
     )
 
 
+def other_type(layer: Any, input: TensorBase, expected: np.dtype[Any], held: str) -> DtypeError:
+    """The error for an input of another type than what the layer holds, such as "its weight is"."""
+    return DtypeError(
+        f"{where(layer)}: got an input of type {input._array.dtype}, {held} {expected}; convert the input with "
+        f".to(backlit.{expected}), or the module with module.to(...)"
+    )
+
+
 def require_tensors(layer: Any, **values: object) -> None:
     """Raise unless all values are tensors.
 

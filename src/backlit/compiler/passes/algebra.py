@@ -237,22 +237,22 @@ def merged_view(b: Rewriter, step: Step) -> int | None:
     if offset == 0 and step.shape == source.shape and strides == plain_strides(source.shape):
         return number
     if source.kind in ("join", "pad"):
-        return seen_inside(b, step)
+        return _seen_inside(b, step)
     if source.kind != "view":
         return None
     below, through = source.attrs
     found = composed(source.shape, below, through, step)
-    return None if found is None else _merged(b, source.args[0], found, step)
+    return None if found is None else seen(b, source.args[0], *found, step.shape)
 
 
-def _merged(b: Rewriter, number: int, attrs: Any, step: Step) -> int:
-    """A view of a step in place of another, or what is left of it, which may be nothing at all."""
-    once = Step("view", "", (number,), attrs, step.shape, step.dtype)
-    merged = merged_view(b, once)
-    return b.append(once) if merged is None else merged
+def seen(b: Rewriter, number: int, offset: Any, strides: tuple[Any, ...], shape: tuple[Any, ...]) -> int:
+    """A view of a step, or what is left of it, which may be nothing at all."""
+    view = Step("view", "", (number,), (offset, strides), shape, b.steps[number].dtype)
+    merged = merged_view(b, view)
+    return b.append(view) if merged is None else merged
 
 
-def seen_inside(b: Rewriter, step: Step) -> int | None:
+def _seen_inside(b: Rewriter, step: Step) -> int | None:
     """A view of nothing but one part of what is joined, of what has a border, or of the border, as one of that."""
     source = b.steps[step.args[0]]
     found = sight(source.shape, step)
@@ -261,41 +261,40 @@ def seen_inside(b: Rewriter, step: Step) -> int | None:
     return (_in_part if source.kind == "join" else _in_border)(b, step, source, found)
 
 
-def _in_part(b: Rewriter, step: Step, source: Step, seen: Sight) -> int | None:
+def _in_part(b: Rewriter, step: Step, source: Step, shown: Sight) -> int | None:
     dim, begin = source.attrs, 0
     for part in source.args:
         size = b.steps[part].shape[dim]
         if not isinstance(size, int):
             return None
-        if begin <= seen.lows[dim] and seen.highs[dim] < begin + size:
+        if begin <= shown.lows[dim] and shown.highs[dim] < begin + size:
             strides = plain_strides(b.steps[part].shape)
-            return _merged(b, part, seen.read(-begin * strides[dim], strides), step)
+            return seen(b, part, *shown.read(-begin * strides[dim], strides), step.shape)
         begin += size
     return None
 
 
-def _in_border(b: Rewriter, step: Step, source: Step, seen: Sight) -> int | None:
+def _in_border(b: Rewriter, step: Step, source: Step, shown: Sight) -> int | None:
     (number,), (lows, steps, value) = source.args, source.attrs
     inside = b.steps[number].shape
-    begins, moves = list(seen.begins), list(seen.moves)
+    begins, moves = list(shown.begins), list(shown.moves)
     for d, (low, stride, size) in enumerate(zip(lows, steps, inside, strict=True)):
         if (low, stride, size) == (0, 1, source.shape[d]):
             continue
         if not isinstance(low, int) or not isinstance(size, int) or not isinstance(source.shape[d], int):
             return None
-        along = [times for move in seen.moves if move is not None and move[0] == d for times in move[1:]]
+        along = [times for move in shown.moves if move is not None and move[0] == d for times in move[1:]]
         if any(times % stride for times in along):
             return None
         last = low + stride * (size - 1)
-        if seen.highs[d] < low or seen.lows[d] > last or (seen.begins[d] - low) % stride:
+        if shown.highs[d] < low or shown.lows[d] > last or (shown.begins[d] - low) % stride:
             return b.constant(value, step)
-        if seen.lows[d] < low or seen.highs[d] > last:
+        if shown.lows[d] < low or shown.highs[d] > last:
             return None
-        begins[d] = (seen.begins[d] - low) // stride
+        begins[d] = (shown.begins[d] - low) // stride
         moves = [(d, move[1] // stride) if move is not None and move[0] == d else move for move in moves]
-    return _merged(
-        b, number, seen._replace(begins=tuple(begins), moves=tuple(moves)).read(0, plain_strides(inside)), step
-    )
+    found = shown._replace(begins=tuple(begins), moves=tuple(moves)).read(0, plain_strides(inside))
+    return seen(b, number, *found, step.shape)
 
 
 def _reduce(b: Rewriter, step: Step) -> int | None:

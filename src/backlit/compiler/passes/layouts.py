@@ -8,7 +8,7 @@ through the same view; in the very shape of what is there where all of it is see
 from collections.abc import Sequence
 from typing import Any
 
-from backlit.compiler.passes.algebra import merged_view
+from backlit.compiler.passes.algebra import merged_view, seen
 from backlit.compiler.passes.rewriting import Rewriter, rewritten
 from backlit.compiler.program import Program, Step, plain_strides
 
@@ -54,26 +54,19 @@ def _turned(values: Sequence[Any], order: Sequence[int]) -> tuple[Any, ...]:
     return tuple(values[d] for d in order)
 
 
-def _seen(b: Rewriter, number: int, strides: tuple[Any, ...], shape: tuple[Any, ...]) -> int:
-    """A view of a step, or of what that shows."""
-    step = Step("view", "", (number,), (0, strides), shape, b.steps[number].dtype)
-    merged = merged_view(b, step)
-    return b.append(step) if merged is None else merged
-
-
 def _in_order(b: Rewriter, number: int, order: Sequence[int]) -> int:
     """A step with its dimensions in another order."""
     step = b.steps[number]
     shape = _turned(step.shape, order)
     if step.kind == "constant":
         return b.add("constant", "", (), step.attrs, shape, step.dtype)
-    return _seen(b, number, _turned(plain_strides(step.shape), order), shape)
+    return seen(b, number, 0, _turned(plain_strides(step.shape), order), shape)
 
 
 def _back(b: Rewriter, number: int, order: Sequence[int], shape: tuple[Any, ...]) -> int:
     """What was computed in an order, seen in `shape`, whose dimensions those are."""
     strides = plain_strides(_turned(shape, order))
-    return _seen(b, number, tuple(strides[list(order).index(d)] for d in range(len(order))), shape)
+    return seen(b, number, 0, tuple(strides[order.index(d)] for d in range(len(order))), shape)
 
 
 def _pointwise(b: Rewriter, step: Step, order: Sequence[int]) -> int:
@@ -138,7 +131,7 @@ def _pad(b: Rewriter, step: Step, order: Sequence[int]) -> int:
 
 def _join(b: Rewriter, step: Step, order: Sequence[int]) -> int:
     args = tuple(_in_order(b, a, order) for a in step.args)
-    found = b.add("join", "", args, list(order).index(step.attrs), _turned(step.shape, order), step.dtype)
+    found = b.add("join", "", args, order.index(step.attrs), _turned(step.shape, order), step.dtype)
     return _back(b, found, order, step.shape)
 
 

@@ -53,7 +53,9 @@ def access(program: Program, number: int, stored: Container[int]) -> Access | No
     return None if seen is None else Access(below.number, *seen)
 
 
-def composed(shape: tuple[Any, ...], offset: Any, strides: tuple[Any, ...], view: Step) -> Any:
+def composed(
+    shape: tuple[Any, ...], offset: Any, strides: tuple[Any, ...], view: Step
+) -> tuple[Any, tuple[Any, ...]] | None:
     """A view of what is itself read with an offset and strides, as one: offset, strides; None if it is none.
 
     Args:

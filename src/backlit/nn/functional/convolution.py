@@ -8,8 +8,8 @@ from typing import Any
 
 from backlit.core.composite import composite
 from backlit.core.namespace import window_places
-from backlit.errors import ArgumentError, DtypeError, ShapeError, suggest
-from backlit.nn.checks import per_dimension, require_floats, where
+from backlit.errors import ArgumentError, ShapeError, suggest
+from backlit.nn.checks import other_type, per_dimension, require_floats, where
 from backlit.nn.functional.columns import Pairs, Sizes, correlate, places, spread, weigh
 from backlit.ops import arrangement
 from backlit.ops.tensor import Tensor
@@ -175,10 +175,7 @@ def is_batched(layer: Any, input: Tensor, weight: Tensor, bias: Tensor | None, c
         )
     for name, tensor in (("weight", weight), ("bias", bias)):
         if tensor is not None and tensor._array.dtype != input._array.dtype:
-            raise DtypeError(
-                f"{where(layer)}: got an input of type {input._array.dtype}, its {name} is {tensor._array.dtype}; "
-                f"convert the input with .to(backlit.{tensor._array.dtype}), or the module with module.to(...)"
-            )
+            raise other_type(layer, input, tensor._array.dtype, f"its {name} is")
     if bias is not None and tuple(bias._array.shape) != (outputs,):
         raise ShapeError(f"{where(layer)}: bias has shape {tuple(bias._array.shape)}, expected ({outputs},)")
     return len(shape) == rank + 2

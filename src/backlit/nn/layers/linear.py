@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-from backlit.errors import DtypeError, ShapeError
+from backlit.errors import ShapeError
 from backlit.nn import init
-from backlit.nn.checks import check_sizes, not_a_tensor, where
+from backlit.nn.checks import check_sizes, not_a_tensor, other_type, where
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
 from backlit.ops import empty, linear
@@ -84,7 +84,7 @@ class Linear(Module):
         return linear(input, weight, parameters["bias"])
 
     def _refuse(self, input: Tensor) -> None:
-        shape, kind = tuple(input._array.shape), input._array.dtype
+        shape = tuple(input._array.shape)
         if shape[-1:] != (self.in_features,):
             advice = ""
             if len(shape) > 2 and math.prod(shape[1:]) == self.in_features:
@@ -93,11 +93,7 @@ class Linear(Module):
                 f"{where(self)}: got an input of shape {shape}, expected (*, {self.in_features}): the last dimension "
                 f"must be in_features={self.in_features}{advice}"
             )
-        expected = self.weight._array.dtype
-        raise DtypeError(
-            f"{where(self)}: got an input of type {kind}, its weight is {expected}; "
-            f"convert the input with .to(backlit.{expected}), or the module with module.to(...)"
-        )
+        raise other_type(self, input, self.weight._array.dtype, "its weight is")
 
     def extra_repr(self) -> str:
         """The sizes."""

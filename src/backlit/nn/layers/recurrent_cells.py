@@ -6,7 +6,7 @@ from typing import Any
 
 from backlit.errors import ArgumentError, ArgumentTypeError, DtypeError, ShapeError, suggest
 from backlit.nn import init
-from backlit.nn.checks import check_sizes, require_floats, where
+from backlit.nn.checks import check_sizes, other_type, require_floats, where
 from backlit.nn.functional.recurrent import MODES, State, Weights
 from backlit.nn.module import Module
 from backlit.nn.parameter import Parameter
@@ -33,12 +33,8 @@ def check_read(layer: Any, input: Tensor, weight: Parameter) -> None:
         DtypeError: It is of another type.
     """
     require_floats(layer, input=input)
-    kind, expected = input._array.dtype, weight._array.dtype
-    if kind != expected:
-        raise DtypeError(
-            f"{where(layer)}: got an input of type {kind}, its weights are {expected}; convert the input with "
-            f".to(backlit.{expected}), or the module with module.to(...)"
-        )
+    if input._array.dtype != weight._array.dtype:
+        raise other_type(layer, input, weight._array.dtype, "its weights are")
 
 
 def check_pair(layer: Any, hx: Any) -> Sequence[Tensor] | None:
