@@ -42,10 +42,6 @@ def emit_words(
     seed, stream, draw = (b.load(b.gep(state, [number(w)], source_etype=I64), typ=I64, align=8) for w in range(3))
     blocks = b.lshr(b.add(count, number(_BLOCK - 1)), number(2))
     first, last = (number(0), blocks) if share is None else share(blocks)
-    full = b.lshr(count, number(2))
-    full = b.select(b.icmp_signed("<", full, last), full, last)
-    in_vectors = b.and_(b.sub(full, first), number(-lanes))
-    middle = b.select(b.icmp_signed(">", in_vectors, number(0)), b.add(first, in_vectors), first)
 
     def words(i: Any) -> list[Any]:
         counters = b.add(b.add(code.splat(i), code.steps()), code.splat(number(1)))
@@ -63,12 +59,17 @@ def emit_words(
 
     if lanes > 1:
         code.lanes = lanes
-        fits = room >= _BLOCK * lanes
-        loop(b, first, last if fits else middle, lanes, several)
-        if fits:
+        if room >= _BLOCK * lanes:
+            loop(b, first, last, lanes, several)
             return
+        full = b.lshr(count, number(2))
+        full = b.select(b.icmp_signed("<", full, last), full, last)
+        in_vectors = b.and_(b.sub(full, first), number(-lanes))
+        middle = b.select(b.icmp_signed(">", in_vectors, number(0)), b.add(first, in_vectors), first)
+        loop(b, first, middle, lanes, several)
+        first = middle
     code.lanes = 1
-    loop(b, middle if lanes > 1 else first, last, 1, one)
+    loop(b, first, last, 1, one)
 
 
 def _philox(code: Code, k0: Any, k1: Any, counter: tuple[Any, Any]) -> list[Any]:
