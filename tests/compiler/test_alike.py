@@ -1,5 +1,7 @@
 """Kernels that do the same share one function, and no others do."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -151,4 +153,4 @@ def test_shared_functions_are_compiled_once() -> None:
     compiled(backlit.randn(64, 300))
     text = compiled.llvm()
     lanes = llvm.vector_bytes() // 4
-    assert text.count(f'define void @"tile.8.2.f4.{lanes}"') + text.count(f"define void @tile.8.2.f4.{lanes}(") == 1
+    assert len(re.findall(rf'define void @"?tile\.rows\.8\.2\.f4\.{lanes}"?\(', text)) == 1

@@ -25,16 +25,19 @@ FORMS = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    m=st.integers(1, 1100),
-    n=st.sampled_from([2, 3, 8, 16, 17, 31, 32, 33, 64, 100, 129]),
+    m=st.one_of(st.integers(1, 130), st.integers(1, 1100)),
+    n=st.sampled_from([2, 3, 8, 16, 17, 31, 32, 33, 64, 100, 129, 200]),
     inner=st.sampled_from([1, 2, 7, 8, 15, 16, 63, 64, 65, 255, 256, 257, 300]),
+    block_bytes=st.sampled_from([2**15, 2**18]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_every_layout_and_size(form, dtype, m, n, inner, seed, monkeypatch):
-    # Small matrices are as good as large ones where every one is copied.
+def test_every_layout_and_size(form, dtype, m, n, inner, block_bytes, seed, monkeypatch):
+    # Small matrices are as good as large ones where every one is copied, in blocks that are small, too.
     for module in (costs, memory):
         monkeypatch.setattr(module, "COPIED_BYTES", 0)
-    monkeypatch.setattr(costs, "_COPIED_ROWS", 1)
+    for name in ("_COPIED_ROWS", "_TURNED_ROWS"):
+        monkeypatch.setattr(costs, name, 1)
+    monkeypatch.setattr(costs, "_BLOCK_BYTES", block_bytes)
     rng = np.random.default_rng(seed)
     shapes = [(m, inner * (2 if form == "first apart" else 1)), (inner, n)]
     arrays = [rng.normal(size=s[::-1] if t else s) for s, t in zip(shapes, transposed(form), strict=True)]

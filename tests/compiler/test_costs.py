@@ -12,7 +12,7 @@ import pytest
 import backlit
 from backlit import nn, optim
 from backlit.compiler import costs as costs_module
-from backlit.compiler.costs import TALL, ways, work
+from backlit.compiler.costs import TALL, Share, ways, work
 from backlit.compiler.plan import Plan
 from backlit.compiler.rows import Affine
 from backlit.compiler.specialised import Specialised
@@ -95,7 +95,29 @@ def test_large_matrices_are_copied_for_many_rows_or_where_they_lie_the_wrong_way
     assert all(rows * columns * 8 <= 2**18 for rows, columns in many)
 
 
-@pytest.mark.parametrize("batch_size", [40, 1100])
+def test_the_smaller_matrix_is_copied() -> None:
+    plan = planned(300, 400, 400)
+    for rows, turned in ((32, 0), (64, 2), (256, 2), (400, 0)):
+        found = [way for way in ways(plan, rows) if way.turned]
+        assert len(found) == turned, rows
+        # Rows of the batch stay with the threads whose they are.
+        assert all(way.share is Share.ROWS and not way.across for way in found)
+
+
+@pytest.mark.parametrize("block_bytes", [2**15, 2**18, 2**19])
+@pytest.mark.parametrize("inner", [400, 1024, 1025, 5000])
+def test_blocks_hold_whole_panels_and_are_about_as_deep(inner, block_bytes, monkeypatch) -> None:
+    monkeypatch.setattr(costs_module, "_BLOCK_BYTES", block_bytes)
+    blocks = [way.block for way in ways(planned(inner, 400), 64) if way.block is not None]
+    assert blocks
+    for depth, columns in blocks:
+        assert columns >= 64
+        assert columns % 64 == 0
+        assert depth * columns * 8 <= block_bytes
+        assert math.ceil(inner / depth) * depth - inner < 64 * math.ceil(inner / depth)
+
+
+@pytest.mark.parametrize("batch_size", [40, 70, 1100])
 def test_threads_share_copied_matrices_by_rows_or_columns(batch_size: int) -> None:
     X, y = backlit.randn(2200, 300, dtype=backlit.float64), backlit.randint(0, 10, (2200,))
     weights = []

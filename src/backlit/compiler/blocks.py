@@ -2,8 +2,9 @@
 
 Rows that are a power of two apart push each other out of the cache, and a matrix that does not fit into it should be
 read once: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008). Of
-the first matrix many rows are copied at a time, of the second one block after the other, transposed on the way where it
-lies the other way round. Sums wait in a copy of their own from one block of the inner dimension to the next.
+the first matrix many rows are copied at a time, unless they lie as tiles read them; of the second one block after the
+other, transposed on the way where it lies the other way round. Sums wait in memory from one block of the inner
+dimension to the next.
 """
 
 import math
@@ -11,11 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from backlit.compiler.calling import BYTE, I64, number
-from backlit.compiler.costs import Share, Way
+from backlit.compiler.costs import TALL, Share, Way
 from backlit.compiler.frame import ask
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.panels import Panels
-from backlit.compiler.plan import LINE, Plan, aligned
+from backlit.compiler.plan import LINE, Plan, access, aligned
 from backlit.compiler.products import Product
 from backlit.compiler.rows import at
 from backlit.compiler.values import item_size, scalar_type
@@ -29,11 +30,12 @@ def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int) -> int:
     most = 0
     for kernel, way in zip(plan.kernels, ways, strict=True):
         if way.block is not None and kernel.core is not None:
-            step = plan.program.steps[kernel.core]
+            step, (depth, columns) = plan.program.steps[kernel.core], way.block
             m, inner = (at(n, rows) for n in plan.program.steps[step.args[0]].shape)
-            high = min(math.ceil(m / way.height), _BANDS) * way.height
-            depth, columns = way.block
-            most = max(most, (depth * columns + high * (columns + inner)) * item_size(step.dtype))
+            bands = math.ceil(step.shape[1] / TALL) if way.turned else min(math.ceil(m / way.height), _BANDS)
+            first = access(plan.program, step.args[0], plan.memory)
+            copied = columns if first is not None and first.strides[-1] == 1 else columns + inner
+            most = max(most, (depth * columns + bands * way.height * copied) * item_size(step.dtype))
     return aligned(most)
 
 
@@ -59,6 +61,8 @@ class BlockedProduct(Product):
             if k.steps[n].shape == k.kernel.shape and k.steps[n].dtype == self.kind and k.way.share is not Share.PARTS
         ]
         self.shared = Panels(k, self.kind, self.lanes, self.height)
+        # Rows of the first matrix that lie as they are read need no copy.
+        self.in_rows = self.left.strides[-1] == 1
 
     def emit(self) -> None:
         """Emit the copies and the loops over all blocks and tiles."""
@@ -77,7 +81,8 @@ class BlockedProduct(Product):
 
         def rows(i: Any) -> None:
             self.first, self.last = i, self.k.least(b.add(i, number(_BANDS * self.height)), last)
-            self._copy_first()
+            if not self.in_rows:
+                self._copy_first()
             k.loop(low, high, self.columns, lambda j: self._block_of_columns(j, high))
 
         k.loop(first, last, _BANDS * self.height, rows)
@@ -118,12 +123,21 @@ class BlockedProduct(Product):
         k, b, height, width = self.k, self.b, self.height, len(masks)
         k.code.lanes = self.lanes
         row = b.sub(i, self.first)
-        band = self._at(self.firsts, b.add(b.mul(row, self.end), b.mul(t, number(height))))
-        sums = self._at(self.sums, b.add(b.mul(row, number(self.columns)), b.mul(b.sub(j, start), number(height))))
+        place = b.add(b.mul(row, number(self.columns)), b.mul(b.sub(j, start), number(height)))
+        # Where one block is all, sums need not wait.
+        sums = self._at(self.sums, b.select(b.icmp_signed(">", self.end, number(self.depth)), place, number(0)))
         is_last = b.icmp_signed("==", after, self.end)
         with b.if_then(is_last):
             self._ask(i, j, width)
-        b.call(self.shared.tile(width), [band, self._panel(j, start), sums, b.sub(after, t), t])
+        lie: list[Any] = []
+        if self.in_rows:
+            stride = self.left.strides[-2]
+            begin = k.plus(k.size(self.left.offset), k.plus(k.times(i, stride), k.plus(self.summed[0], t)))
+            band = self._at(k.pointer(k.plan.memory[self.left.number]), begin)
+            lie = [k.size(stride), k.least(b.sub(self.last, i), number(height))]
+        else:
+            band = self._at(self.firsts, b.add(b.mul(row, self.end), b.mul(t, number(height))))
+        b.call(self.shared.tile(width, self.in_rows), [band, self._panel(j, start), sums, b.sub(after, t), t, *lie])
         with b.if_then(is_last):
             self.finish_rows([], i, j, height, masks, self.last, lambda v: self._at(sums, b.mul(v, number(self.lanes))))
 
@@ -155,7 +169,7 @@ class BlockedProduct(Product):
         begin = k.plus(k.size(found.offset), k.times(self.summed[0], right))
         source = self._at(k.pointer(k.plan.memory[found.number]), begin)
         arguments = [source, self.firsts, self.first, self.last, self.end, k.size(down), k.size(right)]
-        self.b.call(self.shared.bands(down, right), arguments)
+        self.b.call(self.shared.bands(down == 1), arguments)
 
     def _copy_second(self, start: Any, stop: Any, begin: Any, end: Any) -> None:
         """Copy a block of the second matrix; of its last panel apart, where that is narrower."""

@@ -16,6 +16,7 @@ from backlit.compiler.scans import emit_scan
 from backlit.compiler.scatters import emit_scatter
 from backlit.compiler.short_rows import emit_short_rows
 from backlit.compiler.transpose import emit_transpose, is_transposed
+from backlit.compiler.turned import TurnedProduct
 
 # The symbol by which native code calls back into Python.
 CALL_BACK = "backlit_call_back"
@@ -42,7 +43,7 @@ def _call(k: KernelEmitter) -> None:
 
 
 def _product(k: KernelEmitter) -> None:
-    (Product if k.way.block is None else BlockedProduct)(k).emit()
+    (Product if k.way.block is None else TurnedProduct if k.way.turned else BlockedProduct)(k).emit()
 
 
 _CORES = {

@@ -30,8 +30,10 @@ _WORTH_SHARING = 2.5
 _ALONE = ("call", "scatter", "scan", "measure")
 # Rows from which on a large second matrix is worth copying, though it lies as it should.
 _COPIED_ROWS = 32
-# What of a copy fits into a core's second cache beside all else, and how many of its rows at most.
-_BLOCK_BYTES, _DEPTH = 2**18, 256
+# Rows from which on so many are worth copying in place of a large second matrix that lies the wrong way round.
+_TURNED_ROWS = 64
+# What of a copy fits into a core's second cache beside all else.
+_BLOCK_BYTES = 2**18
 # Blocks have whole panels: a multiple of so many columns, whatever the vectors.
 _COLUMNS = 64
 # The most rows of a tile, for which there are registers.
@@ -71,12 +73,14 @@ class Way:
         height: The rows of a product's tiles.
         block: Rows and columns of the blocks in which a product copies its second matrix; None if it copies nothing.
         across: Whether threads share the columns of a product that copies; otherwise its rows.
+        turned: Whether the product of the transposes is computed, whose second matrix is the smaller one to copy.
     """
 
     share: Share = Share.ALONE
     height: int = TALL
     block: tuple[int, int] | None = None
     across: bool = False
+    turned: bool = False
 
     @property
     def shared(self) -> bool:
@@ -166,13 +170,14 @@ def _threads_pay(plan: Plan, shared: Sequence[Way], rows: int, meetings: Callabl
 
 
 def _way(plan: Plan, kernel: Kernel, rows: int) -> Way:
-    height, block, across = TALL, None, False
+    height, block, across, turned = TALL, None, False, False
     found = _product(plan, kernel, rows)
     if found is not None:
         height, block = _height(plan, kernel, found[0]), _block(plan, kernel, found)
     if found is not None and block is not None:
-        height, across = max(height, _LOW), found[1] >= found[0]
-    return Way(_share(plan, kernel, rows, across), height, block, across)
+        turned = _turned(plan, kernel, found)
+        height, across = TALL if turned else max(height, _LOW), not turned and found[1] >= found[0]
+    return Way(_share(plan, kernel, rows, across), height, block, across, turned)
 
 
 def _share(plan: Plan, kernel: Kernel, rows: int, across: bool) -> Share:
@@ -235,8 +240,19 @@ def _block(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> tuple[int
     found = access(plan.program, step.args[1], plan.memory)
     if m < _COPIED_ROWS and (found is None or found.strides[-1] == 1):
         return None
-    depth = min(_multiple(inner, _COLUMNS), _DEPTH)
+    # As deep as can be, and all blocks about as deep.
+    blocks = math.ceil(inner * _COLUMNS * size / _BLOCK_BYTES)
+    depth = _multiple(math.ceil(inner / blocks), _COLUMNS)
     return depth, min(_multiple(n, _COLUMNS), _BLOCK_BYTES // size // depth // _COLUMNS * _COLUMNS)
+
+
+def _turned(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:
+    """Whether a product that copies should be computed as that of the transposes."""
+    m, n, _ = sizes
+    if not _TURNED_ROWS <= m < n:
+        return False
+    first, second = (access(plan.program, a, plan.memory) for a in plan.program.steps[kernel.core or 0].args)
+    return first is not None and second is not None and first.strides[-1] == 1 and second.strides[-2] == 1
 
 
 def _multiple(value: int, unit: int) -> int:

@@ -4,23 +4,23 @@ The functions take addresses, sizes and strides as arguments, so that each is co
 shapes of its products; F. Van Zee and R. van de Geijn, "BLIS", ACM TOMS 41 (2015), divides the work in the same way.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import llvmlite.ir as ir
 
 from backlit.compiler.calling import I64, POINTER, number
-from backlit.compiler.costs import TALL
 from backlit.compiler.frame import ask, loop
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.squares import butterfly, first_lanes
 from backlit.compiler.tiles import summed
 from backlit.compiler.values import Code, item_size, overload, scalar_type, vector_type
 
-# Rows and columns of the squares in which bands are turned over; no band is higher.
-_SQUARE = TALL
 # Vectors of a row that are asked for in advance.
 _AHEAD = 4
+# Bands that are copied at a time where their columns lie one after the other.
+_TOGETHER = 4
 
 
 class Panels:
@@ -47,13 +47,14 @@ class Panels:
             writer.b.ret_void()
         return function
 
-    def bands(self, row_stride: Any, column_stride: Any) -> Any:
+    def bands(self, together: bool) -> Any:
         """Copies rows of a matrix so that the numbers which a tile takes at once lie side by side.
 
         The function's arguments: source, target, first row, row after the last, columns, strides of rows and columns.
+        `together` says that the numbers of a column lie one after the other.
         """
-        lie = "rows" if column_stride == 1 else "columns" if row_stride == 1 else "apart"
-        return self._function(f"bands.{lie}.{self.height}", 2, 5, lambda w, args: w.bands(lie, args))
+        name = f"bands.{'together' if together else 'apart'}.{self.height}"
+        return self._function(name, 2, 5, lambda w, args: w.bands(together, args))
 
     def panels(self, width: int, part: int) -> Any:
         """Copies columns of a matrix in panels of `width` vectors, the last with `part` numbers unless that is 0.
@@ -62,17 +63,26 @@ class Panels:
         """
         return self._function(f"panels.{width}.{part}", 2, 4, lambda w, args: w.panels(width, part, args))
 
-    def turned_panels(self, width: int, part: int, ragged: bool) -> Any:
-        """The same from a matrix's transpose; `ragged` where its rows may end in the middle of a vector."""
-        name = f"turned.{width}.{part}.{int(ragged)}"
+    def turned_panels(self, width: int, part: int | None, ragged: bool) -> Any:
+        """The same from a matrix's transpose; `ragged` where its rows may end in the middle of a vector.
+
+        Where `part` is None, there may be fewer columns than the panel has; the last then stands for the others.
+        """
+        name = f"turned.{width}.{'any' if part is None else part}.{int(ragged)}"
         return self._function(name, 2, 4, lambda w, args: w.turned_panels(width, part, ragged, args))
 
-    def tile(self, width: int) -> Any:
+    def turn(self, width: int) -> Any:
+        """Turns the sums of a tile over, so that those of a column lie one after the other; argument: the sums."""
+        return self._function(f"turn.{self.height}.{width}", 1, 0, lambda w, args: w.turn(width, args))
+
+    def tile(self, width: int, in_rows: bool) -> Any:
         """Adds to the sums of a tile the products of a band and a panel.
 
-        The function's arguments: band, panel, sums, products of each sum, and whether sums begin at what they are.
+        The function's arguments: band, panel, sums, products of each sum, and whether sums begin at what they are;
+        where the band is no copy but rows of a matrix, also the stride of rows, and how many there are.
         """
-        return self._function(f"tile.{self.height}.{width}", 3, 2, lambda w, args: w.tile(width, args))
+        name = f"tile.{'rows' if in_rows else 'band'}.{self.height}.{width}"
+        return self._function(name, 3, 4 if in_rows else 2, lambda w, args: w.tile(width, in_rows, args))
 
 
 class _Writer:
@@ -100,51 +110,47 @@ class _Writer:
 
     # -- the first matrix --------------------------------------------------------------------------------------------
 
-    def bands(self, lie: str, args: Sequence[Any]) -> None:
+    def bands(self, together: bool, args: Sequence[Any]) -> None:
         source, target, first, last, inner, down, right = args
         b, height = self.b, self.height
 
+        def place(i: Any) -> Any:
+            return self._at(target, b.mul(b.sub(i, first), inner))
+
         def band(i: Any) -> None:
-            begin = self._at(target, b.mul(b.sub(i, first), inner))
+            begin = place(i)
             starts = []
             for r in range(height):
                 row = b.add(i, number(r))
                 row = b.select(b.icmp_signed("<", row, last), row, b.sub(last, number(1)))
                 starts.append(self._at(source, b.mul(row, down)))
-            done: Any = number(0)
-            if lie == "rows":
-                done = b.and_(inner, number(-_SQUARE))
-                loop(b, number(0), done, _SQUARE, lambda t: self._square(starts, begin, t))
-            elif lie == "columns":
-                full = b.icmp_signed("<=", b.add(i, number(height)), last)
-                done = b.select(full, inner, number(0))
-                column = vector_type(self.element, height)
-
-                def copy(t: Any) -> None:
-                    found = self._load(starts[0], b.mul(t, right), column)
-                    self._store(begin, b.mul(t, number(height)), found)
-
-                loop(b, number(0), done, 1, copy)
 
             def single(t: Any) -> None:
                 for r, start in enumerate(starts):
                     found = self._load(start, b.mul(t, right), self.element)
                     self._store(begin, b.add(b.mul(t, number(height)), number(r)), found)
 
-            loop(b, done, inner, 1, single)
+            loop(b, number(0), inner, 1, single)
 
-        loop(b, first, last, height, band)
+        def some(count: int, i: Any) -> None:
+            """Bands whose columns lie one after the other, which fetches each line of the cache once."""
+            targets = [(place(b.add(i, number(n * height))), number(n * height)) for n in range(count)]
+            begin, column = self._at(source, i), vector_type(self.element, height)
 
-    def _square(self, starts: list[Any], begin: Any, t: Any) -> None:
-        """Some columns of a band, from whole vectors of its rows."""
-        b, height = self.b, self.height
-        square = vector_type(self.element, _SQUARE)
-        nothing = ir.Constant(square, ir.Undefined)
-        vectors = [self._load(start, t, square) for start in starts] + [nothing] * (_SQUARE - height)
-        order = ir.Constant(ir.VectorType(ir.IntType(32), height), list(range(height)))
-        for c, vector in enumerate(butterfly(b, vectors, _SQUARE)):
-            place = b.mul(b.add(t, number(c)), number(height))
-            self._store(begin, place, vector if height == _SQUARE else b.shuffle_vector(vector, nothing, order))
+            def copy(t: Any) -> None:
+                for to, offset in targets:
+                    found = self._load(begin, b.add(b.mul(t, right), offset), column)
+                    self._store(to, b.mul(t, number(height)), found)
+
+            loop(b, number(0), inner, 1, copy)
+
+        start = first
+        for count in (_TOGETHER, 1) if together else ():
+            step = number(count * height)
+            stop = b.add(start, b.mul(b.sdiv(b.sub(last, start), step), step))
+            loop(b, start, stop, count * height, functools.partial(some, count))
+            start = stop
+        loop(b, start, last, height, band)
 
     # -- the second matrix -------------------------------------------------------------------------------------------
 
@@ -166,15 +172,19 @@ class _Writer:
 
         loop(b, number(0), rows, 1, row)
 
-    def turned_panels(self, width: int, part: int, ragged: bool, args: Sequence[Any]) -> None:
+    def turned_panels(self, width: int, part: int | None, ragged: bool, args: Sequence[Any]) -> None:
         source, target, columns, rows, down, deep = args
         b, lanes = self.b, self.lanes
+        last = b.sub(columns, number(1))
 
         def square(j: Any, t: Any, v: Any, count: int) -> None:
             """Some rows of a vector of a panel, as many as it has lanes."""
             mask = b.icmp_signed("<", self.code.steps(), self.code.splat(b.sub(rows, t))) if ragged else None
             first = b.add(j, b.mul(v, number(lanes)))
-            places = [b.add(b.mul(b.add(first, number(c)), down), t) for c in range(count)]
+            numbers = [b.add(first, number(c)) for c in range(count)]
+            if part is None:
+                numbers = [b.select(b.icmp_signed("<", c, last), c, last) for c in numbers]
+            places = [b.add(b.mul(c, down), t) for c in numbers]
             vectors = [self._load(source, place, mask=mask) for place in places]
             for place in places:
                 # More rows at a time than a processor follows by itself.
@@ -198,15 +208,22 @@ class _Writer:
 
     # -- the product -------------------------------------------------------------------------------------------------
 
-    def tile(self, width: int, args: Sequence[Any]) -> None:
-        band, panel, sums, count, goes_on = args
+    def tile(self, width: int, in_rows: bool, args: Sequence[Any]) -> None:
+        band, panel, sums, count, goes_on, *lie = args
         b, lanes, height = self.b, self.lanes, self.height
+        if in_rows:
+            stride, there = lie
+            last = b.sub(there, number(1))
+            numbers = [b.select(b.icmp_signed("<", number(r), there), number(r), last) for r in range(height)]
+            rows = [self._at(band, b.mul(r, stride)) for r in numbers]
         places = [number(p * lanes) for p in range(height * width)]
         continued = b.icmp_signed("!=", goes_on, number(0))
         zero = self.code.constant(0, self.kind)
         initial = [b.select(continued, self._load(sums, place), zero) for place in places]
 
         def left(r: int, t: Any) -> Any:
+            if in_rows:
+                return self.code.splat(self._load(rows[r], t, self.element))
             place = b.add(b.mul(t, number(height)), number(r))
             return self.code.splat(self._load(band, place, self.element))
 
@@ -216,3 +233,17 @@ class _Writer:
         found = summed(self.code, self.kind, height, width, left, right, number(0), count, initial)
         for place, value in zip(places, found, strict=True):
             self._store(sums, place, value)
+
+    def turn(self, width: int, args: Sequence[Any]) -> None:
+        (sums,) = args
+        b, lanes, height = self.b, self.lanes, self.height
+        piece = min(lanes, height)
+        found = [[self._load(sums, number((r * width + v) * lanes)) for r in range(height)] for v in range(width)]
+        for v, rows in enumerate(found):
+            for first in range(0, height, piece):
+                for r, vector in enumerate(butterfly(b, rows[first : first + piece], lanes)):
+                    for square in range(0, lanes, piece):
+                        order = ir.Constant(ir.VectorType(ir.IntType(32), piece), list(range(square, square + piece)))
+                        column = vector if piece == lanes else b.shuffle_vector(vector, vector, order)
+                        place = (v * lanes + square + r) * height + first
+                        self._store(sums, number(place), column)
