@@ -97,11 +97,20 @@ def test_large_matrices_are_copied_for_many_rows_or_where_they_lie_the_wrong_way
 
 def test_the_smaller_matrix_is_copied() -> None:
     plan = planned(300, 400, 400)
-    for rows, turned in ((32, 0), (64, 2), (256, 2), (400, 0)):
-        found = [way for way in ways(plan, rows) if way.turned]
-        assert len(found) == turned, rows
-        # Rows of the batch stay with the threads whose they are.
-        assert all(way.share is Share.ROWS and not way.across for way in found)
+    for rows, turned in ((32, 0), (64, 2), (199, 2), (200, 0)):
+        assert sum(way.turned for way in ways(plan, rows)) == turned, rows
+
+
+def test_threads_keep_the_rows_of_weights_that_are_their_own() -> None:
+    plan = planned(784, 512, 400)
+    for rows in (64, 256):
+        for kernel, way in zip(plan.kernels, ways(plan, rows), strict=True):
+            if way.block is None or way.share is Share.ALONE:
+                continue
+            step = plan.program.steps[kernel.core]
+            weight_turned = plan.program.steps[step.args[1]].kind == "view"
+            # Forward, a weight's rows are the columns of the product; its gradient has them as rows.
+            assert way.across == (weight_turned or isinstance(step.shape[0], Affine)), (rows, kernel, way)
 
 
 @pytest.mark.parametrize("block_bytes", [2**15, 2**18, 2**19])

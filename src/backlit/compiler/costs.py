@@ -32,6 +32,8 @@ _ALONE = ("call", "scatter", "scan", "measure")
 _COPIED_ROWS = 32
 # Rows from which on so many are worth copying in place of a large second matrix that lies the wrong way round.
 _TURNED_ROWS = 64
+# How many times as many columns as rows a weight must have before threads share its columns.
+_MANY_COLUMNS = 4
 # What of a copy fits into a core's second cache beside all else.
 _BLOCK_BYTES = 2**18
 # Blocks have whole panels: a multiple of so many columns, whatever the vectors.
@@ -176,7 +178,7 @@ def _way(plan: Plan, kernel: Kernel, rows: int) -> Way:
         height, block = _height(plan, kernel, found[0]), _block(plan, kernel, found)
     if found is not None and block is not None:
         turned = _turned(plan, kernel, found)
-        height, across = TALL if turned else max(height, _LOW), not turned and found[1] >= found[0]
+        height, across = TALL if turned else max(height, _LOW), _across(plan, kernel, found)
     return Way(_share(plan, kernel, rows, across), height, block, across, turned)
 
 
@@ -246,10 +248,20 @@ def _block(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> tuple[int
     return depth, min(_multiple(n, _COLUMNS), _BLOCK_BYTES // size // depth // _COLUMNS * _COLUMNS)
 
 
+def _across(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:
+    """Whether threads should share the columns of a product that copies: what all of them copy is then the smaller.
+
+    A weight's gradient is shared by rows, as the weight's rows are in the forward pass, which each thread then keeps.
+    """
+    m, n, _ = sizes
+    return n >= m * (_MANY_COLUMNS if sums_rows(plan, kernel) else 1)
+
+
 def _turned(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:
     """Whether a product that copies should be computed as that of the transposes."""
     m, n, _ = sizes
-    if not _TURNED_ROWS <= m < n:
+    # Each of two threads would copy half of the second matrix.
+    if not _TURNED_ROWS <= m < n / 2:
         return False
     first, second = (access(plan.program, a, plan.memory) for a in plan.program.steps[kernel.core or 0].args)
     return first is not None and second is not None and first.strides[-1] == 1 and second.strides[-2] == 1

@@ -1,9 +1,10 @@
 """Products with the transpose of a large matrix, computed as the transpose of the product.
 
-The rows of the large matrix, such as a layer's weights, are read where they lie; what is copied in panels are the rows
-of the batch, each thread's own. A tile's sums are turned over in registers before what follows is computed on them.
+The rows of the large matrix, such as a layer's weights, are read where they lie, each thread's own; what is copied in
+panels are the rows of the batch. A tile's sums are turned over in registers before what follows is computed on them.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -40,11 +41,13 @@ class TurnedProduct(Product):
         room = b.mul(k.thread, b.load(k.fixed(b, ("scratch", 1)), typ=I64))
         self.copies = b.gep(k.pointer(("scratch", 0)), [room], source_etype=BYTE)
         self.sums = self._at(self.copies, number(self.depth * self.rows))
-        first, last = self.rows_of_thread(shared=True)
-        k.loop(first, last, self.rows, lambda i: self._block_of_rows(i, k.least(b.add(i, number(self.rows)), last)))
+        low, high = k.share(number(math.ceil(self.n / self.height)))
+        self.low, self.high = (b.mul(band, number(self.height)) for band in (low, high))
+        end = k.size(self.m)
+        k.loop(number(0), end, self.rows, lambda i: self._block_of_rows(i, k.least(b.add(i, number(self.rows)), end)))
 
     def _block_of_rows(self, start: Any, stop: Any) -> None:
-        """All columns of some rows, in blocks of the inner dimension."""
+        """This thread's columns of some rows, in blocks of the inner dimension."""
         k, b = self.k, self.b
 
         def block(t: Any) -> None:
@@ -55,9 +58,10 @@ class TurnedProduct(Product):
             def band(j: Any, mask: Any) -> None:
                 k.loop(start, stop, self.panel, lambda i: self._tile_of_block(i, j, mask, start, stop, t, after))
 
-            k.loop(number(0), number(whole), self.height, lambda j: band(j, None))
+            k.loop(self.low, k.least(self.high, number(whole)), self.height, lambda j: band(j, None))
             if whole < self.n:
-                band(number(whole), first_lanes(self.height, self.n - whole))
+                with b.if_then(b.icmp_signed(">", self.high, number(whole))):
+                    band(number(whole), first_lanes(self.height, self.n - whole))
 
         # Once even where there is nothing to add up: the sums are zeros then.
         once = b.select(b.icmp_signed(">", self.end, number(0)), self.end, number(1))
