@@ -179,10 +179,12 @@ class BlockedProduct(Product):
         def copy(first: Any, columns: Any, width: int, part: int) -> None:
             place = b.add(k.times(k.plus(self.summed[0], begin), down), k.times(first, right))
             source = self._at(k.pointer(k.plan.memory[found.number]), b.add(k.size(found.offset), place))
+            where, deep = [source, self._panel(first, start), columns, b.sub(end, begin)], number(self.depth)
+            if right == 1:
+                b.call(self.shared.panels(width, part), [*where, k.size(down), deep])
+                return
             ragged = not (isinstance(self.inner, int) and self.inner % self.lanes == 0)
-            function = self.shared.panels(width, part) if right == 1 else self.shared.turned_panels(width, part, ragged)
-            sizes = [columns, b.sub(end, begin), k.size(down if right == 1 else right), number(self.depth)]
-            b.call(function, [source, self._panel(first, start), *sizes])
+            b.call(self.shared.turned_panels(ragged), [*where, k.size(right), deep, number(width * self.lanes)])
 
         whole, rest = self._whole, self.n - self._whole
         if whole:

@@ -63,13 +63,13 @@ class Panels:
         """
         return self._function(f"panels.{width}.{part}", 2, 4, lambda w, args: w.panels(width, part, args))
 
-    def turned_panels(self, width: int, part: int | None, ragged: bool) -> Any:
+    def turned_panels(self, ragged: bool) -> Any:
         """The same from a matrix's transpose; `ragged` where its rows may end in the middle of a vector.
 
-        Where `part` is None, there may be fewer columns than the panel has; the last then stands for the others.
+        The function's arguments: source, target, columns, rows, stride of columns, rows of a whole panel, columns of a
+        whole panel. Where the last vector of all has fewer columns than lanes, the last column stands for the others.
         """
-        name = f"turned.{width}.{'any' if part is None else part}.{int(ragged)}"
-        return self._function(name, 2, 4, lambda w, args: w.turned_panels(width, part, ragged, args))
+        return self._function(f"turned.{int(ragged)}", 2, 5, lambda w, args: w.turned_panels(ragged, args))
 
     def turn(self, width: int) -> Any:
         """Turns the sums of a tile over, so that those of a column lie one after the other; argument: the sums."""
@@ -172,39 +172,32 @@ class _Writer:
 
         loop(b, number(0), rows, 1, row)
 
-    def turned_panels(self, width: int, part: int | None, ragged: bool, args: Sequence[Any]) -> None:
-        source, target, columns, rows, down, deep = args
+    def turned_panels(self, ragged: bool, args: Sequence[Any]) -> None:
+        source, target, columns, rows, down, deep, wide = args
         b, lanes = self.b, self.lanes
         last = b.sub(columns, number(1))
 
-        def square(j: Any, t: Any, v: Any, count: int) -> None:
-            """Some rows of a vector of a panel, as many as it has lanes."""
-            mask = b.icmp_signed("<", self.code.steps(), self.code.splat(b.sub(rows, t))) if ragged else None
-            first = b.add(j, b.mul(v, number(lanes)))
-            numbers = [b.add(first, number(c)) for c in range(count)]
-            if part is None:
-                numbers = [b.select(b.icmp_signed("<", c, last), c, last) for c in numbers]
-            places = [b.add(b.mul(c, down), t) for c in numbers]
-            vectors = [self._load(source, place, mask=mask) for place in places]
-            for place in places:
-                # More rows at a time than a processor follows by itself.
-                ask(self.code, self._at(source, b.add(place, number(_AHEAD * lanes))))
-            vectors += [ir.Constant(self.vector, ir.Undefined)] * (lanes - count)
-            place = b.add(b.mul(j, deep), b.mul(b.add(b.mul(t, number(width)), v), number(lanes)))
-            for row, vector in enumerate(butterfly(b, vectors, lanes)):
-                self._store(target, b.add(place, number(row * width * lanes)), vector)
+        def some(j: Any) -> None:
+            """A vector of columns."""
+            numbers = [b.add(j, number(c)) for c in range(lanes)]
+            starts = [b.mul(b.select(b.icmp_signed("<", c, last), c, last), down) for c in numbers]
+            beside = b.srem(j, wide)
+            begin = b.add(b.mul(b.sub(j, beside), deep), beside)
 
-        def panel(j: Any) -> None:
-            def some(t: Any) -> None:
-                whole = width - 1 if part else width
-                if whole:
-                    loop(b, number(0), number(whole), 1, lambda v: square(j, t, v, lanes))
-                if part:
-                    square(j, t, number(whole), part)
+            def square(t: Any) -> None:
+                """As many rows as a vector has lanes."""
+                mask = b.icmp_signed("<", self.code.steps(), self.code.splat(b.sub(rows, t))) if ragged else None
+                places = [b.add(start, t) for start in starts]
+                vectors = [self._load(source, place, mask=mask) for place in places]
+                for place in places:
+                    # More rows at a time than a processor follows by itself.
+                    ask(self.code, self._at(source, b.add(place, number(_AHEAD * lanes))))
+                for r, vector in enumerate(butterfly(b, vectors, lanes)):
+                    self._store(target, b.add(begin, b.mul(b.add(t, number(r)), wide)), vector)
 
-            loop(b, number(0), rows, lanes, some)
+            loop(b, number(0), rows, lanes, square)
 
-        loop(b, number(0), columns, width * lanes, panel)
+        loop(b, number(0), columns, lanes, some)
 
     # -- the product -------------------------------------------------------------------------------------------------
 

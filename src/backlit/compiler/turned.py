@@ -5,7 +5,6 @@ panels are the rows of the batch. A tile's sums are turned over in registers bef
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from backlit.compiler.calling import BYTE, I64, number
@@ -15,8 +14,8 @@ from backlit.compiler.products import Product
 from backlit.compiler.squares import first_lanes
 from backlit.compiler.values import item_size, scalar_type
 
-# The fewest lanes of a vector for rows that are left over.
-_FEWEST = 4
+# Vectors side by side in a panel of the batch's rows; the last has one where that is enough.
+_WIDE = 2
 
 
 class TurnedProduct(Product):
@@ -28,12 +27,9 @@ class TurnedProduct(Product):
             raise ValueError("a product without blocks is no turned product")
         self.depth, self.rows = k.way.block
         self.element, self.end = scalar_type(self.kind), k.size(self.inner)
-        # Panels of the batch's rows, from the widest to what is left for the last of them.
         lanes = k.width // item_size(self.kind)
-        self.kinds = [(Panels(k, self.kind, lanes, self.height), width) for width in (2, 1)]
-        if lanes // 2 >= _FEWEST:
-            self.kinds.append((Panels(k, self.kind, lanes // 2, self.height), 1))
-        self.panel = 2 * lanes
+        self.panel = _WIDE * lanes
+        self.shared = Panels(k, self.kind, lanes, self.height)
 
     def emit(self) -> None:
         """Emit the copies and the loops over all blocks and tiles."""
@@ -67,41 +63,21 @@ class TurnedProduct(Product):
         once = b.select(b.icmp_signed(">", self.end, number(0)), self.end, number(1))
         k.loop(number(0), once, self.depth, block)
 
-    def _fitting(self, left_over: Any, call: Callable[[Panels, int], None]) -> None:
-        """Call the narrowest kind of panel that holds so many rows, or the widest."""
-
-        def choose(kinds: list[tuple[Panels, int]]) -> None:
-            (panels, width), *narrower = kinds
-            if not narrower:
-                call(panels, width)
-                return
-            below, times = narrower[0]
-            with self.b.if_else(self.b.icmp_signed(">", left_over, number(below.lanes * times))) as (wide, narrow):
-                with wide:
-                    call(panels, width)
-                with narrow:
-                    choose(narrower)
-
-        choose(self.kinds)
-
     def _copy(self, i: Any, start: Any, stop: Any, begin: Any, end: Any) -> None:
         """Copy a panel of the batch's rows."""
         k, b, found = self.k, self.b, self.left
-        stride, ragged = k.size(found.strides[-2]), not isinstance(self.inner, int) or self.inner % self.panel != 0
         place = b.add(k.size(found.offset), b.add(k.times(i, found.strides[-2]), begin))
         source, left_over = self._at(k.pointer(k.plan.memory[found.number]), place), b.sub(stop, i)
-        sizes = [left_over, b.sub(end, begin), stride, number(self.depth)]
-
-        def copy(panels: Panels, width: int) -> None:
-            b.call(panels.turned_panels(width, None, ragged), [source, self._panel(i, start), *sizes])
-
-        self._fitting(left_over, copy)
+        is_narrow = b.icmp_signed("<=", left_over, number(self.shared.lanes))
+        wide = b.select(is_narrow, number(self.shared.lanes), number(self.panel))
+        sizes = [left_over, b.sub(end, begin), k.size(found.strides[-2]), number(self.depth), wide]
+        ragged = not (isinstance(self.inner, int) and self.inner % self.shared.lanes == 0)
+        b.call(self.shared.turned_panels(ragged), [source, self._panel(i, start), *sizes])
 
     def _tile_of_block(self, i: Any, j: Any, mask: Any, start: Any, stop: Any, t: Any, after: Any) -> None:
         """Add up one tile over a block; what follows is computed after the last."""
         k, b, found, height = self.k, self.b, self.right, self.height
         k.code.lanes = height
-        left_over = b.sub(stop, i)
         stride = k.size(found.strides[-1])
         place = b.add(k.size(found.offset), b.add(b.mul(j, stride), t))
         band = self._at(k.pointer(k.plan.memory[found.number]), place)
@@ -111,13 +87,17 @@ class TurnedProduct(Product):
         sums = self._at(self.sums, b.select(b.icmp_signed(">", self.end, number(self.depth)), place, number(0)))
         is_last = b.icmp_signed("==", after, self.end)
 
-        def add(panels: Panels, width: int) -> None:
+        def add(width: int) -> None:
             sizes = [b.sub(after, t), t, stride, there]
-            b.call(panels.tile(width, in_rows=True), [band, self._panel(i, start), sums, *sizes])
+            b.call(self.shared.tile(width, in_rows=True), [band, self._panel(i, start), sums, *sizes])
             with b.if_then(is_last):
-                b.call(panels.turn(width), [sums])
+                b.call(self.shared.turn(width), [sums])
 
-        self._fitting(left_over, add)
+        with b.if_else(b.icmp_signed(">", b.sub(stop, i), number(self.shared.lanes))) as (many, few):
+            with many:
+                add(_WIDE)
+            with few:
+                add(1)
         with b.if_then(is_last):
             self._use(height)
             self.finish_rows([], i, j, self.panel, [mask], stop, lambda v: self._at(sums, b.mul(v, number(height))))
