@@ -97,7 +97,7 @@ def test_large_matrices_are_copied_for_many_rows_or_where_they_lie_the_wrong_way
 
 def test_the_smaller_matrix_is_copied() -> None:
     plan = planned(300, 400, 400)
-    for rows, turned in ((32, 0), (64, 2), (199, 2), (200, 0)):
+    for rows, turned in ((1, 2), (64, 2), (199, 2), (200, 0)):
         assert sum(way.turned for way in ways(plan, rows)) == turned, rows
 
 

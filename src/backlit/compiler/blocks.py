@@ -32,7 +32,8 @@ def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int) -> int:
         if way.block is not None and kernel.core is not None:
             step, (depth, columns) = plan.program.steps[kernel.core], way.block
             m, inner = (at(n, rows) for n in plan.program.steps[step.args[0]].shape)
-            bands = math.ceil(step.shape[1] / TALL) if way.turned else min(math.ceil(m / way.height), _BANDS)
+            # One band more, in which sums are turned over.
+            bands = math.ceil(step.shape[1] / TALL) + 1 if way.turned else min(math.ceil(m / way.height), _BANDS)
             first = access(plan.program, step.args[0], plan.memory)
             copied = columns if first is not None and first.strides[-1] == 1 else columns + inner
             most = max(most, (depth * columns + bands * way.height * copied) * item_size(step.dtype))

@@ -30,8 +30,6 @@ _WORTH_SHARING = 2.5
 _ALONE = ("call", "scatter", "scan", "measure")
 # Rows from which on a large second matrix is worth copying, though it lies as it should.
 _COPIED_ROWS = 32
-# Rows from which on so many are worth copying in place of a large second matrix that lies the wrong way round.
-_TURNED_ROWS = 64
 # How many times as many columns as rows a weight must have before threads share its columns.
 _MANY_COLUMNS = 4
 # What of a copy fits into a core's second cache beside all else.
@@ -261,7 +259,7 @@ def _turned(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:
     """Whether a product that copies should be computed as that of the transposes."""
     m, n, _ = sizes
     # Each of two threads would copy half of the second matrix.
-    if not _TURNED_ROWS <= m < n / 2:
+    if m >= n / 2:
         return False
     first, second = (access(plan.program, a, plan.memory) for a in plan.program.steps[kernel.core or 0].args)
     return first is not None and second is not None and first.strides[-1] == 1 and second.strides[-2] == 1

@@ -71,9 +71,12 @@ class Panels:
         """
         return self._function(f"turned.{int(ragged)}", 2, 5, lambda w, args: w.turned_panels(ragged, args))
 
-    def turn(self, width: int) -> Any:
-        """Turns the sums of a tile over, so that those of a column lie one after the other; argument: the sums."""
-        return self._function(f"turn.{self.height}.{width}", 1, 0, lambda w, args: w.turn(width, args))
+    def turn(self) -> Any:
+        """Turns the sums of a tile over, so that those of a column lie one after the other.
+
+        The function's arguments: sums, target, columns.
+        """
+        return self._function(f"turn.{self.height}", 2, 1, lambda w, args: w.turn(args))
 
     def tile(self, width: int, in_rows: bool) -> Any:
         """Adds to the sums of a tile the products of a band and a panel.
@@ -227,16 +230,14 @@ class _Writer:
         for place, value in zip(places, found, strict=True):
             self._store(sums, place, value)
 
-    def turn(self, width: int, args: Sequence[Any]) -> None:
-        (sums,) = args
+    def turn(self, args: Sequence[Any]) -> None:
+        sums, target, columns = args
         b, lanes, height = self.b, self.lanes, self.height
-        piece = min(lanes, height)
-        found = [[self._load(sums, number((r * width + v) * lanes)) for r in range(height)] for v in range(width)]
-        for v, rows in enumerate(found):
-            for first in range(0, height, piece):
-                for r, vector in enumerate(butterfly(b, rows[first : first + piece], lanes)):
-                    for square in range(0, lanes, piece):
-                        order = ir.Constant(ir.VectorType(ir.IntType(32), piece), list(range(square, square + piece)))
-                        column = vector if piece == lanes else b.shuffle_vector(vector, vector, order)
-                        place = (v * lanes + square + r) * height + first
-                        self._store(sums, number(place), column)
+
+        def some(j: Any) -> None:
+            for first in range(0, height, lanes):
+                rows = [self._load(sums, b.add(b.mul(number(first + r), columns), j)) for r in range(lanes)]
+                for r, vector in enumerate(butterfly(b, rows, lanes)):
+                    self._store(target, b.add(b.mul(b.add(j, number(r)), number(height)), number(first)), vector)
+
+        loop(b, number(0), columns, lanes, some)

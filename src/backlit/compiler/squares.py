@@ -10,9 +10,9 @@ import llvmlite.ir as ir
 
 
 def butterfly(b: ir.IRBuilder, vectors: list[Any], lanes: int) -> list[Any]:
-    """The columns of squares that lie side by side, from their rows; squares have as many rows as there are vectors."""
+    """The columns of a square of as many vectors as they have lanes, from its rows."""
     distance = 1
-    while distance < len(vectors):
+    while distance < lanes:
         vectors = _stage(b, vectors, lanes, distance)
         distance *= 2
     return vectors
@@ -55,7 +55,7 @@ def _stage(b: ir.IRBuilder, vectors: list[Any], lanes: int, distance: int) -> li
     high = [lane + distance if not lane & distance else lanes + lane for lane in range(lanes)]
     places = [ir.Constant(ir.VectorType(ir.IntType(32), lanes), order) for order in (low, high)]
     result = list(vectors)
-    for first in range(len(vectors)):
+    for first in range(lanes):
         if not first & distance:
             pair = vectors[first], vectors[first + distance]
             result[first] = b.shuffle_vector(*pair, places[0])

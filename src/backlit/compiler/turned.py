@@ -5,6 +5,7 @@ panels are the rows of the batch. A tile's sums are turned over in registers bef
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from backlit.compiler.calling import BYTE, I64, number
@@ -14,8 +15,8 @@ from backlit.compiler.products import Product
 from backlit.compiler.squares import first_lanes
 from backlit.compiler.values import item_size, scalar_type
 
-# Vectors side by side in a panel of the batch's rows; the last has one where that is enough.
-_WIDE = 2
+# The fewest lanes of half a vector.
+_FEWEST = 4
 
 
 class TurnedProduct(Product):
@@ -28,15 +29,16 @@ class TurnedProduct(Product):
         self.depth, self.rows = k.way.block
         self.element, self.end = scalar_type(self.kind), k.size(self.inner)
         lanes = k.width // item_size(self.kind)
-        self.panel = _WIDE * lanes
-        self.shared = Panels(k, self.kind, lanes, self.height)
+        self.whole = Panels(k, self.kind, lanes, self.height)
+        self.half = Panels(k, self.kind, max(lanes // 2, _FEWEST), self.height)
 
     def emit(self) -> None:
         """Emit the copies and the loops over all blocks and tiles."""
         k, b = self.k, self.b
         room = b.mul(k.thread, b.load(k.fixed(b, ("scratch", 1)), typ=I64))
         self.copies = b.gep(k.pointer(("scratch", 0)), [room], source_etype=BYTE)
-        self.sums = self._at(self.copies, number(self.depth * self.rows))
+        self.turned = self._at(self.copies, number(self.depth * self.rows))
+        self.sums = self._at(self.turned, number(self.height * self.rows))
         low, high = k.share(number(math.ceil(self.n / self.height)))
         self.low, self.high = (b.mul(band, number(self.height)) for band in (low, high))
         end = k.size(self.m)
@@ -48,11 +50,11 @@ class TurnedProduct(Product):
 
         def block(t: Any) -> None:
             after = k.least(b.add(t, number(self.depth)), self.end)
-            k.loop(start, stop, self.panel, lambda i: self._copy(i, start, stop, t, after))
+            self._panels(start, stop, lambda i, wide: self._copy(i, wide, start, stop, t, after))
             whole = self.n // self.height * self.height
 
             def band(j: Any, mask: Any) -> None:
-                k.loop(start, stop, self.panel, lambda i: self._tile_of_block(i, j, mask, start, stop, t, after))
+                self._panels(start, stop, lambda i, wide: self._tile_of_block(i, wide, j, mask, start, stop, t, after))
 
             k.loop(self.low, k.least(self.high, number(whole)), self.height, lambda j: band(j, None))
             if whole < self.n:
@@ -63,18 +65,48 @@ class TurnedProduct(Product):
         once = b.select(b.icmp_signed(">", self.end, number(0)), self.end, number(1))
         k.loop(number(0), once, self.depth, block)
 
-    def _copy(self, i: Any, start: Any, stop: Any, begin: Any, end: Any) -> None:
+    def _panels(self, start: Any, stop: Any, body: Callable[[Any, Any], None]) -> None:
+        """Go through the rows in panels of two vectors, or where fewer are left over, of one or of half a one."""
+        b, one, half = self.b, self.whole.lanes, self.half.lanes
+        before = b.block
+        head, inside, after = (b.append_basic_block(name) for name in ("panels", "panel", "after"))
+        b.branch(head)
+        b.position_at_end(head)
+        i = b.phi(I64)
+        i.add_incoming(start, before)
+        left_over = b.sub(stop, i)
+        b.cbranch(b.icmp_signed(">", left_over, number(0)), inside, after)
+        b.position_at_end(inside)
+        narrow = b.select(b.icmp_signed(">", left_over, number(half)), number(one), number(half))
+        wide = b.select(b.icmp_signed(">", left_over, number(2 * one - half)), number(2 * one), narrow)
+        body(i, wide)
+        i.add_incoming(b.add(i, wide), b.block)
+        b.branch(head)
+        b.position_at_end(after)
+
+    def _fitting(self, wide: Any, call: Callable[[Panels, int], None]) -> None:
+        """Call with the vectors of a panel of so many rows, and how many there are."""
+        b, one = self.b, number(self.whole.lanes)
+        with b.if_else(b.icmp_signed("<", wide, one)) as (few, many):
+            with few:
+                call(self.half, 1)
+            with many, b.if_else(b.icmp_signed("==", wide, one)) as (single, two):
+                with single:
+                    call(self.whole, 1)
+                with two:
+                    call(self.whole, 2)
+
+    def _copy(self, i: Any, wide: Any, start: Any, stop: Any, begin: Any, end: Any) -> None:
         """Copy a panel of the batch's rows."""
         k, b, found = self.k, self.b, self.left
         place = b.add(k.size(found.offset), b.add(k.times(i, found.strides[-2]), begin))
         source, left_over = self._at(k.pointer(k.plan.memory[found.number]), place), b.sub(stop, i)
-        is_narrow = b.icmp_signed("<=", left_over, number(self.shared.lanes))
-        wide = b.select(is_narrow, number(self.shared.lanes), number(self.panel))
-        sizes = [left_over, b.sub(end, begin), k.size(found.strides[-2]), number(self.depth), wide]
-        ragged = not (isinstance(self.inner, int) and self.inner % self.shared.lanes == 0)
-        b.call(self.shared.turned_panels(ragged), [source, self._panel(i, start), *sizes])
+        sizes = [k.least(left_over, wide), b.sub(end, begin), k.size(found.strides[-2]), number(self.depth), wide]
 
-    def _tile_of_block(self, i: Any, j: Any, mask: Any, start: Any, stop: Any, t: Any, after: Any) -> None:
+        ragged = not (isinstance(self.inner, int) and self.inner % self.half.lanes == 0)
+        b.call(self.half.turned_panels(ragged), [source, self._panel(i, start), *sizes])
+
+    def _tile_of_block(self, i: Any, wide: Any, j: Any, mask: Any, start: Any, stop: Any, t: Any, after: Any) -> None:
         """Add up one tile over a block; what follows is computed after the last."""
         k, b, found, height = self.k, self.b, self.right, self.height
         k.code.lanes = height
@@ -87,20 +119,16 @@ class TurnedProduct(Product):
         sums = self._at(self.sums, b.select(b.icmp_signed(">", self.end, number(self.depth)), place, number(0)))
         is_last = b.icmp_signed("==", after, self.end)
 
-        def add(width: int) -> None:
+        def add(panels: Panels, width: int) -> None:
             sizes = [b.sub(after, t), t, stride, there]
-            b.call(self.shared.tile(width, in_rows=True), [band, self._panel(i, start), sums, *sizes])
-            with b.if_then(is_last):
-                b.call(self.shared.turn(width), [sums])
+            b.call(panels.tile(width, in_rows=True), [band, self._panel(i, start), sums, *sizes])
 
-        with b.if_else(b.icmp_signed(">", b.sub(stop, i), number(self.shared.lanes))) as (many, few):
-            with many:
-                add(_WIDE)
-            with few:
-                add(1)
+        self._fitting(wide, add)
         with b.if_then(is_last):
+            b.call(self.half.turn(), [sums, self.turned, wide])
             self._use(height)
-            self.finish_rows([], i, j, self.panel, [mask], stop, lambda v: self._at(sums, b.mul(v, number(height))))
+            most, top = 2 * self.whole.lanes, k.least(b.add(i, wide), stop)
+            self.finish_rows([], i, j, most, [mask], top, lambda v: self._at(self.turned, b.mul(v, number(height))))
 
     def _at(self, memory: Any, place: Any) -> Any:
         return self.b.gep(memory, [place], source_etype=self.element)
