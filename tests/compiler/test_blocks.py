@@ -35,7 +35,8 @@ def test_every_layout_and_size(form, dtype, m, n, inner, block_bytes, seed, monk
     # Small matrices are as good as large ones where every one is copied, in blocks that are small, too.
     for module in (costs, memory):
         monkeypatch.setattr(module, "COPIED_BYTES", 0)
-    monkeypatch.setattr(costs, "_COPIED_ROWS", 1)
+    for name in ("_COPIED_ROWS", "_COPIED_WITH_FIRST"):
+        monkeypatch.setattr(costs, name, ((0, 1),))
     monkeypatch.setattr(costs, "_BLOCK_BYTES", block_bytes)
     rng = np.random.default_rng(seed)
     shapes = [(m, inner * (2 if form == "first apart" else 1)), (inner, n)]

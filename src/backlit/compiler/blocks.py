@@ -68,9 +68,8 @@ class BlockedProduct(Product):
     def emit(self) -> None:
         """Emit the copies and the loops over all blocks and tiles."""
         k, b = self.k, self.b
-        across = k.way.across
-        first, last = (number(0), k.size(self.m)) if across else self.rows_of_thread(shared=True)
-        low, high = self._own_columns() if across else (number(0), number(self.n))
+        first, last = self.rows_of_thread(shared=True)
+        low, high = self.own_columns(self.panel)
         bands = b.sdiv(b.add(k.size(self.m), number(self.height - 1)), number(self.height))
         whole = b.mul(self.k.least(bands, number(_BANDS)), number(self.height))
         second = number(self.depth * self.columns)
@@ -87,12 +86,6 @@ class BlockedProduct(Product):
             k.loop(low, high, self.columns, lambda j: self._block_of_columns(j, high))
 
         k.loop(first, last, _BANDS * self.height, rows)
-
-    def _own_columns(self) -> tuple[Any, Any]:
-        """The columns of this thread, in whole panels."""
-        k, b = self.k, self.b
-        low, high = k.share(number(math.ceil(self.n / self.panel)))
-        return b.mul(low, number(self.panel)), self.k.least(b.mul(high, number(self.panel)), number(self.n))
 
     def _block_of_columns(self, start: Any, high: Any) -> None:
         k, b = self.k, self.b

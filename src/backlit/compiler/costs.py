@@ -28,8 +28,11 @@ _WORTH_THREADS = 1.5
 _WORTH_SHARING = 2.5
 # Kernels of these kinds run on one thread.
 _ALONE = ("call", "scatter", "scan", "measure")
-# Rows from which on a large second matrix is worth copying, though it lies as it should.
-_COPIED_ROWS = 32
+# Of how many bytes a second matrix must be, and from how many rows on, to be worth copying though it lies as it should.
+# Smaller ones fit into a core's own cache; of the largest, each row is on a page that the processor has to look up.
+_COPIED_ROWS = ((2**23, 8), (2**20, 64))
+# The same where the first matrix has to be copied, too, as its columns lie together and not its rows.
+_COPIED_WITH_FIRST = ((COPIED_BYTES, 32),)
 # How many times as many columns as rows a weight must have before threads share its columns.
 _MANY_COLUMNS = 4
 # What of a copy fits into a core's second cache beside all else.
@@ -72,7 +75,7 @@ class Way:
         share: How threads share it.
         height: The rows of a product's tiles.
         block: Rows and columns of the blocks in which a product copies its second matrix; None if it copies nothing.
-        across: Whether threads share the columns of a product that copies; otherwise its rows.
+        across: Whether threads share the columns of a product; otherwise its rows.
         turned: Whether the product of the transposes is computed, whose second matrix is the smaller one to copy.
     """
 
@@ -173,10 +176,11 @@ def _way(plan: Plan, kernel: Kernel, rows: int) -> Way:
     height, block, across, turned = TALL, None, False, False
     found = _product(plan, kernel, rows)
     if found is not None:
-        height, block = _height(plan, kernel, found[0]), _block(plan, kernel, found)
+        height, across = _height(plan, kernel, found[0]), _across(plan, kernel, found)
+        block = _block(plan, kernel, found)
     if found is not None and block is not None:
         turned = _turned(plan, kernel, found)
-        height, across = TALL if turned else max(height, _LOW), _across(plan, kernel, found)
+        height = TALL if turned else max(height, _LOW)
     return Way(_share(plan, kernel, rows, across), height, block, across, turned)
 
 
@@ -231,14 +235,14 @@ def _product(plan: Plan, kernel: Kernel, rows: int) -> tuple[int, int, int] | No
 
 def _block(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> tuple[int, int] | None:
     """The blocks of a kernel's product, if copying its second matrix pays, or it lies the wrong way round."""
-    if kernel.core is None or len(kernel.shape) != 2 or not isinstance(kernel.shape[1], int):
+    if kernel.core is None or not _is_large(plan, kernel, sizes):
         return None
     step, (m, n, inner) = plan.program.steps[kernel.core], sizes
     size = item_size(step.dtype)
-    if n == 1 or inner * n * size < COPIED_BYTES:
-        return None
-    found = access(plan.program, step.args[1], plan.memory)
-    if m < _COPIED_ROWS and (found is None or found.strides[-1] == 1):
+    first, second = (access(plan.program, argument, plan.memory) for argument in step.args)
+    worth = _COPIED_ROWS if first is not None and first.strides[-1] == 1 else _COPIED_WITH_FIRST
+    is_worth = any(inner * n * size >= least and m >= rows for least, rows in worth)
+    if not is_worth and (second is None or second.strides[-1] == 1):
         return None
     # As deep as can be, and all blocks about as deep.
     blocks = math.ceil(inner * _COLUMNS * size / _BLOCK_BYTES)
@@ -247,12 +251,20 @@ def _block(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> tuple[int
 
 
 def _across(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:
-    """Whether threads should share the columns of a product that copies: what all of them copy is then the smaller.
+    """Whether threads should share a product's columns, so that they read little of a large second matrix each.
 
     A weight's gradient is shared by rows, as the weight's rows are in the forward pass, which each thread then keeps.
     """
-    m, n, _ = sizes
-    return n >= m * (_MANY_COLUMNS if sums_rows(plan, kernel) else 1)
+    (m, n, _), is_large = sizes, _is_large(plan, kernel, sizes)
+    return is_large and n >= m * (_MANY_COLUMNS if sums_rows(plan, kernel) else 1)
+
+
+def _is_large(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:
+    """Whether a kernel computes one product, with a large second matrix of a fixed number of columns."""
+    if len(kernel.shape) != 2 or not isinstance(kernel.shape[1], int):
+        return False
+    _, n, inner = sizes
+    return n > 1 and inner * n * item_size(plan.program.steps[kernel.core or 0].dtype) >= COPIED_BYTES
 
 
 def _turned(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:

@@ -5,6 +5,7 @@ two vectors of the second matrix and multiplies them by 8 single numbers of the 
 activation, the optimizer's update) is computed on the tile before it reaches memory. Tiles of fewer rows are wider.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -76,7 +77,7 @@ class Product:
         """The rows of this thread, in whole bands."""
         k, b = self.k, self.b
         size = k.size(self.m)
-        if not shared:
+        if not shared or k.way.across:
             return number(0), size
         if k.way.share is not Share.SPREAD:
             return k.share(size)
@@ -138,11 +139,22 @@ class Product:
             return
         block = wide * lanes
         whole = self.n // block * block
-        k.loop(number(0), number(whole), block, lambda j: tile(j, [None] * wide))
-        for start, narrow, masks in self._left_over(whole):
-            self._use(narrow)
-            tile(number(start), masks)
+        low, high = self.own_columns(block)
+        k.loop(low, k.least(high, number(whole)), block, lambda j: tile(j, [None] * wide))
+        if whole < self.n:
+            with b.if_then(b.icmp_signed("==", high, number(self.n))):
+                for start, narrow, masks in self._left_over(whole):
+                    self._use(narrow)
+                    tile(number(start), masks)
         self._use(lanes)
+
+    def own_columns(self, panel: int) -> tuple[Any, Any]:
+        """The columns of this thread, in whole panels."""
+        k, b = self.k, self.b
+        if not k.way.across:
+            return number(0), number(self.n)
+        low, high = k.share(number(math.ceil(self.n / panel)))
+        return b.mul(low, number(panel)), k.least(b.mul(high, number(panel)), number(self.n))
 
     def _use(self, lanes: int) -> None:
         """Compute on vectors of so many lanes from here on."""
