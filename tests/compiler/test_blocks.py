@@ -52,6 +52,26 @@ def transposed(form: str) -> tuple[bool, bool]:
     return form in ("first transposed", "both transposed"), form in ("second transposed", "both transposed")
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("rows", [1, 9, 40, 70])
+def test_threads_share_large_matrices_wherever_they_are_read(rows, threads):
+    # In place and across, turned, and a gradient's, each with columns and rows left over; then with other rows.
+    rng = np.random.default_rng(rows)
+    w, v = (backlit.from_numpy(rng.normal(size=s).astype(np.float32)) for s in ((333, 523), (1210, 333)))
+    step = compile(lambda x: (backlit.relu(x @ w), x @ v.t(), (x @ w).t() @ x))
+    before = backlit.get_num_threads()
+    backlit.set_num_threads(threads)
+    try:
+        for m in (rows, 3, 130):
+            x = rng.normal(size=(m, 333)).astype(np.float32)
+            product = x @ w.numpy()
+            expected = np.maximum(product, 0), x @ v.numpy().T, product.T @ x
+            for found, wanted in zip(step(backlit.from_numpy(x)), expected, strict=True):
+                np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
+    finally:
+        backlit.set_num_threads(before)
+
+
 def test_no_products_give_zeros():
     x, w = backlit.ones(5, 0), backlit.ones(0, 400)
     np.testing.assert_array_equal(compile(lambda x, w: x @ w + 1)(x, w).numpy(), np.ones((5, 400)))
