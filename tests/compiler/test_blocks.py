@@ -42,9 +42,12 @@ def test_every_layout_and_size(form, dtype, m, n, inner, block_bytes, seed, monk
     shapes = [(m, inner * (2 if form == "first apart" else 1)), (inner, n)]
     arrays = [rng.normal(size=s[::-1] if t else s) for s, t in zip(shapes, transposed(form), strict=True)]
     x, w, b = (backlit.from_numpy(a.astype(dtype)) for a in (*arrays, rng.normal(size=n)))
-    found, expected = compile(FORMS[form])(x, w, b).numpy(), FORMS[form](x, w, b).numpy()
-    tolerance = 1e-4 if dtype == np.float32 else 1e-12
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.sqrt(inner))
+    compiled, tolerance = compile(FORMS[form]), 1e-4 if dtype == np.float32 else 1e-12
+    # With more rows, too, than the code was made for.
+    more = backlit.cat((x, x), dim=1 if transposed(form)[0] else 0)
+    for rows in (x, more):
+        found, expected = compiled(rows, w, b).numpy(), FORMS[form](rows, w, b).numpy()
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.sqrt(inner))
 
 
 def transposed(form: str) -> tuple[bool, bool]:

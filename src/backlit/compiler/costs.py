@@ -74,7 +74,8 @@ class Way:
     Attributes:
         share: How threads share it.
         height: The rows of a product's tiles.
-        block: Rows and columns of the blocks in which a product copies its second matrix; None if it copies nothing.
+        block: Rows and columns of the blocks in which a product copies its second matrix, or when it is turned the
+            transpose of its first; None if it copies nothing.
         across: Whether threads share the columns of a product; otherwise its rows.
         turned: Whether the product of the transposes is computed, whose second matrix is the smaller one to copy.
     """
@@ -273,7 +274,10 @@ def _turned(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:
     # Each of two threads would copy half of the second matrix.
     if m >= n / 2:
         return False
-    first, second = (access(plan.program, a, plan.memory) for a in plan.program.steps[kernel.core or 0].args)
+    arguments = plan.program.steps[kernel.core or 0].args
+    first, second = (access(plan.program, a, plan.memory) for a in arguments)
+    if not isinstance(plan.program.steps[arguments[0]].shape[-1], int):
+        return False
     return first is not None and second is not None and first.strides[-1] == 1 and second.strides[-2] == 1
 
 

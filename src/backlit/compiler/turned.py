@@ -27,7 +27,7 @@ class TurnedProduct(Product):
         if k.way.block is None:
             raise ValueError("a product without blocks is no turned product")
         self.depth, self.rows = k.way.block
-        self.element, self.end = scalar_type(self.kind), k.size(self.inner)
+        self.element = scalar_type(self.kind)
         lanes = k.width // item_size(self.kind)
         self.whole = Panels(k, self.kind, lanes, self.height)
         self.half = Panels(k, self.kind, max(lanes // 2, _FEWEST), self.height)
@@ -49,7 +49,7 @@ class TurnedProduct(Product):
         k, b = self.k, self.b
 
         def block(t: Any) -> None:
-            after = k.least(b.add(t, number(self.depth)), self.end)
+            after = k.least(b.add(t, number(self.depth)), number(self.inner))
             self._panels(start, stop, lambda i, wide: self._copy(i, wide, start, stop, t, after))
             whole = self.n // self.height * self.height
 
@@ -61,9 +61,7 @@ class TurnedProduct(Product):
                 with b.if_then(b.icmp_signed(">", self.high, number(whole))):
                     band(number(whole), first_lanes(self.height, self.n - whole))
 
-        # Once even where there is nothing to add up: the sums are zeros then.
-        once = b.select(b.icmp_signed(">", self.end, number(0)), self.end, number(1))
-        k.loop(number(0), once, self.depth, block)
+        k.loop(number(0), number(self.inner), self.depth, block)
 
     def _panels(self, start: Any, stop: Any, body: Callable[[Any, Any], None]) -> None:
         """Go through the rows in panels of two vectors, or where fewer are left over, of one or of half a one."""
@@ -103,21 +101,21 @@ class TurnedProduct(Product):
         source, left_over = self._at(k.pointer(k.plan.memory[found.number]), place), b.sub(stop, i)
         sizes = [k.least(left_over, wide), b.sub(end, begin), k.size(found.strides[-2]), number(self.depth), wide]
 
-        ragged = not (isinstance(self.inner, int) and self.inner % self.half.lanes == 0)
-        b.call(self.half.turned_panels(ragged), [source, self._panel(i, start), *sizes])
+        b.call(self.half.turned_panels(self.inner % self.half.lanes != 0), [source, self._panel(i, start), *sizes])
 
     def _tile_of_block(self, i: Any, wide: Any, j: Any, mask: Any, start: Any, stop: Any, t: Any, after: Any) -> None:
         """Add up one tile over a block; what follows is computed after the last."""
         k, b, found, height = self.k, self.b, self.right, self.height
         k.code.lanes = height
         stride = k.size(found.strides[-1])
-        place = b.add(k.size(found.offset), b.add(b.mul(j, stride), t))
-        band = self._at(k.pointer(k.plan.memory[found.number]), place)
+        begin = b.add(k.size(found.offset), b.add(b.mul(j, stride), t))
+        band = self._at(k.pointer(k.plan.memory[found.number]), begin)
         there = k.least(b.sub(number(self.n), j), number(height))
-        # Where one block is all, sums need not wait.
-        place = b.add(b.mul(j, number(self.rows)), b.mul(b.sub(i, start), number(height)))
-        sums = self._at(self.sums, b.select(b.icmp_signed(">", self.end, number(self.depth)), place, number(0)))
-        is_last = b.icmp_signed("==", after, self.end)
+        sums = self.sums
+        if self.inner > self.depth:
+            # From one block to the next they have to wait.
+            sums = self._at(sums, b.add(b.mul(j, number(self.rows)), b.mul(b.sub(i, start), number(height))))
+        is_last = b.icmp_signed("==", after, number(self.inner))
 
         def add(panels: Panels, width: int) -> None:
             sizes = [b.sub(after, t), t, stride, there]
