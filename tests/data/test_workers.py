@@ -274,6 +274,16 @@ def test_a_plain_program_needs_no_file_and_no_guard():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+def test_ctrl_c_is_left_to_the_parent_from_the_first_moment():
+    done = run(
+        "os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "print([batch.tolist() for batch in DataLoader(Rows(), batch_size=4, num_workers=2)])"
+    )
+    assert done.stdout == "[0, 1]\n[[0, 1, 2, 3], [4, 5, 6, 7]]\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
 def test_ctrl_c_is_left_to_the_parent():
     done = run(
         "for child in multiprocessing.active_children():\n    os.kill(child.pid, signal.SIGINT)\n"

@@ -80,7 +80,7 @@ class WorkerPool:
                 target=_work, args=(far_end, inherited, fetcher, number, num_workers, init), daemon=True
             )
             try:
-                with warnings.catch_warnings():
+                with _later_interrupts(), warnings.catch_warnings():
                     # Python 3.12 warns of forks with threads; which threads there are has been looked at.
                     warnings.simplefilter("ignore", DeprecationWarning)
                     process.start()
@@ -223,6 +223,19 @@ def _shut(pipes: list[Connection], processes: list[BaseProcess]) -> None:
             process.join(max(until - time.monotonic(), 0))
 
 
+@contextlib.contextmanager
+def _later_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back, from a process that is started meanwhile until it lets it through; no system but Unix can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(
     pipe: Connection,
     inherited: list[Connection],
@@ -237,6 +250,8 @@ def _work(
     # Ctrl-C reaches every process of the terminal; the parent decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_send_all, args=(pipe, outbox), daemon=True).start()
     failure: Failure | None = None
