@@ -40,15 +40,36 @@ def scratch_bytes(plan: Plan, ways: Sequence[Way], rows: int) -> int:
     return aligned(most)
 
 
-class BlockedProduct(Product):
-    """Emits one product kernel; every thread has copies of its own."""
+class CopyingProduct(Product):
+    """What products share that copy a matrix in panels; every thread has copies of its own."""
 
     def __init__(self, k: KernelEmitter) -> None:
         super().__init__(k)
         if k.way.block is None:
-            raise ValueError("a product without blocks is no blocked product")
+            raise ValueError("a product without blocks copies nothing")
         self.depth, self.columns = k.way.block
         self.element = scalar_type(self.kind)
+
+    def beside_copy(self) -> Any:
+        """Find room for the copy of a block, and say what lies behind."""
+        k, b = self.k, self.b
+        room = b.mul(k.thread, b.load(k.fixed(b, ("scratch", 1)), typ=I64))
+        self.copies = b.gep(k.pointer(("scratch", 0)), [room], source_etype=BYTE)
+        return self._at(self.copies, number(self.depth * self.columns))
+
+    def _at(self, memory: Any, place: Any) -> Any:
+        return self.b.gep(memory, [place], source_etype=self.element)
+
+    def _panel(self, j: Any, start: Any) -> Any:
+        """Where the copy of a panel is."""
+        return self._at(self.copies, self.b.mul(self.b.sub(j, start), number(self.depth)))
+
+
+class BlockedProduct(CopyingProduct):
+    """Emits one product kernel."""
+
+    def __init__(self, k: KernelEmitter) -> None:
+        super().__init__(k)
         # What is summed up is counted from its beginning.
         self.end = self.b.sub(self.summed[1], self.summed[0])
         self._wide = self.wide(self.height)
@@ -72,12 +93,8 @@ class BlockedProduct(Product):
         low, high = self.own_columns(self.panel)
         bands = b.sdiv(b.add(k.size(self.m), number(self.height - 1)), number(self.height))
         whole = b.mul(self.k.least(bands, number(_BANDS)), number(self.height))
-        second = number(self.depth * self.columns)
-        sums = b.mul(whole, number(self.columns))
-        room = b.mul(k.thread, b.load(k.fixed(b, ("scratch", 1)), typ=I64))
-        self.seconds = b.gep(k.pointer(("scratch", 0)), [room], source_etype=BYTE)
-        self.sums = b.gep(self.seconds, [second], source_etype=self.element)
-        self.firsts = b.gep(self.sums, [sums], source_etype=self.element)
+        self.sums = self.beside_copy()
+        self.firsts = self._at(self.sums, b.mul(whole, number(self.columns)))
 
         def rows(i: Any) -> None:
             self.first, self.last = i, self.k.least(b.add(i, number(_BANDS * self.height)), last)
@@ -148,13 +165,6 @@ class BlockedProduct(Product):
                     ask(k.code, b.gep(start, [number(line)], source_etype=BYTE))
 
             k.loop(i, k.least(b.add(i, number(self.height)), self.last), 1, row)
-
-    def _at(self, memory: Any, place: Any) -> Any:
-        return self.b.gep(memory, [place], source_etype=self.element)
-
-    def _panel(self, j: Any, start: Any) -> Any:
-        """Where the copy of a panel is."""
-        return self._at(self.seconds, self.b.mul(self.b.sub(j, start), number(self.depth)))
 
     def _copy_first(self) -> None:
         """Copy rows of the first matrix."""

@@ -275,9 +275,9 @@ def _turned(plan: Plan, kernel: Kernel, sizes: tuple[int, int, int]) -> bool:
     if m >= n / 2:
         return False
     arguments = plan.program.steps[kernel.core or 0].args
-    first, second = (access(plan.program, a, plan.memory) for a in arguments)
     if not isinstance(plan.program.steps[arguments[0]].shape[-1], int):
         return False
+    first, second = (access(plan.program, a, plan.memory) for a in arguments)
     return first is not None and second is not None and first.strides[-1] == 1 and second.strides[-2] == 1
 
 

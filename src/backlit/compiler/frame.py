@@ -17,8 +17,8 @@ from backlit.compiler.values import Code, item_size, memory_type, overload
 Index = tuple[tuple[Any, bool], ...]
 
 
-def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
-    """`for i in range(start, stop, step)`; `body` emits what is done with an i."""
+def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int | Callable[[Any], Any], body: Callable[[Any], None]) -> None:
+    """`for i in range(start, stop, step)`; `body` emits what is done with an i, and `step` may emit how far to go."""
     before = b.block
     head, inside, after = (b.append_basic_block(n) for n in ("head", "inside", "after"))
     b.branch(head)
@@ -27,8 +27,9 @@ def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int, body: Callable[[Any]
     i.add_incoming(start, before)
     b.cbranch(b.icmp_signed("<", i, stop), inside, after)
     b.position_at_end(inside)
+    far = step(i) if callable(step) else number(step)
     body(i)
-    i.add_incoming(b.add(i, number(step)), b.block)
+    i.add_incoming(b.add(i, far), b.block)
     b.branch(head)
     b.position_at_end(after)
 
@@ -277,7 +278,7 @@ class KernelFrame:
 
     # -- loops -------------------------------------------------------------------------------------------------------
 
-    def loop(self, start: Any, stop: Any, step: int, body: Callable[[Any], None]) -> None:
+    def loop(self, start: Any, stop: Any, step: int | Callable[[Any], Any], body: Callable[[Any], None]) -> None:
         """`for i in range(start, stop, step)`."""
         loop(self.builder, start, stop, step, body)
 

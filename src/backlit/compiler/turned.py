@@ -8,26 +8,22 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from backlit.compiler.calling import BYTE, I64, number
+from backlit.compiler.blocks import CopyingProduct
+from backlit.compiler.calling import number
 from backlit.compiler.kernels import KernelEmitter
 from backlit.compiler.panels import Panels
-from backlit.compiler.products import Product
 from backlit.compiler.squares import first_lanes
-from backlit.compiler.values import item_size, scalar_type
+from backlit.compiler.values import item_size
 
 # The fewest lanes of half a vector.
 _FEWEST = 4
 
 
-class TurnedProduct(Product):
+class TurnedProduct(CopyingProduct):
     """Emits one product kernel; every thread has copies of its own."""
 
     def __init__(self, k: KernelEmitter) -> None:
         super().__init__(k)
-        if k.way.block is None:
-            raise ValueError("a product without blocks is no turned product")
-        self.depth, self.rows = k.way.block
-        self.element = scalar_type(self.kind)
         lanes = k.width // item_size(self.kind)
         self.whole = Panels(k, self.kind, lanes, self.height)
         self.half = Panels(k, self.kind, max(lanes // 2, _FEWEST), self.height)
@@ -35,14 +31,14 @@ class TurnedProduct(Product):
     def emit(self) -> None:
         """Emit the copies and the loops over all blocks and tiles."""
         k, b = self.k, self.b
-        room = b.mul(k.thread, b.load(k.fixed(b, ("scratch", 1)), typ=I64))
-        self.copies = b.gep(k.pointer(("scratch", 0)), [room], source_etype=BYTE)
-        self.turned = self._at(self.copies, number(self.depth * self.rows))
-        self.sums = self._at(self.turned, number(self.height * self.rows))
+        self.turned = self.beside_copy()
+        self.sums = self._at(self.turned, number(self.height * self.columns))
         low, high = k.share(number(math.ceil(self.n / self.height)))
         self.low, self.high = (b.mul(band, number(self.height)) for band in (low, high))
         end = k.size(self.m)
-        k.loop(number(0), end, self.rows, lambda i: self._block_of_rows(i, k.least(b.add(i, number(self.rows)), end)))
+        k.loop(
+            number(0), end, self.columns, lambda i: self._block_of_rows(i, k.least(b.add(i, number(self.columns)), end))
+        )
 
     def _block_of_rows(self, start: Any, stop: Any) -> None:
         """This thread's columns of some rows, in blocks of the inner dimension."""
@@ -66,21 +62,13 @@ class TurnedProduct(Product):
     def _panels(self, start: Any, stop: Any, body: Callable[[Any, Any], None]) -> None:
         """Go through the rows in panels of two vectors, or where fewer are left over, of one or of half a one."""
         b, one, half = self.b, self.whole.lanes, self.half.lanes
-        before = b.block
-        head, inside, after = (b.append_basic_block(name) for name in ("panels", "panel", "after"))
-        b.branch(head)
-        b.position_at_end(head)
-        i = b.phi(I64)
-        i.add_incoming(start, before)
-        left_over = b.sub(stop, i)
-        b.cbranch(b.icmp_signed(">", left_over, number(0)), inside, after)
-        b.position_at_end(inside)
-        narrow = b.select(b.icmp_signed(">", left_over, number(half)), number(one), number(half))
-        wide = b.select(b.icmp_signed(">", left_over, number(2 * one - half)), number(2 * one), narrow)
-        body(i, wide)
-        i.add_incoming(b.add(i, wide), b.block)
-        b.branch(head)
-        b.position_at_end(after)
+
+        def wide(i: Any) -> Any:
+            left_over = b.sub(stop, i)
+            narrow = b.select(b.icmp_signed(">", left_over, number(half)), number(one), number(half))
+            return b.select(b.icmp_signed(">", left_over, number(2 * one - half)), number(2 * one), narrow)
+
+        self.k.loop(start, stop, wide, lambda i: body(i, wide(i)))
 
     def _fitting(self, wide: Any, call: Callable[[Panels, int], None]) -> None:
         """Call with the vectors of a panel of so many rows, and how many there are."""
@@ -100,7 +88,6 @@ class TurnedProduct(Product):
         place = b.add(k.size(found.offset), b.add(k.times(i, found.strides[-2]), begin))
         source, left_over = self._at(k.pointer(k.plan.memory[found.number]), place), b.sub(stop, i)
         sizes = [k.least(left_over, wide), b.sub(end, begin), k.size(found.strides[-2]), number(self.depth), wide]
-
         b.call(self.half.turned_panels(self.inner % self.half.lanes != 0), [source, self._panel(i, start), *sizes])
 
     def _tile_of_block(self, i: Any, wide: Any, j: Any, mask: Any, start: Any, stop: Any, t: Any, after: Any) -> None:
@@ -114,7 +101,7 @@ class TurnedProduct(Product):
         sums = self.sums
         if self.inner > self.depth:
             # From one block to the next they have to wait.
-            sums = self._at(sums, b.add(b.mul(j, number(self.rows)), b.mul(b.sub(i, start), number(height))))
+            sums = self._at(sums, b.add(b.mul(j, number(self.columns)), b.mul(b.sub(i, start), number(height))))
         is_last = b.icmp_signed("==", after, number(self.inner))
 
         def add(panels: Panels, width: int) -> None:
@@ -127,10 +114,3 @@ class TurnedProduct(Product):
             self._use(height)
             most, top = 2 * self.whole.lanes, k.least(b.add(i, wide), stop)
             self.finish_rows([], i, j, most, [mask], top, lambda v: self._at(self.turned, b.mul(v, number(height))))
-
-    def _at(self, memory: Any, place: Any) -> Any:
-        return self.b.gep(memory, [place], source_etype=self.element)
-
-    def _panel(self, i: Any, start: Any) -> Any:
-        """Where the copy of a panel is."""
-        return self._at(self.copies, self.b.mul(self.b.sub(i, start), number(self.depth)))
